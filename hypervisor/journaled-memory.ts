@@ -1,0 +1,264 @@
+/**
+ * The memory of a simulated machine, with a journal.
+ *
+ * One array of words holds every page of every host. Each store records (word, old value) in the journal and updates
+ * a 64-bit hash of the whole state; from that follow, without further machinery, backtracking (`undo`), recognition
+ * of visited states (`hashLow`, `hashHigh`), a crash between any two stores (`storesLeft`), and traces of who wrote
+ * which field (`journalWord`).
+ *
+ * Frame 0 is the page table: its word f holds the set of agents, one bit each, that may touch frame f. Every load and
+ * store is checked against `current`, the agents on whose behalf code runs now, so that no driver reaches a page that
+ * is neither its own nor mapped through a grant. What is not bytes by nature lies in *cells*: immutable values, each
+ * with its own hash, whose assignment is journaled too.
+ *
+ * Not guaranteed: the hash is not collision-free. Two different states are taken for one with a probability of
+ * about n^2 / 2^65 for n states (3e-8 for a million).
+ */
+import { assert } from '../protocol/assert.js';
+import { type Memory, PAGE_SIZE } from '../protocol/memory.js';
+
+/** An immutable value that knows its own 64-bit hash. */
+export interface Hashed {
+  readonly hashLow: number;
+  readonly hashHigh: number;
+}
+
+/** Told of each access while it is set; for footprints and for the double-fetch detector. */
+export interface AccessObserver {
+  load(address: number, size: number): void;
+  store(address: number, size: number): void;
+}
+
+/** A load or store of a page that the running agent may not touch. */
+export class MemoryFault extends Error {
+  override readonly name = 'MemoryFault';
+  readonly address: number;
+  readonly access: 'load' | 'store';
+  readonly agents: number;
+
+  constructor(address: number, access: 'load' | 'store', agents: number) {
+    super(`${access} at 0x${address.toString(16)} by agents 0x${(agents >>> 0).toString(16)}: the page is neither theirs nor mapped`);
+    this.address = address;
+    this.access = access;
+    this.agents = agents;
+  }
+}
+
+/** Thrown by the store after which the running agent dies. */
+export class CrashSignal extends Error {
+  override readonly name = 'CrashSignal';
+}
+
+/** Every agent: the hypervisor and the instrumentation run with this. */
+export const ALL_AGENTS = -1;
+
+/** `storesLeft` when no crash is planned. */
+export const NO_CRASH = -1;
+
+const CELL_FLAG = 0x80000000 | 0;
+
+export class JournaledMemory implements Memory {
+  readonly words: Int32Array;
+  /** Bit set of the agents that run now. */
+  current = ALL_AGENTS;
+  /** Both halves of the hash of the state, relative to the state at the last `reset`. */
+  hashLow = 0;
+  hashHigh = 0;
+  /** Stores until `CrashSignal`, or `NO_CRASH`. */
+  storesLeft = NO_CRASH;
+  observer: AccessObserver | null = null;
+  journalLength = 0;
+
+  readonly #frames: number;
+  readonly #cells: Hashed[] = [];
+  #journal = new Int32Array(1 << 16);
+  #oldCells: Hashed[] = [];
+  #oldCellsLength = 0;
+
+  /** `frames` pages of `PAGE_SIZE` bytes; frame 0 is the page table. */
+  constructor(frames: number) {
+    assert(frames >= 1 && frames <= PAGE_SIZE / 4, `memory: expected 1 to ${PAGE_SIZE / 4} frames, found ${frames}`);
+    this.#frames = frames;
+    this.words = new Int32Array((frames * PAGE_SIZE) >>> 2);
+  }
+
+  get size(): number {
+    return this.#frames * PAGE_SIZE;
+  }
+
+  /** Lets exactly the agents of the bit set `agents` touch `frame`. */
+  protect(frame: number, agents: number): void {
+    assert(frame > 0 && frame < this.#frames, `memory: there is no frame ${frame}`);
+    this.#store(frame, agents);
+  }
+
+  /** The agents that may touch `frame`. */
+  agentsOf(frame: number): number {
+    return this.words[frame] as number;
+  }
+
+  read8(address: number): number {
+    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
+    if (this.observer !== null) this.observer.load(address, 1);
+    return ((this.words[address >>> 2] as number) >>> ((address & 3) << 3)) & 0xff;
+  }
+
+  read16(address: number): number {
+    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
+    if (this.observer !== null) this.observer.load(address, 2);
+    return ((this.words[address >>> 2] as number) >>> ((address & 2) << 3)) & 0xffff;
+  }
+
+  read32(address: number): number {
+    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
+    if (this.observer !== null) this.observer.load(address, 4);
+    return (this.words[address >>> 2] as number) >>> 0;
+  }
+
+  write8(address: number, value: number): void {
+    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
+    if (this.observer !== null) this.observer.store(address, 1);
+    const index = address >>> 2;
+    const shift = (address & 3) << 3;
+    this.#store(index, ((this.words[index] as number) & ~(0xff << shift)) | ((value & 0xff) << shift));
+  }
+
+  write16(address: number, value: number): void {
+    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
+    if (this.observer !== null) this.observer.store(address, 2);
+    const index = address >>> 2;
+    const shift = (address & 2) << 3;
+    this.#store(index, ((this.words[index] as number) & ~(0xffff << shift)) | ((value & 0xffff) << shift));
+  }
+
+  write32(address: number, value: number): void {
+    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
+    if (this.observer !== null) this.observer.store(address, 4);
+    this.#store(address >>> 2, value | 0);
+  }
+
+  writeWords(address: number, words: Int32Array, length: number): void {
+    const count = (length + 3) >>> 2;
+    for (let i = 0; i < count; i++) this.write32(address + i * 4, words[i] as number);
+  }
+
+  copy(from: number, to: number, length: number): void {
+    const count = (length + 3) >>> 2;
+    for (let i = 0; i < count; i++) this.write32(to + i * 4, this.read32(from + i * 4));
+  }
+
+  clear(address: number, length: number): void {
+    const count = (length + 3) >>> 2;
+    for (let i = 0; i < count; i++) this.write32(address + i * 4, 0);
+  }
+
+  /** Adds a cell that holds `value`; returns its number. Only before exploration starts. */
+  addCell(value: Hashed): number {
+    this.#cells.push(value);
+    return this.#cells.length - 1;
+  }
+
+  cell(index: number): Hashed {
+    return this.#cells[index] as Hashed;
+  }
+
+  /** Assigns a cell. The assignment counts as one store. */
+  assignCell(index: number, value: Hashed): void {
+    const old = this.#cells[index] as Hashed;
+    if (old === value || (old.hashLow === value.hashLow && old.hashHigh === value.hashHigh)) return;
+    this.#countStore();
+    this.#record(index | CELL_FLAG, this.#oldCellsLength);
+    this.#oldCells[this.#oldCellsLength++] = old;
+    this.#mixCell(index, old);
+    this.#mixCell(index, value);
+    this.#cells[index] = value;
+  }
+
+  /** Takes back every store after the journal was `length` entries long; the hashes are those of that moment. */
+  undo(length: number, hashLow: number, hashHigh: number): void {
+    const journal = this.#journal;
+    for (let i = this.journalLength - 1; i >= length; i--) {
+      const index = journal[i * 2] as number;
+      const old = journal[i * 2 + 1] as number;
+      if (index >= 0) {
+        this.words[index] = old;
+      } else {
+        this.#cells[index & ~CELL_FLAG] = this.#oldCells[old] as Hashed;
+        this.#oldCellsLength = old;
+      }
+    }
+    this.journalLength = length;
+    this.hashLow = hashLow;
+    this.hashHigh = hashHigh;
+  }
+
+  /** Makes the present state the origin: empties the journal and sets the hash to 0. */
+  reset(): void {
+    this.journalLength = 0;
+    this.#oldCellsLength = 0;
+    this.#oldCells = [];
+    this.hashLow = 0;
+    this.hashHigh = 0;
+  }
+
+  /** Word index of journal entry `entry`, or the number of a cell as -1 - cell. */
+  journalWord(entry: number): number {
+    const index = this.#journal[entry * 2] as number;
+    return index >= 0 ? index : -1 - (index & ~CELL_FLAG);
+  }
+
+  /** What the word of journal entry `entry` held before. Only for entries of words. */
+  journalOld(entry: number): number {
+    return this.#journal[entry * 2 + 1] as number;
+  }
+
+  #store(index: number, value: number): void {
+    const old = this.words[index] as number;
+    if (old === value) return;
+    if (this.storesLeft !== NO_CRASH) this.#countStore();
+    this.#record(index, old);
+    this.words[index] = value;
+    // Two independent finalisers over (word, value); both old and new value are mixed, so that undoing by hand works too.
+    const place = Math.imul(index, 0x9e3779b1);
+    let a = Math.imul(old ^ place, 0x85ebca6b);
+    let b = Math.imul(value ^ place, 0x85ebca6b);
+    a = Math.imul(a ^ (a >>> 15), 0xc2b2ae35);
+    b = Math.imul(b ^ (b >>> 15), 0xc2b2ae35);
+    this.hashLow ^= a ^ (a >>> 16) ^ b ^ (b >>> 16);
+    a = Math.imul((a ^ (a >>> 13)) + index, 0x27d4eb2f);
+    b = Math.imul((b ^ (b >>> 13)) + index, 0x27d4eb2f);
+    a = Math.imul(a ^ (a >>> 16), 0x165667b1);
+    b = Math.imul(b ^ (b >>> 16), 0x165667b1);
+    this.hashHigh ^= a ^ (a >>> 15) ^ b ^ (b >>> 15);
+  }
+
+  #mixCell(index: number, value: Hashed): void {
+    const place = Math.imul(index + 1, 0x9e3779b1);
+    const low = Math.imul(value.hashLow ^ place, 0x85ebca6b);
+    const high = Math.imul(value.hashHigh ^ place, 0xc2b2ae35);
+    this.hashLow ^= low ^ (low >>> 15);
+    this.hashHigh ^= high ^ (high >>> 13);
+  }
+
+  #record(index: number, old: number): void {
+    const at = this.journalLength * 2;
+    if (at === this.#journal.length) {
+      const larger = new Int32Array(this.#journal.length * 2);
+      larger.set(this.#journal);
+      this.#journal = larger;
+    }
+    this.#journal[at] = index;
+    this.#journal[at + 1] = old;
+    this.journalLength++;
+  }
+
+  #countStore(): void {
+    if (this.storesLeft === NO_CRASH) return;
+    if (this.storesLeft === 0) throw new CrashSignal('the agent dies before this store');
+    this.storesLeft--;
+  }
+
+  #fault(address: number, access: 'load' | 'store'): never {
+    throw new MemoryFault(address, access, this.current);
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Errors of operation: bad input, a peer or a file that is not what it should be.
+ * Each has a stable `code` a program can test, and a message that says what was expected, what was found and,
+ * where something can be done, what to do.
+ */
+export type ErrorCode =
+  | 'USAGE'
+  | 'UNKNOWN_NAME'
+  | 'BAD_SESSION'
+  | 'BAD_SCHEDULE'
+  | 'BAD_RECORDING'
+  | 'BAD_TPM_COMMAND'
+  | 'RING_OVERFLOW'
+  | 'DEVICE_BUSY'
+  | 'BAD_STATE_BLOB'
+  | 'DRIVER_FAULT';
+
+export class QuiesceError extends Error {
+  override readonly name = 'QuiesceError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
