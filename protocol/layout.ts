@@ -98,7 +98,10 @@ export function layout<F extends Fields>(name: string, fields: F): Layout<F> {
 
   for (const [field, kind] of Object.entries(fields)) {
     const start = Math.ceil(end / kind.align) * kind.align;
-    assert(!(field in Window.prototype) && field !== 'base' && field !== 'memory', `layout ${name}: the field name ${field} is reserved`);
+    assert(
+      !(field in Window.prototype) && field !== 'base' && field !== 'memory',
+      `layout ${name}: the field name ${field} is reserved`,
+    );
     offset[field] = start;
     places.push({ name: field, offset: start, size: kind.size });
     Object.defineProperty(Window.prototype, field, accessor(kind, start));

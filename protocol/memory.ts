@@ -42,6 +42,7 @@ export function writeBytes(memory: Memory, address: number, bytes: Uint8Array): 
 /** `bytes` packed little-endian into words, zero-padded: the form `writeWords` takes. */
 export function packWords(bytes: Uint8Array): Int32Array {
   const words = new Int32Array((bytes.length + 3) >>> 2);
-  for (let i = 0; i < bytes.length; i++) words[i >>> 2] = (words[i >>> 2] as number) | ((bytes[i] as number) << ((i & 3) * 8));
+  for (let i = 0; i < bytes.length; i++)
+    words[i >>> 2] = (words[i >>> 2] as number) | ((bytes[i] as number) << ((i & 3) * 8));
   return words;
 }
