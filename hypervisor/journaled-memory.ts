@@ -37,7 +37,9 @@ export class MemoryFault extends Error {
   readonly agents: number;
 
   constructor(address: number, access: 'load' | 'store', agents: number) {
-    super(`${access} at 0x${address.toString(16)} by agents 0x${(agents >>> 0).toString(16)}: the page is neither theirs nor mapped`);
+    super(
+      `${access} at 0x${address.toString(16)} by agents 0x${(agents >>> 0).toString(16)}: the page is neither theirs nor mapped`,
+    );
     this.address = address;
     this.access = access;
     this.agents = agents;
@@ -70,6 +72,8 @@ export class JournaledMemory implements Memory {
   journalLength = 0;
 
   readonly #frames: number;
+  /** The page table alone: past its end there is nothing, so a wild address faults and finds no page that looks like a table. */
+  readonly #table: Int32Array;
   readonly #cells: Hashed[] = [];
   #journal = new Int32Array(1 << 16);
   #oldCells: Hashed[] = [];
@@ -80,6 +84,7 @@ export class JournaledMemory implements Memory {
     assert(frames >= 1 && frames <= PAGE_SIZE / 4, `memory: expected 1 to ${PAGE_SIZE / 4} frames, found ${frames}`);
     this.#frames = frames;
     this.words = new Int32Array((frames * PAGE_SIZE) >>> 2);
+    this.#table = this.words.subarray(0, frames);
   }
 
   get size(): number {
@@ -98,25 +103,25 @@ export class JournaledMemory implements Memory {
   }
 
   read8(address: number): number {
-    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
+    if (((this.#table[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
     if (this.observer !== null) this.observer.load(address, 1);
     return ((this.words[address >>> 2] as number) >>> ((address & 3) << 3)) & 0xff;
   }
 
   read16(address: number): number {
-    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
+    if (((this.#table[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
     if (this.observer !== null) this.observer.load(address, 2);
     return ((this.words[address >>> 2] as number) >>> ((address & 2) << 3)) & 0xffff;
   }
 
   read32(address: number): number {
-    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
+    if (((this.#table[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'load');
     if (this.observer !== null) this.observer.load(address, 4);
     return (this.words[address >>> 2] as number) >>> 0;
   }
 
   write8(address: number, value: number): void {
-    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
+    if (((this.#table[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
     if (this.observer !== null) this.observer.store(address, 1);
     const index = address >>> 2;
     const shift = (address & 3) << 3;
@@ -124,7 +129,7 @@ export class JournaledMemory implements Memory {
   }
 
   write16(address: number, value: number): void {
-    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
+    if (((this.#table[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
     if (this.observer !== null) this.observer.store(address, 2);
     const index = address >>> 2;
     const shift = (address & 2) << 3;
@@ -132,7 +137,7 @@ export class JournaledMemory implements Memory {
   }
 
   write32(address: number, value: number): void {
-    if (((this.words[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
+    if (((this.#table[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
     if (this.observer !== null) this.observer.store(address, 4);
     this.#store(address >>> 2, value | 0);
   }
@@ -150,6 +155,25 @@ export class JournaledMemory implements Memory {
   clear(address: number, length: number): void {
     const count = (length + 3) >>> 2;
     for (let i = 0; i < count; i++) this.write32(address + i * 4, 0);
+  }
+
+  /** Copies frame `from` to frame `to`, whoever may touch them: what the toolstack's save and restore do. */
+  copyPage(from: number, to: number): void {
+    const words = this.words;
+    const source = from * (PAGE_SIZE >>> 2);
+    const target = to * (PAGE_SIZE >>> 2);
+    for (let i = 0; i < PAGE_SIZE >>> 2; i++) {
+      if (words[source + i] !== words[target + i]) this.#store(target + i, words[source + i] as number);
+    }
+  }
+
+  /** Zeroes frame `frame`, whoever may touch it. */
+  clearPage(frame: number): void {
+    const words = this.words;
+    const start = frame * (PAGE_SIZE >>> 2);
+    for (let i = start; i < start + (PAGE_SIZE >>> 2); i++) {
+      if (words[i] !== 0) this.#store(i, 0);
+    }
   }
 
   /** Adds a cell that holds `value`; returns its number. Only before exploration starts. */
