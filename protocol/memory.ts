@@ -16,7 +16,10 @@ export interface Memory {
   write16(address: number, value: number): void;
   write32(address: number, value: number): void;
 
-  /** Stores `length` bytes of `words` (little-endian, zero-padded to whole words) at an aligned address. Bytes after them up to the next word become 0. */
+  /**
+   * Stores `length` bytes of `words` (little-endian, zero-padded to whole words) at an aligned address. Bytes after
+   * them up to the next word become 0.
+   */
   writeWords(address: number, words: Int32Array, length: number): void;
   /** Copies `length` bytes between two aligned addresses that do not overlap; the last word is copied whole. */
   copy(from: number, to: number, length: number): void;

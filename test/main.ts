@@ -1,0 +1,30 @@
+/**
+ * Runs the tests: every compiled `*.test.js` below this folder in this one process, every `*.proc.js` in a process of
+ * its own. Arguments choose by the beginning of the name: `node .build/test/main.js ring xenstore/`.
+ */
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+/** Folders that hold no tests. */
+const SKIPPED = ['support', 'recordings'];
+
+const here = new URL('./', import.meta.url);
+const only = process.argv.slice(2);
+
+const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => /\.(test|proc)\.js$/.test(path) && !SKIPPED.includes(path.split('/')[0] ?? ''))
+  .filter((path) => only.length === 0 || only.some((prefix) => path.startsWith(prefix)))
+  .sort();
+if (files.length === 0) throw new Error(`no tests match ${only.join(' ')}`);
+
+for (const file of files) {
+  if (file.endsWith('.test.js')) await import(new URL(file, here).href);
+}
+t.jobs = availableParallelism();
+for (const file of files) {
+  if (!file.endsWith('.proc.js')) continue;
+  void t.spawn(process.execPath, ['--enable-source-maps', fileURLToPath(new URL(file, here))], { name: file });
+}
