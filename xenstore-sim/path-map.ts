@@ -1,0 +1,117 @@
+/**
+ * A persistent map from paths to immutable values: a hash trie with 16 branches at each level.
+ *
+ * `get` takes a few array accesses, `set` and `delete` copy one short array per level and leave the old map as it was.
+ * The hash of a map is the sum (xor) of the hashes of its entries, so each change updates it in constant time and the
+ * order of changes does not show. There is no iteration: nothing can come to depend on the order of a hash table.
+ */
+import { mix } from '../protocol/digest.js';
+import type { Hashed } from '../protocol/hashed.js';
+import { HIGH, LOW } from './hash.js';
+import type { Path } from './path.js';
+
+class Leaf<V> {
+  readonly path: Path;
+  readonly value: V;
+  /** The next entry with the same 32 bits of hash, if there is one. */
+  readonly next: Leaf<V> | null;
+
+  constructor(path: Path, value: V, next: Leaf<V> | null) {
+    this.path = path;
+    this.value = value;
+    this.next = next;
+  }
+}
+
+type Slot<V> = Leaf<V> | readonly Slot<V>[] | null;
+
+const BITS_PER_LEVEL = 4;
+const EMPTY_BRANCH: readonly null[] = new Array(1 << BITS_PER_LEVEL).fill(null);
+
+export class PathMap<V extends Hashed> implements Hashed {
+  readonly #root: Slot<V>;
+  readonly hashLow: number;
+  readonly hashHigh: number;
+
+  private constructor(root: Slot<V>, hashLow: number, hashHigh: number) {
+    this.#root = root;
+    this.hashLow = hashLow;
+    this.hashHigh = hashHigh;
+  }
+
+  static empty<V extends Hashed>(): PathMap<V> {
+    return new PathMap<V>(null, 0, 0);
+  }
+
+  get(path: Path): V | undefined {
+    let slot = this.#root;
+    let bits = path.hashLow;
+    while (slot !== null && !(slot instanceof Leaf)) {
+      slot = slot[bits & 15] as Slot<V>;
+      bits >>>= BITS_PER_LEVEL;
+    }
+    return find(slot, path)?.value;
+  }
+
+  set(path: Path, value: V): PathMap<V> {
+    const old = this.get(path);
+    const low = this.hashLow ^ entryLow(path, value) ^ (old === undefined ? 0 : entryLow(path, old));
+    const high = this.hashHigh ^ entryHigh(path, value) ^ (old === undefined ? 0 : entryHigh(path, old));
+    return new PathMap(insert(this.#root, path, value, 0), low, high);
+  }
+
+  delete(path: Path): PathMap<V> {
+    const old = this.get(path);
+    if (old === undefined) return this;
+    return new PathMap(
+      remove(this.#root, path, 0),
+      this.hashLow ^ entryLow(path, old),
+      this.hashHigh ^ entryHigh(path, old),
+    );
+  }
+}
+
+function find<V>(leaf: Leaf<V> | null, path: Path): Leaf<V> | null {
+  let found = leaf;
+  while (found !== null && !found.path.equals(path)) found = found.next;
+  return found;
+}
+
+function insert<V>(slot: Slot<V>, path: Path, value: V, shift: number): Slot<V> {
+  if (slot === null) return new Leaf(path, value, null);
+  if (!(slot instanceof Leaf)) {
+    const at = (path.hashLow >>> shift) & 15;
+    return replace(slot, at, insert(slot[at] as Slot<V>, path, value, shift + BITS_PER_LEVEL));
+  }
+  if (slot.path.hashLow === path.hashLow) return new Leaf(path, value, unlink(slot, path));
+  const branch: Slot<V> = replace<V>(EMPTY_BRANCH, (slot.path.hashLow >>> shift) & 15, slot);
+  return insert<V>(branch, path, value, shift);
+}
+
+function remove<V>(slot: Slot<V>, path: Path, shift: number): Slot<V> {
+  if (slot === null) return null;
+  if (slot instanceof Leaf) return unlink(slot, path);
+  const at = (path.hashLow >>> shift) & 15;
+  const left = remove(slot[at] as Slot<V>, path, shift + BITS_PER_LEVEL);
+  if (left === null && slot.every((other, i) => i === at || other === null)) return null;
+  return replace(slot, at, left);
+}
+
+function unlink<V>(leaf: Leaf<V>, path: Path): Leaf<V> | null {
+  if (leaf.path.equals(path)) return leaf.next;
+  return leaf.next === null ? leaf : new Leaf(leaf.path, leaf.value, unlink(leaf.next, path));
+}
+
+function replace<V>(branch: readonly Slot<V>[], at: number, slot: Slot<V>): readonly Slot<V>[] {
+  const copy = branch.slice();
+  copy[at] = slot;
+  return copy;
+}
+
+function entryLow(path: Path, value: Hashed): number {
+  return mix(mix(LOW, path.hashLow), value.hashLow);
+}
+
+function entryHigh(path: Path, value: Hashed): number {
+  return mix(mix(HIGH, path.hashHigh), value.hashHigh);
+}
