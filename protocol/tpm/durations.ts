@@ -45,6 +45,6 @@ export function durationClass(code: number): DurationClass {
 }
 
 /** Milliseconds a Linux guest waits for the answer to a command. */
-export function durationMs(code: number): number {
+export function maximumDuration(code: number): number {
   return DURATION_MS[durationClass(code)];
 }

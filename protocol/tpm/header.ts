@@ -62,9 +62,14 @@ export function writeErrorResponse(memory: Memory, address: number, responseCode
   return TPM_ERROR_RESPONSE_SIZE;
 }
 
-/** The header of `bytes`, of which there must be `TPM_HEADER_SIZE` at least; fields beyond the end would read as NaN. */
-export function parseHeader(bytes: Uint8Array): TpmHeader {
+/** The header of the command `bytes`, which holds `TPM_HEADER_SIZE` bytes at least. */
+export function readCommandHeader(bytes: Uint8Array): TpmHeader {
   return { tag: bigEndian16(bytes, 0), size: bigEndian32(bytes, 2), code: bigEndian32(bytes, 6) };
+}
+
+/** The header of the response `bytes`, which holds `TPM_HEADER_SIZE` bytes at least. */
+export function readResponseHeader(bytes: Uint8Array): TpmHeader {
+  return readCommandHeader(bytes);
 }
 
 /** A header as `TPM_HEADER_SIZE` bytes. */

@@ -1,0 +1,50 @@
+/**
+ * What every tpmback is to its driver domain: a process with its own memory, store connection and event channels,
+ * which may be killed at any moment and started again on the same nodes.
+ */
+import type { Domain } from '../../hypervisor/domain.js';
+import type { Host } from '../../hypervisor/host.js';
+import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { CommandProbe } from '../../hypervisor/probes.js';
+import type { Task } from '../../hypervisor/steps.js';
+import type { AnyLayout } from '../../protocol/layout.js';
+import type { StoreAccess } from '../../xenstore-sim/store-access.js';
+import type { TpmDevice } from '../tpm/device.js';
+
+/** What a driver domain gives a backend process. */
+export interface BackendServices {
+  readonly slot: number;
+  readonly memory: JournaledMemory;
+  /** Domain 0. */
+  readonly domain: Domain;
+  readonly host: Host;
+  readonly store: StoreAccess;
+  readonly device: TpmDevice;
+  readonly probe: CommandProbe;
+  /** Address of the page that holds the process's state. */
+  readonly page: number;
+  /** The bit of the agent the process runs as. */
+  readonly agent: number;
+  /** Domain number of the guest whose vTPM this is. */
+  readonly frontendDomid: () => number;
+  readonly sequenceBits: number;
+}
+
+export interface Tpmback {
+  readonly name: string;
+  readonly layout: AnyLayout;
+  readonly tasks: readonly Task<never>[];
+  /** Event channel on which `interrupt` waits, or 0. */
+  readonly port: number;
+  /** Whether an event can be taken now, or must wait until the work in hand is done. */
+  readonly interruptible: boolean;
+
+  /** The process starts: it opens its store connection's watches. */
+  start(): void;
+  /** Some of its watches have fired; all of them have been taken from the queue. */
+  watchesFired(): void;
+  interrupt(): void;
+}
+
+export const SCAN_TOKEN = 'scan';
+export const FRONTEND_TOKEN = 'frontend';

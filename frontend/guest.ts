@@ -1,0 +1,234 @@
+/**
+ * A guest: its kernel's suspend and resume, its user of the TPM, its store connection, and one tpmfront.
+ *
+ * The order of the steps is that of Linux's drivers/xen/manage.c as recorded on Xen 4.17. The thread that handles
+ * watch events runs the suspend itself, so no watch is handled from the request until the last device has resumed.
+ */
+import { type Domain, DomainState, SuspendResult } from '../hypervisor/domain.js';
+import type { Host } from '../hypervisor/host.js';
+import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import type { CommandProbe } from '../hypervisor/probes.js';
+import { DONE, Task, task } from '../hypervisor/steps.js';
+import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
+import { digestMemory } from '../protocol/digest.js';
+import { backendPath, DeviceNode, DomainNode } from '../protocol/xenbus.js';
+import type { StoreAccess } from '../xenstore-sim/store-access.js';
+import type { CommandPool } from './command-pool.js';
+import { KERNEL_PFN, KernelState, RequestState, USER_OFFSET, UserState } from './guest-memory.js';
+import type { GuestServices, Tpmfront } from './tpmfront/tpmfront.js';
+
+export const SHUTDOWN_TOKEN = 'shutdown';
+export const OTHEREND_TOKEN = 'otherend';
+
+/** Linux gives up to freeze its tasks after this time. */
+export const FREEZE_MILLISECONDS = 20_000;
+
+/**
+ * How the user waits for an answer: `sleep` wrote O_NONBLOCK and does something else, so that a suspend may fall
+ * inside its command; `block` waits in the kernel, and freezing tasks waits for it.
+ */
+export type UserKind = 'sleep' | 'block';
+
+export interface GuestPlace {
+  readonly slot: number;
+  readonly domain: Domain;
+  readonly host: Host;
+  readonly store: StoreAccess;
+  readonly commands: CommandPool;
+  readonly probe: CommandProbe;
+  readonly user: UserKind;
+  readonly sequenceBits: number;
+  /** The domain stops in its suspend hypercall; the hypervisor tells the store's watchers. */
+  readonly onSuspend: () => void;
+}
+
+const issue = task<Guest>('user', {
+  issue: {
+    when: (guest) => guest.mayIssue(),
+    run: (guest) => guest.issueNext(),
+  },
+});
+
+const manage = task<Guest>('kernel', {
+  acknowledge: (guest) => guest.acknowledge(),
+  freeze_tasks: {
+    when: (guest) => guest.frozenOrLate(),
+    run: (guest) => guest.freeze(),
+  },
+  dpm_suspend: (guest) => guest.front.suspend(),
+  xs_suspend: { when: (guest) => guest.front.suspended(), run() {} },
+  suspend: (guest) => guest.hypercall(),
+  gnttab_resume: { when: (guest) => guest.domain.running, run: (guest) => guest.resumeTables() },
+  xs_resume: (guest) => guest.resumeStore(),
+  dpm_resume: (guest) => guest.resumeDevices(),
+  thaw_tasks: { when: (guest) => guest.front.resumed(), run: (guest) => guest.thaw() },
+});
+
+export class Guest {
+  readonly slot: number;
+  readonly domain: Domain;
+  readonly host: Host;
+  readonly front: Tpmfront;
+  readonly kernel;
+  readonly user;
+  readonly manageTask: Task<Guest>;
+  readonly userTask: Task<Guest>;
+  readonly #memory: JournaledMemory;
+  readonly #place: GuestPlace;
+
+  constructor(memory: JournaledMemory, place: GuestPlace, createFront: (services: GuestServices) => Tpmfront) {
+    this.slot = place.slot;
+    this.domain = place.domain;
+    this.host = place.host;
+    this.#memory = memory;
+    this.#place = place;
+    const page = place.domain.page(KERNEL_PFN);
+    this.kernel = KernelState.view(memory).at(page);
+    this.user = UserState.view(memory).at(page + USER_OFFSET);
+    this.manageTask = new Task(memory, manage, this, page + KernelState.offset.manage);
+    this.userTask = new Task(memory, issue, this, page + USER_OFFSET + UserState.offset.issue);
+    this.front = createFront(this.#services());
+  }
+
+  get freezeTimer(): number {
+    return this.kernel.base + KernelState.offset.freeze_timer;
+  }
+
+  /** First boot: watches, the device, and the user. */
+  boot(): void {
+    const { store } = this.#place;
+    store.watch(DomainNode.ControlShutdown, SHUTDOWN_TOKEN);
+    store.write(DomainNode.FeatureSuspend, '1');
+    this.userTask.start();
+    this.front.probe();
+  }
+
+  /** Whether a watch event may be handled now. */
+  get watching(): boolean {
+    return !this.manageTask.running;
+  }
+
+  /** Handles one watch event. */
+  watchFired(path: string, token: string): void {
+    if (token === SHUTDOWN_TOKEN) {
+      if (this.#place.store.read(DomainNode.ControlShutdown) === 'suspend') this.manageTask.start();
+      return;
+    }
+    // An event of the path from before a resume may still be queued: the bus drops it.
+    const { kernel } = this;
+    if (kernel.otherend_watched && path === otherendState(kernel.otherend_backend, kernel.otherend_frontend)) {
+      this.front.otherendChanged();
+    }
+  }
+
+  mayIssue(): boolean {
+    return !this.kernel.frozen && this.user.request !== RequestState.Waiting && this.front.accepts();
+  }
+
+  issueNext(): string | typeof DONE {
+    const { user } = this;
+    const command = user.position;
+    if (command >= this.#place.commands.sessionLength) return DONE;
+    user.position = command + 1;
+    user.request = RequestState.Waiting;
+    user.errno = 0;
+    this.#place.probe.issued(this.slot, command);
+    this.front.submit(command);
+    return 'issue';
+  }
+
+  /** Read and cleared in one transaction, so that a request withdrawn at the same moment is not taken. */
+  acknowledge(): string | typeof DONE {
+    const { store } = this.#place;
+    let taken = false;
+    store.transaction(() => {
+      taken = store.read(DomainNode.ControlShutdown) === 'suspend';
+      if (taken) store.write(DomainNode.ControlShutdown, '');
+    });
+    if (!taken) return DONE;
+    setTimer(this.#memory, this.freezeTimer, FREEZE_MILLISECONDS);
+    return 'freeze_tasks';
+  }
+
+  frozenOrLate(): boolean {
+    return this.#place.user === 'sleep' || this.user.request !== RequestState.Waiting || hasFired(this.#memory, this.freezeTimer);
+  }
+
+  /** A task that cannot be frozen ends the suspend after the acknowledgement; nobody is told. */
+  freeze(): string | typeof DONE {
+    const late = this.#place.user === 'block' && this.user.request === RequestState.Waiting;
+    stopTimer(this.#memory, this.freezeTimer);
+    if (late) return DONE;
+    this.kernel.frozen = true;
+    return 'dpm_suspend';
+  }
+
+  hypercall(): void {
+    this.domain.setState(DomainState.Suspended);
+    this.#place.onSuspend();
+  }
+
+  /** Tables of a new domain are empty; those of a cancelled suspend are as they were. */
+  resumeTables(): void {
+    if (this.domain.suspendResult === SuspendResult.Cancelled) return;
+    this.host.grants.reset(this.domain);
+    this.host.events.forget(this.domain);
+  }
+
+  /** In a new domain every watch is registered again, newest first, and fires at once. */
+  resumeStore(): void {
+    if (this.domain.suspendResult === SuspendResult.Cancelled) return;
+    const { store } = this.#place;
+    const { kernel } = this;
+    if (kernel.otherend_watched) store.watch(otherendState(kernel.otherend_backend, kernel.otherend_frontend), OTHEREND_TOKEN);
+    store.watch(DomainNode.ControlShutdown, SHUTDOWN_TOKEN);
+  }
+
+  resumeDevices(): void {
+    if (this.domain.suspendResult === SuspendResult.Cancelled) this.front.suspendCancelled();
+    else this.front.resume();
+  }
+
+  thaw(): void {
+    this.kernel.frozen = false;
+  }
+
+  #services(): GuestServices {
+    const { slot, domain, host, store, commands, probe, sequenceBits } = this.#place;
+    return {
+      slot,
+      memory: this.#memory,
+      domain,
+      host,
+      store,
+      commands,
+      probe,
+      sequenceBits,
+      complete: (address, length) => {
+        probe.answered(slot, digestMemory(this.#memory, address, length));
+        this.user.request = RequestState.Answered;
+      },
+      fail: (errno) => {
+        probe.failed(slot, errno);
+        this.user.request = RequestState.Failed;
+        this.user.errno = errno;
+      },
+      watchOtherend: (backendDomid, frontendDomid) => {
+        this.kernel.otherend_watched = true;
+        this.kernel.otherend_backend = backendDomid;
+        this.kernel.otherend_frontend = frontendDomid;
+        store.watch(otherendState(backendDomid, frontendDomid), OTHEREND_TOKEN);
+      },
+      unwatchOtherend: () => {
+        const { kernel } = this;
+        if (!kernel.otherend_watched) return;
+        store.unwatch(otherendState(kernel.otherend_backend, kernel.otherend_frontend), OTHEREND_TOKEN);
+        kernel.otherend_watched = false;
+      },
+    };
+  }
+}
+
+function otherendState(backend: number, frontend: number): string {
+  return `${backendPath({ backend, frontend, handle: 0 })}/${DeviceNode.State}`;
+}

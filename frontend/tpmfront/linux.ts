@@ -1,0 +1,161 @@
+/**
+ * Linux's xen-tpmfront of today, as recorded on Xen 4.17 with Linux 6.1.
+ *
+ * There is no suspend hook, and resume is remove followed by probe. A worker polls the page for the response; it is
+ * not frozen, so a suspend may fall inside a command whose user sleeps. After a restore, removing the old device
+ * waits for that worker, which polls a page that nobody maps any more, until the command's limit is reached: then
+ * CANCEL, and ETIME to the user. Whether the command was executed, only the device knows.
+ *
+ * Probing sends four commands of its own between state 3 and the watch on the backend: two capability queries and two
+ * random reads. State 4 is written after them.
+ */
+import { DONE, task, type Task, type TaskDefinition } from '../../hypervisor/steps.js';
+import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
+import { digestMemory } from '../../protocol/digest.js';
+import { bool, u8, u32 } from '../../protocol/layout.js';
+import { payloadOffset, TpmifState } from '../../protocol/tpmif-v2.js';
+import { XenbusState } from '../../protocol/xenbus.js';
+import { DRIVER_PFN } from '../guest-memory.js';
+import type { DriverTimer, GuestServices } from './tpmfront.js';
+import { ECANCELED, ETIME, V2Tpmfront } from './v2.js';
+
+/** Commands that probing sends; they follow the session in the pool. */
+export const PROBE_COMMANDS = 4;
+
+const EXTRA = {
+  /** Commands of the probe that are still to be sent. */
+  probing: u8,
+  /** The command under way is the driver's own, not a user's. */
+  own: bool,
+  /** The chip is registered: users may send commands. */
+  registered: bool,
+  receive: u32,
+  limit: u32,
+} as const;
+
+const connect = task<LinuxTpmfront>('probe', {
+  read_otherend: (front) => front.readOtherend(),
+  allocate_ring: (front) => front.allocateRing(),
+  publish_nodes: (front) => front.publishNodes(),
+  initialised: (front) => front.switchState(XenbusState.Initialised),
+  probe_command: (front) => front.probeCommand(),
+  probe_answer: { when: (front) => !front.state.busy, run: () => 'probe_command' },
+  register: (front) => front.register(),
+  watch_otherend: (front) => front.watchOtherend(),
+});
+
+const receive = task<LinuxTpmfront>('receive', {
+  poll: { when: (front) => front.pollEnds(), run: (front) => front.receive() },
+});
+
+const resume = task<LinuxTpmfront>('resume', {
+  remove: { when: (front) => !front.state.busy, run: (front) => front.remove() },
+  probed: { when: (front) => front.state.registered, run: () => DONE },
+});
+
+export class LinuxTpmfront extends V2Tpmfront<typeof EXTRA> {
+  readonly name = 'linux';
+  override readonly tasks: readonly Task<never>[];
+  override readonly timers: readonly DriverTimer[];
+  readonly #receiveTask: Task<never>;
+  readonly #resumeTask: Task<never>;
+
+  constructor(services: GuestServices) {
+    super(services, 'linux', EXTRA, connect as TaskDefinition<never>);
+    this.#receiveTask = this.createTask(receive as TaskDefinition<never>, 'receive' as 'resume');
+    this.#resumeTask = this.createTask(resume as TaskDefinition<never>, 'resume');
+    this.tasks = [this.transmitTask, this.connectTask, this.#receiveTask, this.#resumeTask];
+    this.timers = [{ name: 'limit', address: this.#limit }];
+  }
+
+  get #limit(): number {
+    const place = this.layout.fields.find(({ name }) => name === 'limit');
+    return this.services.domain.page(DRIVER_PFN) + (place?.offset ?? 0);
+  }
+
+  override accepts(): boolean {
+    return this.state.registered && !this.state.busy;
+  }
+
+  override submit(command: number): void {
+    this.state.own = false;
+    super.submit(command);
+  }
+
+  /** The interrupt wakes a queue on which nobody sleeps; responses are polled for. */
+  override interrupt(): void {}
+
+  override notify(): void {
+    super.notify();
+    setTimer(this.memory, this.#limit, this.services.commands.at(this.state.command).durationLimit);
+    this.#receiveTask.start();
+  }
+
+  pollEnds(): boolean {
+    const state = this.ring().state;
+    return state === TpmifState.Finish || state === TpmifState.Idle || hasFired(this.memory, this.#limit);
+  }
+
+  receive(): typeof DONE {
+    const late = hasFired(this.memory, this.#limit);
+    const page = this.ring();
+    const state = page.state;
+    stopTimer(this.memory, this.#limit);
+    if (state === TpmifState.Finish) this.takeResponse();
+    else if (late) {
+      page.state = TpmifState.Cancel;
+      super.notify();
+      this.giveUp(ETIME);
+    } else this.giveUp(ECANCELED);
+    return DONE;
+  }
+
+  probeCommand(): string {
+    const { state, services } = this;
+    if (state.probing === PROBE_COMMANDS) return 'register';
+    const command = services.commands.sessionLength + state.probing;
+    state.probing += 1;
+    state.own = true;
+    services.probe.issued(services.slot, command);
+    super.submit(command);
+    return 'probe_answer';
+  }
+
+  register(): void {
+    this.state.probing = 0;
+    this.state.registered = true;
+  }
+
+  protected override takeResponse(): void {
+    if (!this.state.own) {
+      super.takeResponse();
+      return;
+    }
+    const page = this.ring();
+    this.state.busy = false;
+    this.services.probe.answered(this.services.slot, digestMemory(this.memory, page.base + payloadOffset(), page.length));
+  }
+
+  protected override giveUp(errno: number): void {
+    if (!this.state.own) {
+      super.giveUp(errno);
+      return;
+    }
+    this.state.busy = false;
+    this.services.probe.failed(this.services.slot, errno);
+  }
+
+  override resume(): void {
+    this.state.registered = false;
+    this.#resumeTask.start();
+  }
+
+  override resumed(): boolean {
+    return !this.#resumeTask.running;
+  }
+
+  /** Only now, after the command in flight has ended one way or the other, is the old ring given up. */
+  remove(): void {
+    this.reconnect();
+  }
+}

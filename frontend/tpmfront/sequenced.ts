@@ -1,0 +1,113 @@
+/**
+ * The sequenced protocol: every command carries a number, the vTPM keeps the number and the response of the last one
+ * it executed with its own state, and after a reconnect the driver asks before it acts. See docs/sequenced.md.
+ *
+ * It needs no suspend hook: wherever the command in flight is when the domain is saved, the number in the driver's
+ * memory and the number in the device's state tell what became of it.
+ *
+ *     kept by the vTPM      the driver's command    then
+ *     = its number          was executed            fetch the kept response (the backend gives it without executing)
+ *     = the one before      was never executed      submit it
+ *     anything else         is not of this device   refuse, and say so
+ *
+ * Where the backend does not offer the extension, the driver is a plain v2 one, with none of these guarantees: then
+ * it waits for the response before a suspend, as `quiesce` does.
+ */
+import { bool, u32 } from '../../protocol/layout.js';
+import { nextSequence, parseSequence, SEQUENCE_TRAILER_OFFSET, SequenceNode, SequenceTrailer } from '../../protocol/tpmif-sequence.js';
+import { DeviceNode } from '../../protocol/xenbus.js';
+import type { GuestServices } from './tpmfront.js';
+import { DEVICE_DIRECTORY, EIO, V2Tpmfront } from './v2.js';
+
+const EXTRA = {
+  /** Number of the command taken last. */
+  sequence: u32,
+  /** Both ends speak the extension on the present ring. */
+  sequenced: bool,
+  /** Commands are taken again only after the device has been found to be another one. */
+  refused: bool,
+} as const;
+
+export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
+  readonly name = 'sequenced';
+  readonly #trailer;
+
+  constructor(services: GuestServices) {
+    super(services, 'sequenced', EXTRA);
+    this.#trailer = SequenceTrailer.view(services.memory);
+  }
+
+  override accepts(): boolean {
+    return super.accepts() && !this.state.refused;
+  }
+
+  override submit(command: number): void {
+    this.state.sequence = nextSequence(this.state.sequence, this.services.sequenceBits);
+    super.submit(command);
+  }
+
+  override suspend(): void {
+    if (!this.state.sequenced) this.state.held = true;
+  }
+
+  override suspended(): boolean {
+    return this.state.sequenced || !this.state.busy;
+  }
+
+  override suspendCancelled(): void {
+    this.state.held = false;
+  }
+
+  protected override publishMore(): void {
+    this.services.store.write(`${DEVICE_DIRECTORY}/${SequenceNode.Feature}`, '1');
+  }
+
+  protected override connected(): void {
+    const { state, services } = this;
+    const offered = services.store.read(this.otherend(SequenceNode.Feature)) === '1';
+    state.sequenced = offered;
+    state.held = false;
+    if (!offered) return;
+    const { sequenceBits } = services;
+    const executed = parseSequence(services.store.read(this.otherend(SequenceNode.Executed)), sequenceBits);
+    const wasExecuted = executed === state.sequence;
+    const neverExecuted = state.busy && executed !== null && nextSequence(executed, sequenceBits) === state.sequence;
+    if (!wasExecuted && !neverExecuted) {
+      this.#refuse(executed);
+    } else if (state.busy) {
+      // Either way the request goes into the page: the backend answers a number it has executed from what is kept.
+      this.transmitTask.start();
+    }
+  }
+
+  override fill(): void {
+    super.fill();
+    if (this.state.sequenced) this.#trailerOfRing().request_sequence = this.state.sequence;
+  }
+
+  protected override get reserved(): number {
+    return this.state.sequenced ? SequenceTrailer.size : 0;
+  }
+
+  protected override takeResponse(): void {
+    // A response with another number is not for this command: it is left alone.
+    if (this.state.sequenced && this.#trailerOfRing().response_sequence !== this.state.sequence) return;
+    super.takeResponse();
+  }
+
+  /** The device has executed something this driver never sent, or lacks what it did send: it is not this guest's. */
+  #refuse(executed: number | null): void {
+    const { state, services } = this;
+    state.refused = true;
+    services.store.write(
+      `${DEVICE_DIRECTORY}/${SequenceNode.Error}`,
+      `expected a vTPM that has executed command ${state.sequence} or the one before, found ${executed ?? 'no number'}`,
+    );
+    services.store.write(`${DEVICE_DIRECTORY}/${DeviceNode.State}`, '5');
+    if (state.busy) this.giveUp(EIO);
+  }
+
+  #trailerOfRing(): ReturnType<typeof SequenceTrailer.view> {
+    return this.#trailer.at(this.ring().base + SEQUENCE_TRAILER_OFFSET);
+  }
+}
