@@ -69,6 +69,7 @@ export function blank(text: string): BlankedSource {
     pattern.lastIndex = at;
     return pattern.test(text) ? pattern.lastIndex : -1;
   };
+  const mayBeRegExp = (): boolean => BEFORE_REGEXP.test(code.slice(Math.max(0, at - 40), at).join(''));
   /** Skips the literal part of a template from `at` on, up to its end or to the next `${`. */
   const template = (): void => {
     const start = at;
@@ -85,28 +86,27 @@ export function blank(text: string): BlankedSource {
   };
 
   while (at < text.length) {
-    const comment = match(COMMENT);
+    const first = text[at];
+    const comment = first === '/' ? match(COMMENT) : -1;
     if (comment >= 0) {
       erase(withStrings, at, comment);
       erase(code, at, comment);
       at = comment;
       continue;
     }
-    const string = match(STRING);
     const literal =
-      string >= 0 || !BEFORE_REGEXP.test(code.slice(Math.max(0, at - 40), at).join('')) ? string : match(REGEXP);
+      first === "'" || first === '"' ? match(STRING) : first === '/' && mayBeRegExp() ? match(REGEXP) : -1;
     if (literal >= 0) {
       erase(code, at + 1, literal - 1);
       at = literal;
       continue;
     }
-    const character = text[at];
     at += 1;
-    if (character === '`') {
+    if (first === '`') {
       template();
-    } else if (templates.length > 0 && character === '{') {
+    } else if (templates.length > 0 && first === '{') {
       templates.push((templates.pop() ?? 0) + 1);
-    } else if (templates.length > 0 && character === '}') {
+    } else if (templates.length > 0 && first === '}') {
       const open = templates.pop() ?? 0;
       if (open > 0) templates.push(open - 1);
       else template();
