@@ -1,37 +1,53 @@
 /**
  * The end of a transaction with success, as in C xenstored 4.17.
  */
+import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import type { Node } from './node.js';
-import type { Path } from './path.js';
 import { failure, OK, type Reply } from './requests.js';
+import type { Tree } from './store.js';
 import { type Accessed, SILENT, type Transaction } from './transactions.js';
 
 /**
  * Makes the changes of `transaction` real and tells the watchers: one event per touched node, in the order of first
- * access. EAGAIN, and no change, if any node it accessed is not as it was.
+ * access. Without any change: ENOMEM if one of its requests broke it, ENOSPC if a domain would own too many nodes,
+ * EAGAIN if any node it accessed is not as it was.
  */
-export function commit(draft: Draft, transaction: Transaction): Reply {
+export function commit(draft: Draft, caller: Connection, transaction: Transaction): Reply {
+  if (transaction.failed) return failure('ENOMEM');
   const entries = transaction.entries();
-  if (transaction.doomed || entries.some((entry) => entry.before === null && draft.read(entry.path) !== null)) {
-    return failure('EAGAIN');
-  }
-  const old = draft.tree;
   const written = entries.filter((entry) => entry.modified);
-  for (const entry of written) if (entry.node !== null || entry.before !== null) draft.put(entry.path, entry.node);
+  if (!caller.privileged && exceedsNodes(draft, written)) return failure('ENOSPC');
+  if (transaction.doomed || entries.some((entry) => entry.before === null && draft.read(entry.path) !== null))
+    return failure('EAGAIN');
+
+  const old = draft.tree;
+  for (const { path, node, before } of written) if (node !== null || before !== null) draft.put(path, node);
   for (const entry of written) {
-    if (entry.reach === SILENT) continue;
     const { path, reach, node, before } = entry;
-    draft.announce({ path, reach, node, before, parent: parentAt(entry) });
+    if (reach !== SILENT)
+      draft.announce({ path, reach, node, before, parent: parentOf(entry, transaction, old, draft.tree) });
   }
   return OK;
+}
 
-  /** The daemon stores node by node and tells as it goes: of a parent that comes later it still sees the old state. */
-  function parentAt({ path, order }: Accessed): Node | null {
-    const above: Path | null = path.parent;
-    if (above === null) return null;
-    const entry = transaction.get(above);
-    const tree = entry === undefined || entry.order < order ? draft.tree : old;
-    return tree.get(above) ?? null;
+/** Whether a domain would own too many nodes; looked at only if the transaction has created any. */
+function exceedsNodes(draft: Draft, written: readonly Accessed[]): boolean {
+  if (!written.some((entry) => entry.before === null)) return false;
+  const change = new Map<number, number>();
+  const count = (domid: number | undefined, by: number): void => {
+    if (domid !== undefined && domid !== 0) change.set(domid, (change.get(domid) ?? 0) + by);
+  };
+  for (const { before, node } of written) {
+    count(before?.owner, -1);
+    count(node?.permissions.owner, 1);
   }
+  return [...change].some(([domid, by]) => (draft.domain(domid)?.nodes ?? 0) + by >= draft.policy.quota.nodes);
+}
+
+/** The parent whose readers are told. The daemon stores node by node and tells as it goes: of a parent that comes later it sees the old state. */
+function parentOf({ path, order }: Accessed, transaction: Transaction, old: Tree, now: Tree): Node | null {
+  if (path.parent === null) return null;
+  const entry = transaction.get(path.parent);
+  return (entry === undefined || entry.order < order ? now : old).get(path.parent) ?? null;
 }

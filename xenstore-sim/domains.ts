@@ -14,6 +14,8 @@ export interface DomainState {
   readonly shutdown: boolean;
   /** The domain whose rights it shares as a device model, or `NO_TARGET`. */
   readonly target: number;
+  /** Nodes of the tree that it owns; not counted for the control domain. */
+  readonly nodes: number;
 }
 
 export class Domain implements Hashed, DomainState {
@@ -21,17 +23,19 @@ export class Domain implements Hashed, DomainState {
   readonly introduced: boolean;
   readonly shutdown: boolean;
   readonly target: number;
+  readonly nodes: number;
   readonly hashLow: number;
   readonly hashHigh: number;
 
-  constructor(domid: number, { introduced, shutdown, target }: DomainState) {
+  constructor(domid: number, { introduced, shutdown, target, nodes }: DomainState) {
     this.domid = domid;
     this.introduced = introduced;
     this.shutdown = shutdown;
     this.target = target;
+    this.nodes = nodes;
     const flags = (introduced ? 2 : 0) | (shutdown ? 1 : 0);
-    this.hashLow = mix(mix(mix(LOW, domid), flags), target);
-    this.hashHigh = mix(mix(mix(HIGH, domid), flags), target);
+    this.hashLow = mix(mix(mix(mix(LOW, domid), flags), target), nodes);
+    this.hashHigh = mix(mix(mix(mix(HIGH, domid), flags), target), nodes);
   }
 
   with(change: Partial<DomainState>): Domain {
@@ -40,4 +44,4 @@ export class Domain implements Hashed, DomainState {
 }
 
 /** A domain that exists but was not introduced. */
-export const EXISTING: DomainState = { introduced: false, shutdown: false, target: NO_TARGET };
+export const EXISTING: DomainState = { introduced: false, shutdown: false, target: NO_TARGET, nodes: 0 };

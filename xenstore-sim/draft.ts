@@ -11,6 +11,7 @@ import type { Node } from './node.js';
 import type { Path } from './path.js';
 import { type PermissionList, READ, type Subject } from './permissions.js';
 import type { Policy } from './policy.js';
+import { mayAccess } from './quota.js';
 import { Store, type StoreState, type Tree } from './store.js';
 import { EXACT, type Reach, type SUBTREE, type Transaction } from './transactions.js';
 import { enqueue, type Watch } from './watches.js';
@@ -36,6 +37,10 @@ export class Draft implements StoreState {
   releasePermissions: PermissionList;
   /** The transaction the draft stands in, or null. */
   transaction: Transaction | null = null;
+  /** Set when the transaction would have accessed more nodes than it may: the request has failed. */
+  overflown = false;
+  /** Whose transaction it is. */
+  #caller: Connection | null = null;
 
   constructor(store: Store) {
     this.policy = store.policy;
@@ -46,8 +51,21 @@ export class Draft implements StoreState {
     this.releasePermissions = store.releasePermissions;
   }
 
-  finish(): Store {
-    return new Store(this.policy, this);
+  /** From now on, nodes are those that `transaction` of `caller` has. */
+  enter(caller: Connection, transaction: Transaction): void {
+    this.#caller = caller;
+    this.transaction = transaction;
+  }
+
+  /** The new store; `old` itself if the draft was made from it and nothing has changed. */
+  finish(old: Store): Store {
+    const same =
+      this.tree === old.tree &&
+      this.connections === old.connections &&
+      this.domains === old.domains &&
+      this.introducePermissions === old.introducePermissions &&
+      this.releasePermissions === old.releasePermissions;
+    return same ? old : new Store(this.policy, this);
   }
 
   /** The node at `path`, or null. Inside a transaction, the look alone is an access. */
@@ -56,6 +74,10 @@ export class Draft implements StoreState {
     if (transaction === null) return this.tree.get(path) ?? null;
     const accessed = transaction.get(path);
     if (accessed !== undefined) return accessed.node;
+    if (this.#caller !== null && !mayAccess(this.policy.quota, this.#caller, transaction)) {
+      this.overflown = true;
+      return null;
+    }
     const node = this.tree.get(path) ?? null;
     this.transaction = transaction.access(path, node);
     return node;
@@ -63,10 +85,16 @@ export class Draft implements StoreState {
 
   /** Stores or, with null, removes a node that was read before. The list of its parent's children is the caller's business. */
   put(path: Path, node: Node | null): void {
-    const accessed = this.transaction?.get(path);
-    if (this.transaction !== null && accessed !== undefined) {
-      this.transaction = this.transaction.update(accessed.changedTo(node));
+    if (this.transaction !== null) {
+      const accessed = this.transaction.get(path);
+      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.changedTo(node));
       return;
+    }
+    const old = this.tree.get(path)?.permissions.owner ?? 0;
+    const owner = node === null ? 0 : node.permissions.owner;
+    if (old !== owner) {
+      this.#count(old, -1);
+      this.#count(owner, 1);
     }
     this.tree = node === null ? this.tree.delete(path) : this.tree.set(path, node);
     const connections = this.connections;
@@ -136,8 +164,9 @@ export class Draft implements StoreState {
     return domain;
   }
 
-  connection(id: number): Connection | undefined {
-    return this.connections.find((connection) => connection.id === id);
+  #count(domid: number, change: number): void {
+    const domain = domid === 0 ? undefined : this.domain(domid);
+    if (domain !== undefined) this.setDomain(domain.with({ nodes: domain.nodes + change }));
   }
 
   /** Stores `connection` in the place of its former state. */

@@ -8,6 +8,7 @@ import { Draft } from './draft.js';
 import { domainRequest } from './lifecycle.js';
 import { directory, getPermissions, makeDirectory, read, remove, setPermissions, write } from './nodes.js';
 import { domainDirectory, resolvePath } from './path.js';
+import { mayStartTransaction } from './quota.js';
 import { failure, OK, type Reply, type Request, type RequestType } from './requests.js';
 import type { Store } from './store.js';
 import { Transaction } from './transactions.js';
@@ -27,6 +28,17 @@ const PRIVILEGED: ReadonlySet<RequestType> = new Set<RequestType>([
   'isDomainIntroduced',
 ]);
 
+/** Requests that a transaction concerns. Of the others, only the id is checked. */
+const ON_NODES: ReadonlySet<RequestType> = new Set<RequestType>([
+  'directory',
+  'read',
+  'write',
+  'mkdir',
+  'rm',
+  'getPerms',
+  'setPerms',
+]);
+
 /**
  * Executes `request` for the open connection with number `connection`. Mistakes of the client give an error reply, never
  * an exception. Events the request causes are appended to the queues of their connections, the caller's included;
@@ -41,30 +53,41 @@ export function execute(store: Store, connection: number, request: Request): Out
   if (id === 0 && caller.privileged && type === 'read') return privilegedRead(store, caller, request.path);
   if (!caller.privileged && PRIVILEGED.has(type)) return { store, reply: failure('EACCES') };
 
+  if (id !== 0) {
+    const transaction = caller.transaction(id);
+    if (transaction === undefined) return { store, reply: failure('ENOENT') };
+    if (type === 'transactionStart') return { store, reply: failure('EBUSY') };
+    if (type === 'transactionEnd') return endTransaction(store, caller, transaction, request.commit);
+    if (ON_NODES.has(type)) return performInside(store, caller, transaction, request);
+  }
   const draft = new Draft(store);
-  if (id === 0) {
-    const reply = perform(draft, caller, request);
-    return changed(draft, store) ? { store: draft.finish(), reply } : { store, reply };
-  }
-  const transaction = caller.transaction(id);
-  if (transaction === undefined) return { store, reply: failure('ENOENT') };
-  if (type === 'transactionStart') return { store, reply: failure('EBUSY') };
-  if (type === 'transactionEnd') {
-    draft.setConnection(caller.withTransactions(caller.transactions.filter((open) => open !== transaction)));
-    const reply = request.commit ? commit(draft, transaction) : OK;
-    return { store: draft.finish(), reply };
-  }
-  draft.transaction = transaction;
   const reply = perform(draft, caller, request);
-  const now = draft.transaction;
-  if (now !== transaction) {
-    const present = draft.connection(caller.id);
-    // RESET_WATCHES inside a transaction has removed the very transaction it came with (XSA-484).
-    if (present?.transaction(id) !== undefined) {
-      draft.setConnection(present.withTransactions(present.transactions.map((open) => (open.id === id ? now : open))));
-    }
+  return { store: draft.finish(store), reply };
+}
+
+function endTransaction(store: Store, caller: Connection, transaction: Transaction, committing: boolean): Outcome {
+  const draft = new Draft(store);
+  draft.setConnection(caller.withTransactions(caller.transactions.filter((open) => open !== transaction)));
+  const reply = committing ? commit(draft, caller, transaction) : OK;
+  return { store: draft.finish(store), reply };
+}
+
+/** Performs a request on nodes with the copies of a transaction. */
+function performInside(store: Store, caller: Connection, transaction: Transaction, request: Request): Outcome {
+  const draft = new Draft(store);
+  draft.enter(caller, transaction);
+  let reply = perform(draft, caller, request);
+  let after = draft.transaction ?? transaction;
+  if (draft.overflown) {
+    reply = failure('ENOSPC');
+    after = transaction.fail();
   }
-  return changed(draft, store) ? { store: draft.finish(), reply } : { store, reply };
+  if (after !== transaction) {
+    draft.setConnection(
+      caller.withTransactions(caller.transactions.map((open) => (open === transaction ? after : open))),
+    );
+  }
+  return { store: draft.finish(store), reply };
 }
 
 /** The most frequent request on the shortest way: it checks only the path and changes nothing. */
@@ -116,20 +139,11 @@ function perform(draft: Draft, caller: Connection, request: Request): Reply {
 }
 
 function startTransaction(draft: Draft, caller: Connection): Reply {
+  if (!mayStartTransaction(draft.policy.quota, caller)) return failure('ENOSPC');
   const counting = draft.policy.transactionIds === 'counting';
   let id = counting ? caller.nextTransaction : 1;
   while (caller.transaction(id) !== undefined) id++;
   const next = counting ? id + 1 : caller.nextTransaction;
   draft.setConnection(caller.withTransactions([...caller.transactions, Transaction.start(id)], next));
   return { kind: 'value', value: String(id) };
-}
-
-function changed(draft: Draft, store: Store): boolean {
-  return (
-    draft.tree !== store.tree ||
-    draft.connections !== store.connections ||
-    draft.domains !== store.domains ||
-    draft.releasePermissions !== store.releasePermissions ||
-    draft.introducePermissions !== store.introducePermissions
-  );
 }

@@ -13,6 +13,7 @@ export {
 } from './lifecycle.js';
 export { type Access, formatPermission, type Permission, parsePermission } from './permissions.js';
 export { C_4_17, type ChildOrder, finite, type Policy } from './policy.js';
+export type { Quota } from './quota.js';
 export type { ErrorName, Reply, Request, RequestType } from './requests.js';
 export { Store } from './store.js';
 export type { WatchEvent } from './watches.js';

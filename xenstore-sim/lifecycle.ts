@@ -33,7 +33,7 @@ export function connect(store: Store, { domid, id }: NewConnection): Connected {
   draft.ensureDomain(domid);
   const opened = Connection.open(connection, domid, domid === 0);
   draft.connections = [...store.connections, opened].sort((one, other) => one.id - other.id);
-  return { store: draft.finish(), connection };
+  return { store: draft.finish(store), connection };
 }
 
 /** Closes a connection: its watches, pending events and transactions are gone. */
@@ -41,7 +41,7 @@ export function disconnect(store: Store, connection: number): Store {
   const closed = store.connection(connection);
   const draft = new Draft(store);
   draft.connections = store.connections.filter((other) => other !== closed);
-  return draft.finish();
+  return draft.finish(store);
 }
 
 /** The oldest pending event of a connection. */
@@ -55,7 +55,7 @@ export function takeEvent(store: Store, connection: number): Store {
   assert(owner.pending.length > 0, `xenstore: connection ${connection} has no pending event`);
   const draft = new Draft(store);
   draft.setConnection(owner.withPending(owner.pending.slice(1)));
-  return draft.finish();
+  return draft.finish(store);
 }
 
 /**
@@ -66,7 +66,7 @@ export function domainCreated(store: Store, domid: number): Store {
   const draft = new Draft(store);
   if (draft.domain(domid) !== undefined) return store;
   draft.ensureDomain(domid);
-  return draft.finish();
+  return draft.finish(store);
 }
 
 /** A domain has shut down or crashed. Announced once, until RESUME; nothing for a domain that is not introduced. */
@@ -76,7 +76,7 @@ export function domainShutdown(store: Store, domid: number): Store {
   if (domain === undefined || !domain.introduced || domain.shutdown) return store;
   draft.setDomain(domain.with({ shutdown: true }));
   draft.announceSpecial('@releaseDomain');
-  return draft.finish();
+  return draft.finish(store);
 }
 
 /** A domain has ceased to exist: its connections and the nodes it owns go with it. */
@@ -86,7 +86,7 @@ export function domainDestroyed(store: Store, domid: number): Store {
   if (draft.domain(domid) === undefined) return store;
   endDomain(draft, domid);
   draft.domains = draft.domains.filter((domain) => domain.domid !== domid);
-  return draft.finish();
+  return draft.finish(store);
 }
 
 /** Performs a request of the toolstack about a domain. */
@@ -147,6 +147,10 @@ function endDomain(draft: Draft, domid: number): void {
   draft.connections = draft.connections.filter((connection) => connection.domid !== domid);
   removeOwned(draft, domid, ROOT);
   forget(draft, domid, ROOT);
+  for (const connection of draft.connections) {
+    if (connection.transactions.length === 0) continue;
+    draft.setConnection(connection.withTransactions(connection.transactions.map((open) => open.withoutDomain(domid))));
+  }
   draft.introducePermissions = draft.introducePermissions.withoutDomain(domid);
   draft.releasePermissions = draft.releasePermissions.withoutDomain(domid);
   for (const domain of draft.domains) if (domain.target === domid) draft.setDomain(domain.with({ target: NO_TARGET }));

@@ -9,6 +9,7 @@ import type { Draft } from './draft.js';
 import { Node } from './node.js';
 import { isSpecial, type Path, resolvePath } from './path.js';
 import { OWNER, type Permission, PermissionList, READ, WRITE } from './permissions.js';
+import { mayStore } from './quota.js';
 import { type ErrorName, failure, OK, type Reply } from './requests.js';
 import { EXACT, SUBTREE } from './transactions.js';
 
@@ -35,11 +36,12 @@ export function write(draft: Draft, caller: Connection, text: string, value: str
   if (path === null) return failure('EINVAL');
   const found = lookUp(draft, caller, path, WRITE);
   if (found === 'ENOENT') {
-    create(draft, caller, path, value);
+    return create(draft, caller, path, value);
   } else if (typeof found === 'string') {
     return failure(found);
   } else {
     const node = found.withValue(value);
+    if (!mayStore(draft.policy.quota, caller, node)) return failure('ENOSPC');
     draft.put(path, node);
     announceChange(draft, path, node, null);
   }
@@ -51,9 +53,8 @@ export function makeDirectory(draft: Draft, caller: Connection, text: string): R
   const path = parse(draft, caller, text);
   if (path === null) return failure('EINVAL');
   const found = lookUp(draft, caller, path, WRITE);
-  if (found === 'ENOENT') create(draft, caller, path, '');
-  else if (typeof found === 'string') return failure(found);
-  return OK;
+  if (found === 'ENOENT') return create(draft, caller, path, '');
+  return typeof found === 'string' ? failure(found) : OK;
 }
 
 /** Removes the node with everything below it. An absent node below a present parent counts as removed. */
@@ -76,6 +77,8 @@ export function setPermissions(
 ): Reply {
   const owner = permissions[0];
   if (owner === undefined) return failure('EINVAL');
+  const { quota } = draft.policy;
+  if (!caller.privileged && permissions.length > quota.permissions) return failure('ENOSPC');
   const exists = (domid: number): boolean => draft.domain(domid) !== undefined;
   if (!exists(owner.domid)) return failure('ENOENT');
   const list = PermissionList.of(permissions, exists);
@@ -87,6 +90,7 @@ export function setPermissions(
   if (typeof found === 'string') return failure(found);
   if (!caller.privileged && list.owner !== found.permissions.owner) return failure('EPERM');
   const node = found.withPermissions(list);
+  if (!mayStore(quota, caller, node)) return failure('ENOSPC');
   draft.put(path, node);
   announceChange(draft, path, node, found.permissions);
   return OK;
@@ -122,7 +126,7 @@ function removeBelow(draft: Draft, node: Node): void {
 }
 
 /** A node that is not there yet, under the nearest ancestor that is; everything between is created empty and silently. */
-function create(draft: Draft, caller: Connection, path: Path, value: string): void {
+function create(draft: Draft, caller: Connection, path: Path, value: string): Reply {
   const missing: Path[] = [];
   let top: Path = path;
   let ancestor: Node | null = null;
@@ -131,19 +135,28 @@ function create(draft: Draft, caller: Connection, path: Path, value: string): vo
     top = top.parent;
     ancestor = draft.read(top);
   }
-  if (ancestor === null) return;
+  // Only a transaction that may not access more nodes finds none; its request fails as a whole.
+  if (ancestor === null) return failure('ENOSPC');
+
+  const { childOrder, quota } = draft.policy;
   // An unprivileged domain owns what it creates; the other entries are those of the parent.
   const permissions = caller.privileged ? ancestor.permissions : ancestor.permissions.ownedBy(caller.domid);
-  const order = draft.policy.childOrder;
   const bare = Node.create('', permissions);
-  let below: Path | null = null;
-  for (const each of missing) {
-    draft.put(each, below === null ? bare.withValue(value) : bare.withChild(below, order));
-    below = each;
-  }
-  if (below !== null) draft.put(top, ancestor.withChild(below, order));
-  const node = draft.read(path);
-  if (node !== null) announceChange(draft, path, node, null);
+  const leaf = bare.withValue(value);
+  const owned = draft.domain(caller.domid)?.nodes ?? 0;
+  // In a transaction the nodes are counted at commit.
+  const exceeded = !caller.privileged && draft.transaction === null && owned + missing.length > quota.nodes;
+  const below = missing.at(-1);
+  const parent = below === undefined ? ancestor : ancestor.withChild(below, childOrder);
+  if (exceeded || !mayStore(quota, caller, leaf) || !mayStore(quota, caller, parent)) return failure('ENOSPC');
+
+  missing.forEach((each, i) => {
+    const child = missing[i - 1];
+    draft.put(each, child === undefined ? leaf : bare.withChild(child, childOrder));
+  });
+  draft.put(top, parent);
+  announceChange(draft, path, leaf, null);
+  return OK;
 }
 
 function announceChange(draft: Draft, path: Path, node: Node, before: PermissionList | null): void {

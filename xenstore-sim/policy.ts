@@ -1,6 +1,7 @@
 /**
  * Where daemons differ, or where an exploration wants fewer states than a daemon has.
  */
+import type { Quota } from './quota.js';
 import type { RequestType } from './requests.js';
 
 /** `creation`: a new child goes to the end (C). `name`: in byte order (oxenstored). */
@@ -21,6 +22,7 @@ export interface Policy {
   readonly repliesFirst: ReadonlySet<RequestType>;
   /** `counting`: ids are not used again. `lowest-free`: the least id that is not open. */
   readonly transactionIds: 'counting' | 'lowest-free';
+  readonly quota: Quota;
 }
 
 /** The C xenstored of Xen 4.17 with its default settings. */
@@ -33,6 +35,7 @@ export const C_4_17: Policy = {
   mergeEvents: true,
   repliesFirst: new Set<RequestType>(['watch', 'release']),
   transactionIds: 'counting',
+  quota: { nodes: 1000, watches: 128, transactions: 10, nodeSize: 2048, permissions: 5, transactionNodes: 1024 },
 };
 
 /**

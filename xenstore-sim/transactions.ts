@@ -76,22 +76,33 @@ export class Transaction implements Hashed {
   readonly id: number;
   /** In the order of first access. */
   readonly order: readonly Path[];
+  /** Whether a node it saw has been changed outside. */
   readonly doomed: boolean;
+  /** Whether one of its requests broke it: the commit will fail with ENOMEM. */
+  readonly failed: boolean;
   readonly hashLow: number;
   readonly hashHigh: number;
   readonly #accessed: PathMap<Accessed>;
 
-  private constructor(id: number, order: readonly Path[], accessed: PathMap<Accessed>, doomed: boolean) {
+  private constructor(
+    id: number,
+    order: readonly Path[],
+    accessed: PathMap<Accessed>,
+    doomed: boolean,
+    failed: boolean,
+  ) {
     this.id = id;
     this.order = order;
     this.doomed = doomed;
+    this.failed = failed;
+    const flags = (doomed ? 2 : 0) | (failed ? 1 : 0);
     this.#accessed = accessed;
-    this.hashLow = mix(mix(mix(LOW, id), doomed ? 1 : 0), accessed.hashLow);
-    this.hashHigh = mix(mix(mix(HIGH, id), doomed ? 1 : 0), accessed.hashHigh);
+    this.hashLow = mix(mix(mix(LOW, id), flags), accessed.hashLow);
+    this.hashHigh = mix(mix(mix(HIGH, id), flags), accessed.hashHigh);
   }
 
   static start(id: number): Transaction {
-    return new Transaction(id, [], PathMap.empty(), false);
+    return new Transaction(id, [], PathMap.empty(), false, false);
   }
 
   get(path: Path): Accessed | undefined {
@@ -101,18 +112,42 @@ export class Transaction implements Hashed {
   /** The transaction after its first access to `path`, where it found `node`. */
   access(path: Path, node: Node | null): Transaction {
     const entry = new Accessed(path, this.order.length, node === null ? null : node.permissions, node, false, SILENT);
-    return new Transaction(this.id, [...this.order, path], this.#accessed.set(path, entry), this.doomed);
+    return new Transaction(this.id, [...this.order, path], this.#accessed.set(path, entry), this.doomed, this.failed);
   }
 
   /** Replaces what is known of a node that was accessed before. */
   update(entry: Accessed): Transaction {
-    return new Transaction(this.id, this.order, this.#accessed.set(entry.path, entry), this.doomed);
+    return new Transaction(this.id, this.order, this.#accessed.set(entry.path, entry), this.doomed, this.failed);
   }
 
   /** The transaction after a change outside of the node at `path`. */
   afterChangeOf(path: Path): Transaction {
     if (this.doomed || (this.get(path)?.before ?? null) === null) return this;
-    return new Transaction(this.id, this.order, this.#accessed, true);
+    return new Transaction(this.id, this.order, this.#accessed, true, this.failed);
+  }
+
+  /** The transaction after a request that broke it. */
+  fail(): Transaction {
+    return new Transaction(this.id, this.order, this.#accessed, this.doomed, true);
+  }
+
+  /**
+   * The transaction after the end of domain `domid`. If it has given a node to the domain it is doomed, so that a later
+   * domain with the same number does not find that node its own.
+   */
+  withoutDomain(domid: number): Transaction {
+    let accessed = this.#accessed;
+    let doomed = this.doomed;
+    for (const { path, order, before, node, modified, reach } of this.entries()) {
+      const permissions = node === null ? null : node.permissions.withoutDomain(domid);
+      doomed ||= modified && permissions?.owner === domid;
+      const left = node === null || permissions === null ? null : node.withPermissions(permissions);
+      accessed = accessed.set(
+        path,
+        new Accessed(path, order, before?.withoutDomain(domid) ?? null, left, modified, reach),
+      );
+    }
+    return new Transaction(this.id, this.order, accessed, doomed, this.failed);
   }
 
   /** All accesses, in order. */

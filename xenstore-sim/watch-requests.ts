@@ -4,6 +4,7 @@
 import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import { domainDirectory, isSpecial, type Path, resolvePath } from './path.js';
+import { mayWatch } from './quota.js';
 import { failure, OK, type Reply } from './requests.js';
 import { enqueue, Watch } from './watches.js';
 
@@ -24,6 +25,7 @@ export function addWatch(draft: Draft, caller: Connection, text: string, token: 
   }
   const watch = new Watch(path, path === null ? text : path.text, token, skip);
   if (caller.watches.some((other) => other.text === watch.text && other.token === token)) return failure('EEXIST');
+  if (!mayWatch(policy.quota, caller)) return failure('E2BIG');
   const pending = enqueue(caller.pending, watch.event(watch.text), policy);
   draft.setConnection(caller.withWatches([...caller.watches, watch]).withPending(pending));
   return OK;
