@@ -15,11 +15,9 @@ import { type Accessed, SILENT, type Transaction } from './transactions.js';
  */
 export function commit(draft: Draft, caller: Connection, transaction: Transaction): Reply {
   if (transaction.failed) return failure('ENOMEM');
-  const entries = transaction.entries();
-  const written = entries.filter((entry) => entry.modified);
+  const written = transaction.entries().filter((entry) => entry.modified);
   if (!caller.privileged && exceedsNodes(draft, written)) return failure('ENOSPC');
-  if (transaction.doomed || entries.some((entry) => entry.before === null && draft.read(entry.path) !== null))
-    return failure('EAGAIN');
+  if (transaction.doomed) return failure('EAGAIN');
 
   const old = draft.tree;
   for (const { path, node, before } of written) if (node !== null || before !== null) draft.put(path, node);

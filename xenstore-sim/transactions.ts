@@ -4,13 +4,14 @@
  * The first access to a node inside a transaction copies it; from then on the transaction sees and changes its copy. At
  * commit each accessed node must be as it was at its first access, or the commit fails with EAGAIN. The daemon compares
  * generation counts, which grow with every write and would make every state of an exploration a new one. Here a change
- * of a node *dooms* the open transactions that saw the node, at the moment of the change. This is the same rule:
+ * of a node *dooms* the open transactions that accessed the node, at the moment of the change. This is the same rule:
  *
- * - a node that was there and has been written, removed or given other children has another generation for ever, and
- *   that is what `doomed` remembers;
- * - a node that was absent has no generation, and the transaction conflicts exactly if the node is there at commit.
+ * - a node that was there and has been written, removed or given other children has another generation for ever;
+ * - a node that was absent has no generation, and might be created and removed again unnoticed. But who finds a node
+ *   absent has looked at its nearest ancestor too, and creating the node has changed that one's children.
  *
- * So the future of a transaction is a function of its accesses, `doomed` and the tree, and the hash covers all of them.
+ * So the future of a transaction is a function of its accesses, of `doomed` and of the tree, and the hash covers all of
+ * them: two states that differ in their history only have one hash, and two that will answer differently have not.
  */
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
@@ -122,7 +123,7 @@ export class Transaction implements Hashed {
 
   /** The transaction after a change outside of the node at `path`. */
   afterChangeOf(path: Path): Transaction {
-    if (this.doomed || (this.get(path)?.before ?? null) === null) return this;
+    if (this.doomed || this.get(path) === undefined) return this;
     return new Transaction(this.id, this.order, this.#accessed, true, this.failed);
   }
 
