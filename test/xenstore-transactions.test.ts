@@ -151,6 +151,38 @@ t.test('who may read only the old permissions is told at commit, too', async (t)
   new Story().tell(t, rows);
 });
 
+t.test(
+  'a commit tells node by node: whether readers of the parent hear depends on which was accessed first',
+  async (t) => {
+    const setUp: readonly Row[] = [
+      ...guest(1),
+      ['a', 'mkdir /p'],
+      ['g1', 'watch /p t'],
+      ['g1', 'events', '/p t'],
+      start,
+    ];
+    const open: Row = ['a', '#1 setPerms /p r0'];
+    const hide: readonly Row[] = [
+      ['a', '#1 write /p/k v'],
+      ['a', '#1 setPerms /p/k n0'],
+    ];
+    new Story().tell(t, [...setUp, ...hide, open, ['a', '#1 commit'], ['g1', 'events', '/p t']]);
+    new Story().tell(t, [...setUp, open, ...hide, ['a', '#1 commit'], ['g1', 'events', '/p t, /p/k t']]);
+  },
+);
+
+t.test('a domain that owns all it may can still change what it has', async (t) => {
+  const story = new Story({ ...C_4_17, quota: { ...C_4_17.quota, nodes: 2 } });
+  story.tell(t, [
+    ...guest(1),
+    ['g1', 'write k v'],
+    ['g1', 'transactionStart', '"1"'],
+    ['g1', '#1 write k w'],
+    ['g1', '#1 commit'],
+    ['g1', 'read k', '"w"'],
+  ]);
+});
+
 t.test('with a finite policy, ids are used again', async (t) => {
   new Story(finite(C_4_17)).tell(t, [
     start,
