@@ -43,7 +43,10 @@ function exceedsNodes(draft: Draft, written: readonly Accessed[]): boolean {
   return [...change].some(([domid, by]) => (draft.domain(domid)?.nodes ?? 0) + by >= draft.policy.quota.nodes);
 }
 
-/** The parent whose readers are told. The daemon stores node by node and tells as it goes: of a parent that comes later it sees the old state. */
+/**
+ * The parent whose readers are told. The daemon stores node by node and tells as it goes: of a parent that comes later
+ * it sees the old state.
+ */
 function parentOf({ path, order }: Accessed, transaction: Transaction, old: Tree, now: Tree): Node | null {
   if (path.parent === null) return null;
   const entry = transaction.get(path.parent);
