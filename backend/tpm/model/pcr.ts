@@ -1,8 +1,9 @@
 /**
  * Platform configuration registers: 24 in each bank.
  *
- * Which locality may extend or reset which PCR, and the update counter, are as measured on swtpm 0.7.1; they agree with
- * the TCG PC Client Platform TPM Profile. The counter counts each bank of each change, and not PCR 16, 21, 22 and 23.
+ * Which locality may extend or reset which PCR was measured on swtpm 0.7.1 for PCR 16, 17, 20 and 22; the others follow
+ * the TCG PC Client Platform TPM Profile. The update counter counts each bank of each change, and Startup once for each
+ * PCR, but not PCR 16, 21, 22 and 23 (measured; for 21 inferred from the count of 20 after Startup).
  */
 import { packWords, readBytes } from '../../../protocol/memory.js';
 import { TPM_RC } from '../../../protocol/tpm/response-codes.js';
