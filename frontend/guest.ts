@@ -94,12 +94,11 @@ export class Guest {
     return this.kernel.base + KernelState.offset.freeze_timer;
   }
 
-  /** First boot: watches, the device, and the user. */
+  /** First boot: watches and the device. The user is started by whoever wants one. */
   boot(): void {
     const { store } = this.#place;
     store.watch(DomainNode.ControlShutdown, SHUTDOWN_TOKEN);
     store.write(DomainNode.FeatureSuspend, '1');
-    this.userTask.start();
     this.front.probe();
   }
 

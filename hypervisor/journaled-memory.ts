@@ -54,6 +54,9 @@ export class CrashSignal extends Error {
 /** Every agent: the hypervisor and the instrumentation run with this. */
 export const ALL_AGENTS = -1;
 
+/** The agent that may touch every page but the page table. */
+const HYPERVISOR = 1 << 30;
+
 /** `storesLeft` when no crash is planned. */
 export const NO_CRASH = -1;
 
@@ -84,6 +87,7 @@ export class JournaledMemory implements Memory {
     assert(frames >= 1 && frames <= PAGE_SIZE / 4, `memory: expected 1 to ${PAGE_SIZE / 4} frames, found ${frames}`);
     this.#frames = frames;
     this.words = new Int32Array((frames * PAGE_SIZE) >>> 2);
+    this.words.fill(HYPERVISOR, 1, frames);
     this.#table = this.words.subarray(0, frames);
   }
 
@@ -94,12 +98,12 @@ export class JournaledMemory implements Memory {
   /** Lets exactly the agents of the bit set `agents` touch `frame`. */
   protect(frame: number, agents: number): void {
     assert(frame > 0 && frame < this.#frames, `memory: there is no frame ${frame}`);
-    this.#store(frame, agents);
+    this.#store(frame, agents | HYPERVISOR);
   }
 
   /** The agents that may touch `frame`. */
   agentsOf(frame: number): number {
-    return this.words[frame] as number;
+    return (this.words[frame] as number) & ~HYPERVISOR;
   }
 
   read8(address: number): number {

@@ -5,14 +5,15 @@
  * The record (number, response) is stored in the same step as the effect of the command and lies in the blob. A
  * device that kept it elsewhere could lose one without the other, and no protocol above could mend that.
  */
-import { QuiesceError } from '../../protocol/errors.js';
-import { mix } from '../../protocol/digest.js';
-import { layout, u8, u32 } from '../../protocol/layout.js';
-import { PAGE_SIZE } from '../../protocol/memory.js';
+
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { CommandProbe } from '../../hypervisor/probes.js';
 import { Task, task } from '../../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
+import { mix } from '../../protocol/digest.js';
+import { QuiesceError } from '../../protocol/errors.js';
+import { layout, u8, u32 } from '../../protocol/layout.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
 import type { TpmEngine } from './engine.js';
 
 export const TpmDeviceState = layout('tpm device', {
@@ -123,7 +124,11 @@ export class TpmDevice {
    * Throws `DEVICE_BUSY` while another command executes: a TPM takes one at a time.
    */
   start(command: { length: number; locality: number; sequence: number; ordinal: number }): void {
-    if (this.busy) throw new QuiesceError('DEVICE_BUSY', 'the TPM was given a command while it executes another; wait for its response first');
+    if (this.busy)
+      throw new QuiesceError(
+        'DEVICE_BUSY',
+        'the TPM was given a command while it executes another; wait for its response first',
+      );
     this.state.length = command.length;
     this.state.locality = command.locality;
     this.state.sequence = command.sequence;
@@ -160,13 +165,18 @@ export class TpmDevice {
   /** Copies the state blob to the image that starts at frame `image`. Throws `DEVICE_BUSY` while a command executes. */
   save(image: number): void {
     if (this.busy) {
-      throw new QuiesceError('DEVICE_BUSY', 'the state of the TPM was asked for while it executes a command; wait for its response first');
+      throw new QuiesceError(
+        'DEVICE_BUSY',
+        'the state of the TPM was asked for while it executes a command; wait for its response first',
+      );
     }
-    for (let page = 0; page < this.pages; page++) this.#memory.copyPage(this.#place.address / PAGE_SIZE + page, image + page);
+    for (let page = 0; page < this.pages; page++)
+      this.#memory.copyPage(this.#place.address / PAGE_SIZE + page, image + page);
   }
 
   /** Takes over a state blob. */
   load(image: number): void {
-    for (let page = 0; page < this.pages; page++) this.#memory.copyPage(image + page, this.#place.address / PAGE_SIZE + page);
+    for (let page = 0; page < this.pages; page++)
+      this.#memory.copyPage(image + page, this.#place.address / PAGE_SIZE + page);
   }
 }

@@ -96,7 +96,8 @@ export class TpmbackV1 implements Tpmback {
     const { state, directory } = this;
     const own = directory.state();
     if (!state.known) {
-      if (own === XenbusState.Unknown) return;
+      if (own === XenbusState.Closing) this.#switchState(XenbusState.Closed);
+      if (own === XenbusState.Unknown || own === XenbusState.Closing || own === XenbusState.Closed) return;
       state.known = true;
       this.#switchState(XenbusState.InitWait);
       directory.watchFrontend();

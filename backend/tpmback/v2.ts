@@ -111,7 +111,9 @@ export class TpmbackV2 implements Tpmback {
     const { state, directory } = this;
     const own = directory.state();
     if (!state.known) {
-      if (own !== XenbusState.Unknown) this.#probe();
+      // A device that is being taken away before it was ever looked at is only closed.
+      if (own === XenbusState.Closing) this.#switchState(XenbusState.Closed);
+      else if (own !== XenbusState.Unknown && own !== XenbusState.Closed) this.#probe();
       return;
     }
     if (own === XenbusState.Unknown) {

@@ -1,0 +1,74 @@
+/**
+ * Actors: everything that can happen next, each with a name. A *choice* is the number of an actor; those of faults
+ * carry a parameter.
+ *
+ * Actors come in groups that can be passed over at once: a domain that does not run offers nothing.
+ */
+import type { BackendProcess } from './backend-process.js';
+import type { Task } from '../hypervisor/steps.js';
+
+export interface Actor {
+  /** Who may touch what while it runs: the agents of the memory. */
+  readonly agents: number;
+  /** The process that can be killed between two stores of what it does here. */
+  readonly process: BackendProcess | null;
+  enabled(): boolean;
+  run(): void;
+  /** What would happen, as a schedule names it. Asked before it happens. */
+  describe(): string;
+}
+
+export interface ActorGroup {
+  /** Whether any of the actors can be enabled at all. */
+  active(): boolean;
+  readonly actors: readonly Actor[];
+  /** Tasks that hold a spinlock while they run: nothing else of the group runs then. */
+  readonly exclusive: readonly TaskActor[];
+}
+
+/** The next step of a task. */
+export class TaskActor implements Actor {
+  readonly agents: number;
+  readonly process: BackendProcess | null;
+  readonly task: Task<never>;
+  readonly #owner: string;
+
+  constructor(owner: string, agents: number, task: Task<never>, process: BackendProcess | null = null) {
+    this.process = process;
+    this.#owner = owner;
+    this.agents = agents;
+    this.task = task;
+  }
+
+  enabled(): boolean {
+    return this.task.ready();
+  }
+
+  run(): void {
+    this.task.step();
+  }
+
+  describe(): string {
+    return `${this.#owner}.${this.task.definition.name}/${this.task.next}`;
+  }
+}
+
+/** Anything else, given as functions. */
+export interface SimpleActor {
+  readonly name: string;
+  readonly agents: number;
+  readonly process?: BackendProcess;
+  readonly enabled: () => boolean;
+  readonly run: () => void;
+  readonly describe?: () => string;
+}
+
+export function actor(parts: SimpleActor): Actor {
+  const { name, agents, process = null, enabled, run, describe = () => name } = parts;
+  return { agents, process, enabled, run, describe };
+}
+
+export function groupOf(active: () => boolean, actors: readonly Actor[]): ActorGroup {
+  const exclusive = actors.filter((candidate): candidate is TaskActor => candidate instanceof TaskActor && candidate.task.definition.exclusive);
+  return { active, actors, exclusive };
+}

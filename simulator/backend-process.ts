@@ -1,0 +1,75 @@
+/**
+ * A backend process: it can be killed between any two stores, and its supervisor starts it again on the same nodes.
+ *
+ * What dies with it is its memory, its store connection with all watches, its grant mappings and its event channels:
+ * all that the kernel takes back from a dead process. What stays is the page it shared with the guest, the nodes in
+ * xenstore, and the TPM, which is a process of its own.
+ */
+import { PAGE_SIZE } from '../protocol/memory.js';
+import type { Domain } from '../hypervisor/domain.js';
+import type { Host } from '../hypervisor/host.js';
+import { ALL_AGENTS, type JournaledMemory } from '../hypervisor/journaled-memory.js';
+import type { Tpmback } from '../backend/tpmback/tpmback.js';
+import type { StoreClient } from './store-client.js';
+
+export interface BackendProcessPlace {
+  readonly name: string;
+  readonly agent: number;
+  /** Address of the page with the state of the driver. */
+  readonly page: number;
+  readonly domain: Domain;
+  readonly host: Host;
+  readonly store: StoreClient;
+}
+
+/** Offset of the word, in the process's page, that says whether it lives. */
+export const ALIVE_OFFSET = PAGE_SIZE - 4;
+
+export class BackendProcess {
+  readonly name: string;
+  readonly agent: number;
+  readonly driver: Tpmback;
+  readonly store: StoreClient;
+  readonly #memory: JournaledMemory;
+  readonly #place: BackendProcessPlace;
+  readonly #alive: number;
+
+  constructor(memory: JournaledMemory, place: BackendProcessPlace, driver: Tpmback) {
+    this.name = place.name;
+    this.agent = place.agent;
+    this.driver = driver;
+    this.store = place.store;
+    this.#memory = memory;
+    this.#place = place;
+    this.#alive = (place.page + ALIVE_OFFSET) >>> 2;
+  }
+
+  get alive(): boolean {
+    return this.#memory.words[this.#alive] !== 0;
+  }
+
+  get domain(): Domain {
+    return this.#place.domain;
+  }
+
+  get host(): Host {
+    return this.#place.host;
+  }
+
+  start(): void {
+    this.#memory.current = ALL_AGENTS;
+    this.#memory.write32(this.#alive << 2, 1);
+    this.store.connect();
+    this.#memory.current = this.agent;
+    this.driver.start();
+  }
+
+  kill(): void {
+    const { host, domain, agent, page } = this.#place;
+    this.#memory.current = ALL_AGENTS;
+    if (this.driver.port !== 0) host.events.close(domain, this.driver.port);
+    host.grants.unmapAll(agent);
+    this.store.disconnect();
+    this.#memory.clearPage(page / PAGE_SIZE);
+  }
+}

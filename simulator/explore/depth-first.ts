@@ -1,0 +1,139 @@
+/**
+ * Depth-first search over the undo journal: a step down is a step of the world, a step up is an undo.
+ */
+import { firstOracle } from '../world-state.js';
+import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './explore.js';
+import { VisitedTable } from './visited-table.js';
+
+export function depthFirst({ world, mask, maxStates, onProgress }: Search): Exploration {
+  const { memory } = world;
+  const visited = new VisitedTable();
+  // The choices still open at each depth lie one above the other in `open`; a frame is where they begin, where the
+  // next one is, and what to undo to.
+  let open = new Int32Array(1 << 16);
+  const frames: Frames = new Frames();
+  const path: number[] = [];
+  let transitions = 0;
+  let deepest = 0;
+  let violations = 0;
+  let fault: string | null = null;
+  let cut = false;
+
+  visited.add(memory.hashLow, memory.hashHigh);
+  let top = 0;
+  let depth = -1;
+
+  const expand = (): boolean => {
+    if (top + CHOICES_MAX > open.length) {
+      const larger = new Int32Array(open.length * 2);
+      larger.set(open);
+      open = larger;
+    }
+    const count = world.enumerate(open.subarray(top));
+    if (count === 0) {
+      const mark = memory.journalLength;
+      const { hashLow, hashHigh } = memory;
+      world.quiescent();
+      violations = world.violations & mask;
+      memory.undo(mark, hashLow, hashHigh);
+      return false;
+    }
+    depth++;
+    frames.push(depth, top, top + count, memory.journalLength, memory.hashLow, memory.hashHigh);
+    top += count;
+    if (depth > deepest) deepest = depth;
+    return true;
+  };
+
+  expand();
+  while (depth >= 0 && violations === 0) {
+    const next = frames.next(depth);
+    if (next === frames.end(depth)) {
+      top = frames.start(depth);
+      depth--;
+      if (depth >= 0) {
+        path.length = depth;
+        memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
+      }
+      continue;
+    }
+    frames.advance(depth);
+    const choice = open[next] as number;
+    world.step(choice);
+    transitions++;
+    path[depth] = choice;
+    violations = world.violations & mask;
+    if (violations !== 0) {
+      fault = world.lastFault;
+      break;
+    }
+    if (visited.add(memory.hashLow, memory.hashHigh)) {
+      if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
+      if (visited.size >= maxStates) {
+        cut = true;
+        break;
+      }
+      if (expand()) continue;
+      if (violations !== 0) break;
+    }
+    memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
+  }
+
+  memory.undo(0, 0, 0);
+  return {
+    holds: violations === 0,
+    complete: violations === 0 && !cut,
+    oracle: firstOracle(violations) ?? null,
+    fault,
+    states: visited.size,
+    transitions,
+    depth: deepest,
+    tableBytes: visited.bytes,
+    choices: violations === 0 ? [] : path.slice(0, depth + 1),
+  };
+}
+
+const FRAME = 6;
+
+/** A stack of frames in one typed array. */
+class Frames {
+  #data = new Int32Array(FRAME << 10);
+
+  push(depth: number, start: number, end: number, mark: number, hashLow: number, hashHigh: number): void {
+    const at = depth * FRAME;
+    if (at === this.#data.length) {
+      const larger = new Int32Array(this.#data.length * 2);
+      larger.set(this.#data);
+      this.#data = larger;
+    }
+    const data = this.#data;
+    data[at] = start;
+    data[at + 1] = start;
+    data[at + 2] = end;
+    data[at + 3] = mark;
+    data[at + 4] = hashLow;
+    data[at + 5] = hashHigh;
+  }
+
+  start(depth: number): number {
+    return this.#data[depth * FRAME] as number;
+  }
+  next(depth: number): number {
+    return this.#data[depth * FRAME + 1] as number;
+  }
+  advance(depth: number): void {
+    (this.#data[depth * FRAME + 1] as number)++;
+  }
+  end(depth: number): number {
+    return this.#data[depth * FRAME + 2] as number;
+  }
+  mark(depth: number): number {
+    return this.#data[depth * FRAME + 3] as number;
+  }
+  hashLow(depth: number): number {
+    return this.#data[depth * FRAME + 4] as number;
+  }
+  hashHigh(depth: number): number {
+    return this.#data[depth * FRAME + 5] as number;
+  }
+}

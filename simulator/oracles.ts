@@ -1,0 +1,157 @@
+/**
+ * Oracles 1 to 5: what must hold of every schedule, judged from outside the drivers.
+ *
+ * They listen to what becomes of each command (`CommandProbe`). What they remember of a guest lies in that guest's
+ * memory (`GuestHistory`), so that a saved, restored or cloned guest carries its own history with it.
+ */
+import { digestMemory, mix } from '../protocol/digest.js';
+import { ALL_AGENTS, type JournaledMemory } from '../hypervisor/journaled-memory.js';
+import type { CommandProbe } from '../hypervisor/probes.js';
+import type { CommandPool } from '../frontend/command-pool.js';
+import { GuestHistory, HISTORY_OFFSET, KERNEL_PFN } from '../frontend/guest-memory.js';
+import { FIRST_GUEST_PFN } from '../hypervisor/domain.js';
+import { PAGE_SIZE } from '../protocol/memory.js';
+import { TpmDeviceState } from '../backend/tpm/device.js';
+import type { Slot } from './slot.js';
+import { type OracleName, oracleBit, type WorldState } from './world-state.js';
+
+/** Mixed into the second word of a chain so that the two are independent. */
+const SECOND = 0x5bd1e995;
+
+export class Oracles implements CommandProbe {
+  readonly #memory: JournaledMemory;
+  readonly #commands: CommandPool;
+  readonly #world: ReturnType<typeof WorldState.view>;
+  readonly #history;
+  readonly #device;
+  readonly #slots: readonly Slot[];
+
+  /** `slots` may be filled later. */
+  constructor(memory: JournaledMemory, commands: CommandPool, world: ReturnType<typeof WorldState.view>, slots: readonly Slot[]) {
+    this.#memory = memory;
+    this.#commands = commands;
+    this.#world = world;
+    this.#slots = slots;
+    this.#history = GuestHistory.view(memory);
+    this.#device = TpmDeviceState.view(memory);
+  }
+
+  issued(slot: number, command: number): void {
+    const caller = this.#enter();
+    const history = this.#at(slot);
+    const { effect } = this.#commands.at(command);
+    history.issued += 1;
+    history.before_low = history.chain_low;
+    history.before_high = history.chain_high;
+    if (effect !== 0) {
+      history.chain_low = mix(history.chain_low | 0, effect);
+      history.chain_high = mix((history.chain_high | 0) ^ SECOND, effect);
+    }
+    this.#memory.current = caller;
+  }
+
+  fetched(slot: number): number {
+    const caller = this.#enter();
+    const ordinal = this.#at(slot).issued;
+    this.#memory.current = caller;
+    return ordinal;
+  }
+
+  /** Oracle 1: the device has executed all that was issued, or all but the last command, and nothing else. */
+  executed(slot: number): void {
+    const place = this.#slots[slot] as Slot;
+    if (!place.exists) return;
+    const caller = this.#enter();
+    const history = this.#at(slot);
+    const { chain_low, chain_high } = place.device.state;
+    const all = chain_low === history.chain_low && chain_high === history.chain_high;
+    const allButLast = chain_low === history.before_low && chain_high === history.before_high;
+    if (!all && !allButLast) this.fail('exactly-once');
+    this.#memory.current = caller;
+  }
+
+  /** Commands that the guest of `slot` has issued. */
+  issuedBy(slot: Slot): number {
+    return this.fetched(slot.index);
+  }
+
+  published(slot: number, ordinal: number): void {
+    if (!(this.#slots[slot] as Slot).exists) return;
+    const caller = this.#enter();
+    this.#at(slot).published = ordinal;
+    this.#memory.current = caller;
+  }
+
+  /** Oracle 2: the response is that of the command that waits, and is what the device answered. */
+  answered(slot: number, responseDigest: number): void {
+    const caller = this.#enter();
+    const history = this.#at(slot);
+    const { device } = this.#slots[slot] as Slot;
+    const expected = digestMemory(this.#memory, device.responseAddress, device.state.response_length);
+    if (history.published !== history.issued || responseDigest !== expected) this.fail('right-answer');
+    history.answered = history.issued;
+    this.#memory.current = caller;
+  }
+
+  /** Oracle 2: whatever became of the command, its user did not get the response. */
+  failed(_slot: number): void {
+    const caller = this.#enter();
+    this.fail('right-answer');
+    this.#memory.current = caller;
+  }
+
+  /**
+   * Oracle 4, when the snapshot in the images of `slot` is complete: the answer to every command that the saved
+   * device has executed lies in the snapshot, in the guest's memory or kept with the device's state under its number,
+   * and every answer in the guest's memory was given by that device.
+   */
+  snapshot(slot: Slot): void {
+    const caller = this.#enter();
+    const history = this.#history.at((slot.memoryImage + KERNEL_PFN - FIRST_GUEST_PFN) * PAGE_SIZE + HISTORY_OFFSET);
+    const device = this.#device.at(slot.deviceImage * PAGE_SIZE);
+    const ahead = device.executed - history.published;
+    const kept = ahead === 1 && device.executed_sequence !== 0;
+    if (ahead !== 0 && !kept) this.fail('in-step');
+    this.#memory.current = caller;
+  }
+
+  /** Oracle 5, when a domain begins to run. */
+  running(): void {
+    let count = 0;
+    for (const slot of this.#slots) if (slot.domain.running) count++;
+    if (count > 1) this.fail('one-instance');
+  }
+
+  /** Oracles 3 and 1, when nothing more can happen. */
+  quiescent(): void {
+    const caller = this.#enter();
+    const live = this.#slots.filter((slot) => slot.exists && slot.domain.running);
+    if (live.length === 0) this.fail('no-hang');
+    for (const slot of live) {
+      if (slot.guest.userTask.running) {
+        this.fail('no-hang');
+        continue;
+      }
+      const history = this.#at(slot.index);
+      const { chain_low, chain_high } = slot.device.state;
+      if (chain_low !== history.chain_low || chain_high !== history.chain_high) this.fail('exactly-once');
+    }
+    this.#memory.current = caller;
+  }
+
+  fail(oracle: OracleName): void {
+    const caller = this.#enter();
+    this.#world.violations |= oracleBit(oracle);
+    this.#memory.current = caller;
+  }
+
+  #at(slot: number): ReturnType<typeof GuestHistory.view> {
+    return this.#history.at((this.#slots[slot] as Slot).domain.page(KERNEL_PFN) + HISTORY_OFFSET);
+  }
+
+  #enter(): number {
+    const caller = this.#memory.current;
+    this.#memory.current = ALL_AGENTS;
+    return caller;
+  }
+}

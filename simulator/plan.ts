@@ -1,0 +1,29 @@
+/**
+ * What the toolstack is told to do in a scenario, and how it ends.
+ */
+export interface Plan {
+  readonly operation:
+    | 'none'
+    /** Save on one host, restore on another, end the source. */
+    | 'migrate'
+    /** Save and restore on one host; the source's devices are removed before the restore begins. */
+    | 'save-restore'
+    /** Save and go on. */
+    | 'checkpoint';
+  readonly ends:
+    | 'completes'
+    /** Given up as soon as the domain has suspended. */
+    | 'cancelled'
+    /** The target's disk is full. */
+    | 'save-fails'
+    /** The target refuses the image; the source goes on. */
+    | 'restore-fails';
+  /** The vTPM is drained before the domain's memory is copied. */
+  readonly drain: boolean;
+  /** Whether the toolstack gives up after 60 s without an acknowledgement or a suspend. */
+  readonly timeouts: boolean;
+}
+
+/** libxl's limits for the acknowledgement and for the suspend, in milliseconds each. */
+export const ACKNOWLEDGE_MILLISECONDS = 60_000;
+export const SUSPEND_MILLISECONDS = 60_000;

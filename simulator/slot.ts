@@ -1,0 +1,66 @@
+/**
+ * A place for one guest on one host: its domain, its backend process, its TPM, and the images they are saved to.
+ */
+import { type Domain, DomainState } from '../hypervisor/domain.js';
+import type { Host } from '../hypervisor/host.js';
+import type { Guest } from '../frontend/guest.js';
+import type { TpmDevice } from '../backend/tpm/device.js';
+import { domainDestroyed } from '../xenstore-sim/index.js';
+import type { BackendProcess } from './backend-process.js';
+import type { StoreClient } from './store-client.js';
+
+export interface SlotParts {
+  readonly index: number;
+  readonly domid: number;
+  readonly host: Host;
+  readonly domain: Domain;
+  readonly device: TpmDevice;
+  readonly guestStore: StoreClient;
+  /** First frames of the images of the domain's memory and of the state of its TPM. */
+  readonly memoryImage: number;
+  readonly deviceImage: number;
+}
+
+export class Slot {
+  readonly index: number;
+  /** The number the domain has while it exists. */
+  readonly domid: number;
+  readonly host: Host;
+  readonly domain: Domain;
+  readonly device: TpmDevice;
+  readonly guestStore: StoreClient;
+  readonly memoryImage: number;
+  readonly deviceImage: number;
+  readonly guest: Guest;
+  readonly backend: BackendProcess;
+
+  constructor(parts: SlotParts, guest: Guest, backend: BackendProcess) {
+    this.index = parts.index;
+    this.domid = parts.domid;
+    this.host = parts.host;
+    this.domain = parts.domain;
+    this.device = parts.device;
+    this.guestStore = parts.guestStore;
+    this.memoryImage = parts.memoryImage;
+    this.deviceImage = parts.deviceImage;
+    this.guest = guest;
+    this.backend = backend;
+  }
+
+  get exists(): boolean {
+    return this.domain.state !== DomainState.Free;
+  }
+
+  /** Its vTPM has been introduced to the store. */
+  get attached(): boolean {
+    return this.guestStore.connected;
+  }
+
+  /** Ends the domain: mappings and channels fall, its store connection goes, and the store's watchers are told. */
+  end(): void {
+    this.host.events.closeAll(this.domain);
+    this.guestStore.disconnect();
+    this.guestStore.store = domainDestroyed(this.guestStore.store, this.domid);
+    this.domain.destroy();
+  }
+}

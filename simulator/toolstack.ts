@@ -1,0 +1,288 @@
+/**
+ * The toolstack: suspend, save, send, restore, cancel, clone, destroy, after libxl and xl.
+ *
+ * Each step is atomic and the toolstack may die before any of them; then a successor looks at what is there and
+ * brings the domain back: it goes on with the copy that runs, else it resumes the source where it stands.
+ */
+import { DomainState, SuspendResult } from '../hypervisor/domain.js';
+import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import { DONE, Task, task } from '../hypervisor/steps.js';
+import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
+import { bool, layout, u32 } from '../protocol/layout.js';
+import { backendPath } from '../protocol/xenbus.js';
+import { QUIESCE_NODE, QUIESCED_NODE } from '../backend/tpmback/v2.js';
+import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
+import type { Slot } from './slot.js';
+import type { StoreClient } from './store-client.js';
+import {
+  backendState,
+  closeVtpm,
+  removeVtpmNodes,
+  requestSuspend,
+  suspendAcknowledged,
+  type VtpmPlace,
+  withdrawSuspend,
+  writeDomainNodes,
+  writeVtpmNodes,
+} from './toolstack-nodes.js';
+
+export const ToolstackState = layout('toolstack', {
+  /** The image of the domain's memory, and that of its vTPM, are complete. */
+  memory_saved: bool,
+  device_saved: bool,
+  run: u32,
+  recover: u32,
+  timer: u32,
+});
+
+export interface ToolstackPlace {
+  readonly address: number;
+  readonly plan: Plan;
+  readonly source: Slot;
+  readonly target: Slot;
+  /** The vTPM needs node `instance`. */
+  readonly instance: boolean;
+  readonly storeOf: (slot: Slot) => StoreClient;
+  /** A snapshot (image of the domain and of its vTPM) is complete and may be used from now on. */
+  readonly onSnapshot: () => void;
+  /** A domain has begun to run. */
+  readonly onRun: (slot: Slot) => void;
+}
+
+const run = task<Toolstack>('run', {
+  request_suspend: (toolstack) => toolstack.requestSuspend(),
+  await_acknowledgement: { when: (toolstack) => toolstack.acknowledged(), run: (toolstack) => toolstack.takeAcknowledgement() },
+  await_suspend: { when: (toolstack) => toolstack.sourceSuspended() || toolstack.late(), run: (toolstack) => toolstack.takeSuspend() },
+  drain_vtpm: (toolstack) => toolstack.drain(),
+  await_drain: { when: (toolstack) => toolstack.drained(), run: () => 'save_memory' },
+  save_memory: (toolstack) => toolstack.saveMemory(),
+  save_vtpm: { when: (toolstack) => !toolstack.source.device.busy, run: (toolstack) => toolstack.saveDevice() },
+  close_source: (toolstack) => toolstack.closeSource(),
+  await_source_closed: { when: (toolstack) => toolstack.sourceClosed(), run: (toolstack) => toolstack.removeSource() },
+  create_target: (toolstack) => toolstack.createTarget(),
+  restore_memory: (toolstack) => toolstack.restoreMemory(),
+  restore_vtpm: (toolstack) => toolstack.restoreDevice(),
+  create_vtpm: (toolstack) => toolstack.createVtpm(),
+  await_backend: { when: (toolstack) => toolstack.targetWaits(), run() {} },
+  unpause_target: (toolstack) => toolstack.unpauseTarget(),
+  close_old_source: (toolstack) => toolstack.closeSource(),
+  await_old_source_closed: { when: (toolstack) => toolstack.sourceClosed(), run: (toolstack) => toolstack.removeSource() },
+});
+
+const recover = task<Toolstack>('successor', {
+  look: (toolstack) => toolstack.look(),
+  await_target_closed: { when: (toolstack) => toolstack.targetClosed(), run: (toolstack) => toolstack.removeTarget() },
+  resume_source: (toolstack) => toolstack.resumeSource(),
+});
+
+export class Toolstack {
+  readonly state;
+  readonly source: Slot;
+  readonly runTask: Task<Toolstack>;
+  readonly recoverTask: Task<Toolstack>;
+  readonly plan: Plan;
+  readonly #memory: JournaledMemory;
+  readonly #place: ToolstackPlace;
+  readonly #target: Slot;
+
+  constructor(memory: JournaledMemory, place: ToolstackPlace) {
+    this.#memory = memory;
+    this.#place = place;
+    this.plan = place.plan;
+    this.source = place.source;
+    this.#target = place.target;
+    this.state = ToolstackState.view(memory).at(place.address);
+    this.runTask = new Task(memory, run, this, place.address + ToolstackState.offset.run);
+    this.recoverTask = new Task(memory, recover, this, place.address + ToolstackState.offset.recover);
+  }
+
+  get timer(): number {
+    return this.#place.address + ToolstackState.offset.timer;
+  }
+
+  /** Makes the domain with its vTPM, and lets it run. */
+  create(slot: Slot): void {
+    const store = this.#place.storeOf(slot);
+    slot.domain.create(slot.domid);
+    store.domainCreated(slot.domid);
+    writeDomainNodes(store, slot.domid);
+    store.introduce(slot.domid);
+    slot.guestStore.connect();
+    writeVtpmNodes(store, this.#vtpm(slot));
+    slot.device.manufacture();
+    slot.domain.resume(SuspendResult.ResumedInNewDomain);
+  }
+
+  requestSuspend(): void {
+    requestSuspend(this.#store, this.source.domid);
+    if (this.plan.timeouts) setTimer(this.#memory, this.timer, ACKNOWLEDGE_MILLISECONDS);
+  }
+
+  acknowledged(): boolean {
+    return this.late() || suspendAcknowledged(this.#store, this.source.domid);
+  }
+
+  takeAcknowledgement(): string | typeof DONE {
+    if (!this.plan.timeouts) return 'await_suspend';
+    if (this.late() && withdrawSuspend(this.#store, this.source.domid)) {
+      stopTimer(this.#memory, this.timer);
+      return DONE;
+    }
+    setTimer(this.#memory, this.timer, SUSPEND_MILLISECONDS);
+    return 'await_suspend';
+  }
+
+  late(): boolean {
+    return hasFired(this.#memory, this.timer);
+  }
+
+  sourceSuspended(): boolean {
+    return this.source.domain.state === DomainState.Suspended;
+  }
+
+  /** A guest that is late is left alone: after this time-out nobody resumes it. */
+  takeSuspend(): string | typeof DONE {
+    stopTimer(this.#memory, this.timer);
+    if (!this.sourceSuspended()) return DONE;
+    if (this.plan.ends === 'cancelled') return this.#cancel();
+    return this.plan.drain ? 'drain_vtpm' : 'save_memory';
+  }
+
+  drain(): void {
+    this.#store.write(`${this.#backend(this.source)}/${QUIESCE_NODE}`, '1');
+  }
+
+  drained(): boolean {
+    return this.#store.peek(`${this.#backend(this.source)}/${QUIESCED_NODE}`) !== null;
+  }
+
+  saveMemory(): string | typeof DONE {
+    this.source.domain.save(this.source.memoryImage);
+    this.state.memory_saved = true;
+    if (this.plan.ends === 'save-fails') return this.#cancel();
+    return 'save_vtpm';
+  }
+
+  saveDevice(): string | typeof DONE {
+    this.source.device.save(this.source.deviceImage);
+    this.state.device_saved = true;
+    if (this.plan.operation === 'checkpoint') {
+      this.#place.onSnapshot();
+      return this.#cancel();
+    }
+    return this.plan.operation === 'save-restore' ? 'close_source' : 'create_target';
+  }
+
+  closeSource(): void {
+    closeVtpm(this.#store, this.#vtpm(this.source));
+  }
+
+  sourceClosed(): boolean {
+    return isClosed(backendState(this.#store, this.#vtpm(this.source)));
+  }
+
+  removeSource(): string | typeof DONE {
+    removeVtpmNodes(this.#store, this.#vtpm(this.source));
+    this.source.end();
+    return this.plan.operation === 'save-restore' && !this.#target.exists ? 'create_target' : DONE;
+  }
+
+  createTarget(): void {
+    this.#target.domain.create(this.#target.domid);
+    const store = this.#place.storeOf(this.#target);
+    store.domainCreated(this.#target.domid);
+    writeDomainNodes(store, this.#target.domid);
+  }
+
+  restoreMemory(): string | typeof DONE {
+    if (this.plan.ends === 'restore-fails') {
+      this.#target.domain.destroy();
+      return this.#cancel();
+    }
+    this.#target.domain.restore(this.source.memoryImage);
+    return 'restore_vtpm';
+  }
+
+  restoreDevice(): void {
+    this.#target.device.load(this.source.deviceImage);
+  }
+
+  createVtpm(): void {
+    const store = this.#place.storeOf(this.#target);
+    store.introduce(this.#target.domid);
+    this.#target.guestStore.connect();
+    writeVtpmNodes(store, this.#vtpm(this.#target));
+  }
+
+  /** libxl goes on when the backend of the new domain is at 2. */
+  targetWaits(): boolean {
+    return backendState(this.#place.storeOf(this.#target), this.#vtpm(this.#target)) === '2';
+  }
+
+  unpauseTarget(): string | typeof DONE {
+    this.#place.onSnapshot();
+    this.#target.domain.resume(SuspendResult.ResumedInNewDomain);
+    this.#place.onRun(this.#target);
+    return this.plan.operation === 'save-restore' ? DONE : 'close_old_source';
+  }
+
+  /** What a successor finds, it finishes or takes back. */
+  look(): string | typeof DONE {
+    if (this.#target.exists && this.#target.domain.running) {
+      if (this.source.exists) this.runTask.start('close_old_source');
+      return DONE;
+    }
+    if (!this.source.exists || !this.sourceSuspended()) return DONE;
+    if (this.#target.exists) {
+      if (this.#target.attached) closeVtpm(this.#place.storeOf(this.#target), this.#vtpm(this.#target));
+      return 'await_target_closed';
+    }
+    return 'resume_source';
+  }
+
+  targetClosed(): boolean {
+    const state = backendState(this.#place.storeOf(this.#target), this.#vtpm(this.#target));
+    return isClosed(state) || !this.#target.attached;
+  }
+
+  removeTarget(): void {
+    removeVtpmNodes(this.#place.storeOf(this.#target), this.#vtpm(this.#target));
+    this.#target.end();
+  }
+
+  /** The fast way: the guest's hypercall returns 1, and no device is touched. */
+  resumeSource(): typeof DONE {
+    const quiesce = `${this.#backend(this.source)}/${QUIESCE_NODE}`;
+    if (this.#store.read(quiesce) !== null) {
+      this.#store.transaction(() => {
+        this.#store.remove(`${this.#backend(this.source)}/${QUIESCED_NODE}`);
+        this.#store.remove(quiesce);
+      });
+    }
+    this.#store.resumeDomain(this.source.domid);
+    this.source.domain.resume(SuspendResult.Cancelled);
+    this.#place.onRun(this.source);
+    return DONE;
+  }
+
+  #cancel(): typeof DONE {
+    this.recoverTask.start('resume_source');
+    return DONE;
+  }
+
+  get #store(): StoreClient {
+    return this.#place.storeOf(this.source);
+  }
+
+  #vtpm(slot: Slot): VtpmPlace {
+    return { frontend: slot.domid, backend: 0, instance: this.#place.instance };
+  }
+
+  #backend(slot: Slot): string {
+    return backendPath({ frontend: slot.domid, backend: 0, handle: 0 });
+  }
+}
+
+function isClosed(state: string | null): boolean {
+  return state === null || state === '6';
+}

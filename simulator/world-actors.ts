@@ -1,0 +1,181 @@
+/**
+ * The actors of a world: who can do something next.
+ */
+import { DomainState } from '../hypervisor/domain.js';
+import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
+import type { TimerPlace } from '../hypervisor/timers.js';
+import type { Task } from '../hypervisor/steps.js';
+import { TpmbackV1 } from '../backend/tpmback/v1.js';
+import { type Actor, type ActorGroup, actor, groupOf, TaskActor } from './actors.js';
+import { guestAgent, type Machine, TOOLSTACK_AGENT } from './machine.js';
+import type { Slot } from './slot.js';
+
+/** A guest's tasks, its interrupt, and the thread that handles its watch events. */
+export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
+  const { domain, guest, host } = slot;
+  const agent = guestAgent(slot.index);
+  const { front } = guest;
+  const store = slot.guestStore;
+  const spurious = spuriousEvent(machine, `${domain.name}.tpmfront`, () => front.port, () => host.events.raiseSpurious(domain, front.port));
+  return groupOf(
+    () => domain.running,
+    [
+      ...front.tasks.map((task) => new TaskActor(`${domain.name}.tpmfront`, agent, task)),
+      new TaskActor(domain.name, agent, guest.userTask as Task<never>),
+      new TaskActor(domain.name, agent, guest.manageTask as Task<never>),
+      actor({
+        name: `${domain.name}.tpmfront/interrupt`,
+        agents: agent,
+        enabled: () => front.port !== 0 && host.events.deliverable(domain, front.port),
+        run: () => {
+          // The bit is cleared before the driver looks for work, or an event in between would be lost.
+          host.events.acknowledge(domain, front.port);
+          front.interrupt();
+        },
+      }),
+      actor({
+        name: `${domain.name}.xenwatch`,
+        agents: agent,
+        enabled: () => guest.watching && store.hasEvent,
+        run: () => {
+          const event = store.nextEvent();
+          store.takeEvent();
+          if (event !== undefined) guest.watchFired(event.path, event.token);
+        },
+        describe: () => `${domain.name}.xenwatch/${store.nextEvent()?.token} ${store.nextEvent()?.path}`,
+      }),
+      ...spurious,
+    ],
+  );
+}
+
+/** A backend process, its supervisor, and the fault that kills it. */
+export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
+  const { backend, host } = slot;
+  const { driver, store, name } = backend;
+  const dom0 = backend.domain;
+  const agents = backend.agent;
+  const actors: Actor[] = [
+    ...driver.tasks.map((task) => new TaskActor(name, agents, task, backend)),
+    actor({
+      name: `${name}/interrupt`,
+      agents,
+      process: backend,
+      enabled: () => driver.port !== 0 && driver.interruptible && host.events.deliverable(dom0, driver.port),
+      run: () => {
+        host.events.acknowledge(dom0, driver.port);
+        driver.interrupt();
+      },
+    }),
+    actor({
+      name: `${name}/watches`,
+      agents,
+      process: backend,
+      enabled: () => backend.alive && store.hasEvent,
+      run: () => {
+        store.takeEvents();
+        driver.watchesFired();
+      },
+    }),
+    actor({ name: `supervisor/restart ${name}`, agents: ALL_AGENTS, enabled: () => !backend.alive, run: () => backend.start() }),
+    actor({
+      name: `fault/kill ${name}`,
+      agents: ALL_AGENTS,
+      enabled: () => backend.alive && slot.exists && machine.world.backend_kills > 0,
+      run: () => {
+        machine.world.backend_kills -= 1;
+        backend.kill();
+      },
+    }),
+    ...spuriousEvent(machine, name, () => driver.port, () => host.events.raiseSpurious(dom0, driver.port)),
+  ];
+  return groupOf(() => true, actors);
+}
+
+export function deviceGroup(slot: Slot): ActorGroup {
+  return groupOf(() => slot.device.busy, [new TaskActor(`tpm${slot.domid}`, ALL_AGENTS, slot.device.task as Task<never>)]);
+}
+
+/** The toolstack, its successor, and the faults that concern them. */
+export function toolstackGroup(machine: Machine): ActorGroup {
+  const { toolstack, world } = machine;
+  const [source, target] = machine.slots;
+  const live = (): boolean => !world.toolstack_dead;
+  return groupOf(
+    () => true,
+    [
+      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.runTask as Task<never>), live),
+      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.recoverTask as Task<never>), live),
+      actor({
+        name: 'fault/kill toolstack',
+        agents: ALL_AGENTS,
+        enabled: () =>
+          world.toolstack_kills > 0 && source.domain.state === DomainState.Suspended && (toolstack.runTask.running || toolstack.recoverTask.running),
+        run: () => {
+          world.toolstack_kills -= 1;
+          world.toolstack_dead = true;
+          toolstack.runTask.stop();
+          toolstack.recoverTask.stop();
+        },
+      }),
+      actor({
+        name: 'toolstack/successor starts',
+        agents: ALL_AGENTS,
+        enabled: () => world.toolstack_dead,
+        run: () => {
+          world.toolstack_dead = false;
+          toolstack.recoverTask.start();
+        },
+      }),
+      actor({
+        name: `fault/resume ${source.domain.name} as well`,
+        agents: ALL_AGENTS,
+        enabled: () => world.clones > 0 && source.domain.state === DomainState.Suspended && target.domain.running,
+        run: () => {
+          world.clones -= 1;
+          toolstack.runTask.stop();
+          toolstack.resumeSource();
+        },
+      }),
+    ],
+  );
+}
+
+/** Every place where a timer may lie. A guest's time stands still while it does not run. */
+export function timersOf(machine: Machine): readonly TimerPlace[] {
+  const places: TimerPlace[] = [{ address: machine.toolstack.timer, ticking: () => true }];
+  for (const slot of machine.slots) {
+    const ticking = (): boolean => slot.domain.running;
+    places.push({ address: slot.guest.freezeTimer, ticking });
+    for (const timer of slot.guest.front.timers) places.push({ address: timer.address, ticking });
+    places.push({ address: slot.device.timerAddress, ticking: () => true });
+    const { driver } = slot.backend;
+    if (driver instanceof TpmbackV1) places.push({ address: driver.timerAddress, ticking: () => true });
+  }
+  return places;
+}
+
+function gated(inner: TaskActor, open: () => boolean): Actor {
+  return actor({
+    name: inner.task.definition.name,
+    agents: TOOLSTACK_AGENT,
+    enabled: () => open() && inner.enabled(),
+    run: () => inner.run(),
+    describe: () => inner.describe(),
+  });
+}
+
+function spuriousEvent(machine: Machine, end: string, port: () => number, raise: () => void): readonly Actor[] {
+  if (machine.options.scenario.faults.spuriousEvents === 0) return [];
+  return [
+    actor({
+      name: `fault/spurious event at ${end}`,
+      agents: ALL_AGENTS,
+      enabled: () => machine.world.spurious_events > 0 && port() !== 0,
+      run: () => {
+        machine.world.spurious_events -= 1;
+        raise();
+      },
+    }),
+  ];
+}

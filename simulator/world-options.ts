@@ -1,0 +1,46 @@
+/**
+ * What a world is made of.
+ */
+import type { TpmEngine } from '../backend/tpm/engine.js';
+import type { UserKind } from '../frontend/guest.js';
+import type { Session } from '../protocol/tpm/session.js';
+import type { TpmbackEntry, TpmfrontEntry } from './drivers.js';
+import type { Plan } from './plan.js';
+
+/** How many times each fault may strike in one schedule. */
+export interface FaultBudget {
+  /** The backend process is killed between any two stores, and started again. */
+  readonly backendKills: number;
+  /** The toolstack dies before any of its steps while the source is suspended; a successor comes. */
+  readonly toolstackKills: number;
+  /** An event nobody sent reaches an end. */
+  readonly spuriousEvents: number;
+  /** The suspended source is let run as well as the target: both believe the other has failed. */
+  readonly doubleResumes: number;
+}
+
+export const NO_FAULTS: FaultBudget = { backendKills: 0, toolstackKills: 0, spuriousEvents: 0, doubleResumes: 0 };
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  readonly plan: Plan;
+  readonly faults: FaultBudget;
+  /** Where schedules begin: before the handshake, or with both ends connected. */
+  readonly start: 'boot' | 'connected';
+  /** How long the first command of the user takes, in milliseconds; 0 = no time that matters, like all others. */
+  readonly slowCommandMilliseconds: number;
+}
+
+export interface WorldOptions {
+  readonly scenario: Scenario;
+  readonly tpmfront: TpmfrontEntry;
+  readonly tpmback: TpmbackEntry;
+  readonly session: Session;
+  /** How many commands of the session are issued; all when absent. */
+  readonly commands?: number | undefined;
+  readonly user?: UserKind;
+  readonly sequenceBits?: number;
+  /** The inside of the TPM; answers from the session when absent. */
+  readonly engine?: TpmEngine;
+}

@@ -1,0 +1,211 @@
+/**
+ * A world: one or two hosts, a guest on the first, a toolstack, and all that can happen next.
+ *
+ * The world is built and brought to the point where the guest is connected in one fixed order; from there on every
+ * step is a choice. All state is in `memory`, so a choice is taken back by undoing the journal.
+ */
+import { recordedEngine } from '../backend/tpm/recorded.js';
+import { CrashSignal, JournaledMemory, MemoryFault, NO_CRASH } from '../hypervisor/journaled-memory.js';
+import { MemoryMap } from '../hypervisor/memory-map.js';
+import { passTime, type TimerPlace, untilNext } from '../hypervisor/timers.js';
+import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
+import { CommandPool } from '../frontend/command-pool.js';
+import { assert } from '../protocol/assert.js';
+import type { Actor, ActorGroup } from './actors.js';
+import { actor, groupOf } from './actors.js';
+import { buildMachine, type Machine } from './machine.js';
+import { ownCommands } from './own-commands.js';
+import type { StoreListener } from './store-client.js';
+import type { WorldOptions } from './world-options.js';
+import { backendGroup, deviceGroup, guestGroup, timersOf, toolstackGroup } from './world-actors.js';
+import { firstOracle, oracleBit, type OracleName } from './world-state.js';
+
+/** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
+const KILL_BASE = 1 << 12;
+const STORES_MAX = 1 << 8;
+
+export class World {
+  readonly options: WorldOptions;
+  readonly memory: JournaledMemory;
+  readonly map: MemoryMap;
+  readonly machine: Machine;
+  /** What went wrong in the step that was taken last, when an oracle of the machine itself failed. */
+  lastFault: string | null = null;
+  readonly #actors: Actor[] = [];
+  readonly #groups: ActorGroup[];
+  readonly #groupStart: number[] = [];
+  readonly #time: number;
+  readonly #timers: readonly TimerPlace[];
+  readonly #violations: number;
+
+  constructor(options: WorldOptions) {
+    this.options = options;
+    const engine = options.engine ?? recordedEngine(options.session);
+    const count = Math.min(options.commands ?? Number.POSITIVE_INFINITY, options.session.entries.length);
+    const pool = new CommandPool(options.session.entries.slice(0, count), ownCommands());
+    this.machine = buildMachine(options, engine, pool);
+    this.memory = this.machine.memory;
+    this.map = this.machine.map;
+    this.#violations = this.machine.world.base >>> 2;
+    this.#timers = timersOf(this.machine);
+
+    this.#groups = [
+      ...this.machine.slots.flatMap((slot) => [guestGroup(this.machine, slot), backendGroup(this.machine, slot), deviceGroup(slot)]),
+      toolstackGroup(this.machine),
+    ];
+    for (const group of this.#groups) {
+      this.#groupStart.push(this.#actors.length);
+      this.#actors.push(...group.actors);
+    }
+    this.#time = this.#actors.length;
+    const time = actor({
+      name: 'time',
+      agents: ALL_AGENTS,
+      enabled: () => untilNext(this.memory, this.#timers) > 0,
+      run: () => passTime(this.memory, this.#timers, untilNext(this.memory, this.#timers)),
+      describe: () => `time/${untilNext(this.memory, this.#timers)} ms pass`,
+    });
+    this.#groups.push(groupOf(() => false, [time]));
+    this.#actors.push(time);
+    assert(this.#actors.length < KILL_BASE, 'world: too many actors');
+    this.#boot();
+  }
+
+  /** Bit set of the oracles that have failed. */
+  get violations(): number {
+    return this.memory.words[this.#violations] as number;
+  }
+
+  /** The first oracle that has failed, if one has. */
+  get failed(): OracleName | undefined {
+    return firstOracle(this.violations);
+  }
+
+  /**
+   * Puts every choice of the present state into `choices` from index 0 on, and returns how many there are. None means
+   * that the world is quiescent. The order is the same in equal states.
+   */
+  enumerate(choices: Int32Array): number {
+    let count = 0;
+    const groups = this.#groups;
+    for (let g = 0; g < groups.length; g++) {
+      const group = groups[g] as ActorGroup;
+      if (!group.active()) continue;
+      const start = this.#groupStart[g] as number;
+      const exclusive = exclusiveOf(group);
+      for (let i = 0; i < group.actors.length; i++) {
+        const candidate = group.actors[i] as Actor;
+        if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
+        if (candidate.enabled()) choices[count++] = start + i;
+      }
+    }
+    if (count === 0) {
+      if ((this.#actors[this.#time] as Actor).enabled()) choices[count++] = this.#time;
+    }
+    return this.#enumerateKills(choices, count);
+  }
+
+  /** Takes a choice of the present state. Never throws for what a driver does: that is an oracle's failure. */
+  step(choice: number): void {
+    this.lastFault = null;
+    const killed = choice >= KILL_BASE;
+    const index = killed ? Math.floor((choice - KILL_BASE) / STORES_MAX) : choice;
+    const chosen = this.#actors[index] as Actor;
+    const { memory } = this;
+    memory.current = chosen.agents;
+    if (killed) memory.storesLeft = (choice - KILL_BASE) % STORES_MAX;
+    try {
+      chosen.run();
+    } catch (error) {
+      if (!(error instanceof CrashSignal)) this.#fault(error);
+    }
+    memory.storesLeft = NO_CRASH;
+    memory.current = ALL_AGENTS;
+    if (killed && chosen.process !== null) {
+      this.machine.world.backend_kills -= 1;
+      chosen.process.kill();
+    }
+  }
+
+  /** Name of a choice of the present state. */
+  describe(choice: number): string {
+    if (choice < KILL_BASE) return (this.#actors[choice] as Actor).describe();
+    const index = Math.floor((choice - KILL_BASE) / STORES_MAX);
+    const stores = (choice - KILL_BASE) % STORES_MAX;
+    const { process, describe } = this.#actors[index] as Actor;
+    return `fault/kill ${process?.name} in ${describe.call(this.#actors[index])} after store ${stores}`;
+  }
+
+  /** To be called where `enumerate` gave no choice: judges the end. */
+  quiescent(): void {
+    this.machine.oracles.quiescent();
+  }
+
+  /** Hears every store request from now on; null for nobody. */
+  listen(listener: StoreListener | null): void {
+    for (const client of this.machine.clients) client.listener = listener;
+  }
+
+  /** A kill between two stores of a backend's step: how many there are is found by taking the step back. */
+  #enumerateKills(choices: Int32Array, before: number): number {
+    const { machine, memory } = this;
+    if (machine.world.backend_kills === 0) return before;
+    let count = before;
+    for (let i = 0; i < before; i++) {
+      const index = choices[i] as number;
+      if ((this.#actors[index] as Actor).process === null) continue;
+      const mark = memory.journalLength;
+      const { hashLow, hashHigh } = memory;
+      this.step(index);
+      const stores = Math.min(memory.journalLength - mark, STORES_MAX);
+      memory.undo(mark, hashLow, hashHigh);
+      for (let k = 1; k < stores; k++) choices[count++] = KILL_BASE + index * STORES_MAX + k;
+    }
+    return count;
+  }
+
+  #fault(error: unknown): void {
+    const { oracles } = this.machine;
+    this.memory.storesLeft = NO_CRASH;
+    if (error instanceof MemoryFault) {
+      this.lastFault = `${error.access} of ${this.map.describe(error.address)}, which it may not touch`;
+      oracles.fail('stray-memory');
+    } else {
+      this.lastFault = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      oracles.fail('driver-fault');
+    }
+  }
+
+  /** The guest is made and connected, in the order in which things become possible. */
+  #boot(): void {
+    const { machine, memory } = this;
+    const [source] = machine.slots;
+    for (const slot of machine.slots) slot.backend.start();
+    memory.current = ALL_AGENTS;
+    machine.toolstack.create(source);
+    memory.current = source.domain.agent;
+    source.guest.boot();
+    memory.current = ALL_AGENTS;
+    if (this.options.scenario.start === 'connected') this.settle();
+    source.guest.userTask.start();
+    if (this.options.scenario.plan.operation !== 'none') machine.toolstack.runTask.start();
+    machine.arm(this.options.scenario.faults);
+    memory.reset();
+  }
+
+  /** Takes the first choice again and again until nothing is left to happen. Before any fault is armed. */
+  settle(): void {
+    const choices = new Int32Array(1024);
+    while (this.enumerate(choices) > 0) this.step(choices[0] as number);
+    assert((this.violations & ~oracleBit('no-hang')) === 0, `world: the drivers do not get connected: ${this.lastFault ?? this.failed}`);
+  }
+}
+
+function exclusiveOf(group: ActorGroup): Actor | null {
+  const { exclusive } = group;
+  for (let i = 0; i < exclusive.length; i++) {
+    const candidate = exclusive[i] as ActorGroup['exclusive'][number];
+    if (candidate.task.running) return candidate;
+  }
+  return null;
+}
