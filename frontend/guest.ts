@@ -11,7 +11,8 @@ import type { CommandProbe } from '../hypervisor/probes.js';
 import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
 import { digestMemory } from '../protocol/digest.js';
-import { backendPath, DeviceNode, DomainNode } from '../protocol/xenbus.js';
+import { vtpmPaths } from '../protocol/vtpm-paths.js';
+import { DeviceNode, DomainNode } from '../protocol/xenbus.js';
 import type { StoreAccess } from '../xenstore-sim/store-access.js';
 import type { CommandPool } from './command-pool.js';
 import { KERNEL_PFN, KernelState, RequestState, USER_OFFSET, UserState } from './guest-memory.js';
@@ -229,5 +230,5 @@ export class Guest {
 }
 
 function otherendState(backend: number, frontend: number): string {
-  return `${backendPath({ backend, frontend, handle: 0 })}/${DeviceNode.State}`;
+  return vtpmPaths(backend, frontend).back(DeviceNode.State);
 }

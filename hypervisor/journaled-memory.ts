@@ -15,13 +15,8 @@
  * about n^2 / 2^65 for n states (3e-8 for a million).
  */
 import { assert } from '../protocol/assert.js';
+import type { Hashed } from '../protocol/hashed.js';
 import { type Memory, PAGE_SIZE } from '../protocol/memory.js';
-
-/** An immutable value that knows its own 64-bit hash. */
-export interface Hashed {
-  readonly hashLow: number;
-  readonly hashHigh: number;
-}
 
 /** Told of each access while it is set; for footprints and for the double-fetch detector. */
 export interface AccessObserver {
@@ -62,6 +57,11 @@ export const NO_CRASH = -1;
 
 const CELL_FLAG = 0x80000000 | 0;
 
+const PAGE_WORDS = PAGE_SIZE / 4;
+/** A page is looked at in 32 blocks, so that one word says which of them have ever been stored to. */
+const BLOCKS = 32;
+const BLOCK_WORDS = PAGE_WORDS / BLOCKS;
+
 export class JournaledMemory implements Memory {
   readonly words: Int32Array;
   /** Bit set of the agents that run now. */
@@ -77,6 +77,8 @@ export class JournaledMemory implements Memory {
   readonly #frames: number;
   /** The page table alone: past its end there is nothing, so a wild address faults and finds no page that looks like a table. */
   readonly #table: Int32Array;
+  /** For each frame, the blocks that have ever been stored to; the others are zero. Only grows, so it is not journaled. */
+  readonly #used: Int32Array;
   readonly #cells: Hashed[] = [];
   #journal = new Int32Array(1 << 16);
   #oldCells: Hashed[] = [];
@@ -88,6 +90,7 @@ export class JournaledMemory implements Memory {
     this.#frames = frames;
     this.words = new Int32Array((frames * PAGE_SIZE) >>> 2);
     this.words.fill(HYPERVISOR, 1, frames);
+    this.#used = new Int32Array(frames);
     this.#table = this.words.subarray(0, frames);
   }
 
@@ -163,20 +166,28 @@ export class JournaledMemory implements Memory {
 
   /** Copies frame `from` to frame `to`, whoever may touch them: what the toolstack's save and restore do. */
   copyPage(from: number, to: number): void {
-    const words = this.words;
-    const source = from * (PAGE_SIZE >>> 2);
-    const target = to * (PAGE_SIZE >>> 2);
-    for (let i = 0; i < PAGE_SIZE >>> 2; i++) {
-      if (words[source + i] !== words[target + i]) this.#store(target + i, words[source + i] as number);
+    const { words } = this;
+    const used = (this.#used[from] as number) | (this.#used[to] as number);
+    for (let block = 0; block < BLOCKS; block++) {
+      if ((used & (1 << block)) === 0) continue;
+      const source = from * PAGE_WORDS + block * BLOCK_WORDS;
+      const target = to * PAGE_WORDS + block * BLOCK_WORDS;
+      for (let i = 0; i < BLOCK_WORDS; i++) {
+        if (words[source + i] !== words[target + i]) this.#store(target + i, words[source + i] as number);
+      }
     }
   }
 
   /** Zeroes frame `frame`, whoever may touch it. */
   clearPage(frame: number): void {
-    const words = this.words;
-    const start = frame * (PAGE_SIZE >>> 2);
-    for (let i = start; i < start + (PAGE_SIZE >>> 2); i++) {
-      if (words[i] !== 0) this.#store(i, 0);
+    const { words } = this;
+    const used = this.#used[frame] as number;
+    for (let block = 0; block < BLOCKS; block++) {
+      if ((used & (1 << block)) === 0) continue;
+      const start = frame * PAGE_WORDS + block * BLOCK_WORDS;
+      for (let i = start; i < start + BLOCK_WORDS; i++) {
+        if (words[i] !== 0) this.#store(i, 0);
+      }
     }
   }
 
@@ -246,6 +257,7 @@ export class JournaledMemory implements Memory {
     if (this.storesLeft !== NO_CRASH) this.#countStore();
     this.#record(index, old);
     this.words[index] = value;
+    (this.#used[index >>> 10] as number) |= 1 << ((index >>> 5) & 31);
     // Two independent finalisers over (word, value); both old and new value are mixed, so that undoing by hand works too.
     const place = Math.imul(index, 0x9e3779b1);
     let a = Math.imul(old ^ place, 0x85ebca6b);

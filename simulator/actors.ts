@@ -26,14 +26,19 @@ export interface ActorGroup {
   readonly exclusive: readonly TaskActor[];
 }
 
-/** The next step of a task. */
+/** How much of a task one choice runs: one step, or all steps until it has to wait. */
+export type Grain = 'fine' | 'coarse';
+
+/** The next step of a task, or in coarse grain the next steps. */
 export class TaskActor implements Actor {
   readonly agents: number;
   readonly process: BackendProcess | null;
   readonly task: Task<never>;
   readonly #owner: string;
+  readonly #coarse: boolean;
 
-  constructor(owner: string, agents: number, task: Task<never>, process: BackendProcess | null = null) {
+  constructor(owner: string, agents: number, task: Task<never>, grain: Grain, process: BackendProcess | null = null) {
+    this.#coarse = grain === 'coarse';
     this.process = process;
     this.#owner = owner;
     this.agents = agents;
@@ -45,7 +50,9 @@ export class TaskActor implements Actor {
   }
 
   run(): void {
-    this.task.step();
+    const { task } = this;
+    task.step();
+    if (this.#coarse) while (task.ready()) task.step();
   }
 
   describe(): string {

@@ -33,11 +33,12 @@ import { digestMemory } from '../protocol/digest.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
 import { changesState } from '../protocol/tpm/state-change.js';
 import { readCode } from '../protocol/tpm/header.js';
-import { C_4_17, domainShutdown, finite, Store } from '../xenstore-sim/index.js';
+import { C_4_17, finite, Store } from '../xenstore-sim/index.js';
 import { BackendProcess } from './backend-process.js';
 import { Oracles } from './oracles.js';
 import { Slot } from './slot.js';
 import { StoreClient } from './store-client.js';
+import { StoreValues } from './store-value.js';
 import { Toolstack, ToolstackState } from './toolstack.js';
 import type { FaultBudget, WorldOptions } from './world-options.js';
 import { WorldState } from './world-state.js';
@@ -64,6 +65,12 @@ export interface Machine {
   readonly oracles: Oracles;
   readonly options: WorldOptions;
   arm(faults: FaultBudget): void;
+  /**
+   * Whether nothing that can still happen on the source's host, the toolstack included, has anything to do with what
+   * happens on the target's: the target runs over there, and the source will not run again. Then the steps of the two
+   * hosts commute, and it is enough to explore those of the source first.
+   */
+  apart(): boolean;
 }
 
 export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: CommandPool): Machine {
@@ -80,9 +87,10 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
   const world = WorldState.view(memory).at(records.take(64));
   map.add({ owner: 'simulator', name: 'world', address: world.base, size: WorldState.size, layout: WorldState });
   const clients: StoreClient[] = [];
+  const values = new StoreValues();
 
   const hosts = Array.from({ length: hostCount }, (_, index) => {
-    const cell = memory.addCell(Store.empty(finite(C_4_17)));
+    const cell = memory.addCell(values.of(Store.empty(finite(C_4_17))));
     const host = new Host(memory, { name: `host${'AB'[index]}`, maptrack: records.take(MAPPINGS_MAX * Mapping.size), storeCell: cell });
     const dom0 = domain(memory, records, { name: `dom0${hostCount === 2 ? 'ab'[index] : ''}`, agent: 0, firstFrame: frames.take(2), pages: 2 });
     dom0.create(0);
@@ -91,14 +99,19 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     return host;
   });
 
+  const client = (name: string, host: Host, id: number, domid: number): StoreClient => {
+    const made = new StoreClient(memory, { name, cell: host.storeCell, values, id, domid });
+    clients.push(made);
+    return made;
+  };
   const slots: Slot[] = [];
   const oracles = new Oracles(memory, pool, world, slots);
-  const toolstackStores = hosts.map((host) => client(clients, memory, 'toolstack', host, TOOLSTACK_CONNECTION, () => 0));
+  const toolstackStores = hosts.map((host) => client('toolstack', host, TOOLSTACK_CONNECTION, 0));
   for (const store of toolstackStores) store.connect();
 
   for (let index = 0; index < SLOTS; index++) {
     const host = hosts[Math.min(index, hostCount - 1)] as Host;
-    slots.push(buildSlot({ index, host, memory, map, frames, records, clients, oracles, world, options, engine, pool }));
+    slots.push(buildSlot({ index, host, memory, map, frames, records, client, oracles, world, options, engine, pool }));
   }
   const [source, target] = slots as [Slot, Slot];
 
@@ -126,6 +139,7 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     clients,
     oracles,
     options,
+    apart: () => twoHosts && target.domain.running && !source.domain.running && world.clones === 0,
     arm: (faults) => {
       world.backend_kills = faults.backendKills;
       world.toolstack_kills = faults.toolstackKills;
@@ -143,7 +157,7 @@ interface SlotContext {
   readonly map: MemoryMap;
   readonly frames: Allocator;
   readonly records: Allocator;
-  readonly clients: StoreClient[];
+  readonly client: (name: string, host: Host, id: number, domid: number) => StoreClient;
   readonly oracles: Oracles;
   readonly world: ReturnType<typeof WorldState.view>;
   readonly options: WorldOptions;
@@ -152,7 +166,7 @@ interface SlotContext {
 }
 
 function buildSlot(context: SlotContext): Slot {
-  const { index, host, memory, map, frames, records, clients, oracles, options, engine, pool } = context;
+  const { index, host, memory, map, frames, records, client, oracles, options, engine, pool } = context;
   const domid = index + 1;
   const name = `guest${domid}`;
   const agent = guestAgent(index);
@@ -161,7 +175,7 @@ function buildSlot(context: SlotContext): Slot {
   host.domains.push(guestDomain);
   const dom0 = host.domains[0] as Domain;
 
-  const guestStore = client(clients, memory, name, host, guestConnection(index), () => domid);
+  const guestStore = client(name, host, guestConnection(index), domid);
   const guest = new Guest(
     memory,
     {
@@ -173,9 +187,7 @@ function buildSlot(context: SlotContext): Slot {
       probe: oracles,
       user: options.user ?? 'sleep',
       sequenceBits,
-      onSuspend: () => {
-        guestStore.store = domainShutdown(guestStore.store, domid);
-      },
+      onSuspend: () => guestStore.domainShutdown(domid),
     },
     options.tpmfront.create,
   );
@@ -199,7 +211,7 @@ function buildSlot(context: SlotContext): Slot {
   const backAgent = backendAgent(index);
   memory.protect(backendPage, backAgent);
   for (let page = 0; page < devicePages; page++) memory.protect(deviceFrame + page, backAgent);
-  const backendStore = client(clients, memory, `tpmback${domid}`, host, backendConnection(index), () => 0);
+  const backendStore = client(`tpmback${domid}`, host, backendConnection(index), 0);
   const driver = options.tpmback.create({
     slot: index,
     memory,
@@ -272,8 +284,4 @@ function domain(memory: JournaledMemory, records: Allocator, place: { name: stri
   return new Domain(memory, { ...place, record, channelTable: records.take(PORTS_MAX * Channel.size) });
 }
 
-function client(clients: StoreClient[], memory: JournaledMemory, name: string, host: Host, id: number, domid: () => number): StoreClient {
-  const made = new StoreClient(memory, { name, cell: host.storeCell, id, domid });
-  clients.push(made);
-  return made;
-}
+

@@ -5,7 +5,6 @@ import { type Domain, DomainState } from '../hypervisor/domain.js';
 import type { Host } from '../hypervisor/host.js';
 import type { Guest } from '../frontend/guest.js';
 import type { TpmDevice } from '../backend/tpm/device.js';
-import { domainDestroyed } from '../xenstore-sim/index.js';
 import type { BackendProcess } from './backend-process.js';
 import type { StoreClient } from './store-client.js';
 
@@ -60,7 +59,7 @@ export class Slot {
   end(): void {
     this.host.events.closeAll(this.domain);
     this.guestStore.disconnect();
-    this.guestStore.store = domainDestroyed(this.guestStore.store, this.domid);
+    this.guestStore.domainDestroyed(this.domid);
     this.domain.destroy();
   }
 }

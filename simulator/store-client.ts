@@ -7,6 +7,8 @@ import {
   connect,
   disconnect,
   domainCreated,
+  domainDestroyed,
+  domainShutdown,
   execute,
   nextEvent,
   parsePermission,
@@ -18,16 +20,43 @@ import {
   type WatchEvent,
 } from '../xenstore-sim/index.js';
 import type { StoreAccess } from '../xenstore-sim/store-access.js';
+import type { RequestKey, StoreStep, StoreValue, StoreValues } from './store-value.js';
 
-/** A request that changed or watched something, as the trace shows it. */
+/** A request as the trace shows it. */
 export interface StoreOperation {
   readonly client: string;
-  readonly operation: 'WRITE' | 'MKDIR' | 'RM' | 'SET_PERMS' | 'WATCH' | 'UNWATCH' | 'READ' | 'TRANSACTION_START' | 'TRANSACTION_END' | 'RESUME' | 'INTRODUCE';
+  readonly operation: StoreOperationName;
   readonly path: string;
   readonly value: string;
 }
 
+export type StoreOperationName =
+  | 'READ'
+  | 'WRITE'
+  | 'MKDIR'
+  | 'RM'
+  | 'DIRECTORY'
+  | 'SET_PERMS'
+  | 'WATCH'
+  | 'UNWATCH'
+  | 'TRANSACTION_START'
+  | 'TRANSACTION_END'
+  | 'RESUME'
+  | 'INTRODUCE';
+
 export type StoreListener = (operation: StoreOperation) => void;
+
+export interface StoreClientPlace {
+  readonly name: string;
+  /** Number of the cell with the store, and the values it takes. */
+  readonly cell: number;
+  readonly values: StoreValues;
+  /** Number of the connection, and the domain it belongs to. */
+  readonly id: number;
+  readonly domid: number;
+}
+
+const OK: Reply = { kind: 'ok' };
 
 export class StoreClient implements StoreAccess {
   readonly name: string;
@@ -35,159 +64,211 @@ export class StoreClient implements StoreAccess {
   /** Told of each request while it is set. */
   listener: StoreListener | null = null;
   readonly #memory: JournaledMemory;
-  readonly #cell: number;
-  readonly #domid: () => number;
+  readonly #place: StoreClientPlace;
+  readonly #keys: Map<string, Map<string, RequestKey>> = new Map();
+  /** Id of the open transaction, 0 for none. Transactions begin and end within one step. */
   #transaction = 0;
-  #peekedStore: Store | null = null;
-  #lookedAt: Store | null = null;
-  #hasEvent = false;
-  #peekedPath = '';
-  #peekedValue: string | null = null;
 
-  constructor(memory: JournaledMemory, place: { name: string; cell: number; id: number; domid: () => number }) {
+  constructor(memory: JournaledMemory, place: StoreClientPlace) {
     this.#memory = memory;
+    this.#place = place;
     this.name = place.name;
     this.id = place.id;
-    this.#cell = place.cell;
-    this.#domid = place.domid;
-  }
-
-  get store(): Store {
-    return this.#memory.cell(this.#cell) as Store;
-  }
-
-  set store(store: Store) {
-    this.#memory.assignCell(this.#cell, store);
-  }
-
-  connect(): void {
-    this.store = connect(this.store, { domid: this.#domid(), id: this.id }).store;
   }
 
   get connected(): boolean {
-    return this.store.connections.some(({ id }) => id === this.id);
+    return this.#value.store.connections.some(({ id }) => id === this.id);
+  }
+
+  connect(): void {
+    this.#apply('connect', '', (store) => connect(store, { domid: this.#place.domid, id: this.id }).store);
   }
 
   disconnect(): void {
-    if (this.connected) this.store = disconnect(this.store, this.id);
+    if (this.connected) this.#apply('disconnect', '', (store) => disconnect(store, this.id));
   }
 
-  /** Whether a watch event waits. Asked in every state: remembered for each value of the store. */
+  /** The hypervisor has made a domain: from now on it may own nodes. */
+  domainCreated(domid: number): void {
+    this.#apply('domainCreated', String(domid), (store) => domainCreated(store, domid));
+  }
+
+  /** The domain has stopped in its suspend hypercall. */
+  domainShutdown(domid: number): void {
+    this.#apply('domainShutdown', String(domid), (store) => domainShutdown(store, domid));
+  }
+
+  domainDestroyed(domid: number): void {
+    this.#apply('domainDestroyed', String(domid), (store) => domainDestroyed(store, domid));
+  }
+
+  /** Whether a watch event waits. */
   get hasEvent(): boolean {
-    const { store } = this;
-    if (store !== this.#lookedAt) {
-      this.#lookedAt = store;
-      this.#hasEvent = this.connected && nextEvent(store, this.id) !== undefined;
+    const value = this.#value;
+    let waits = value.waiting.get(this.id);
+    if (waits === undefined) {
+      waits = this.connected && nextEvent(value.store, this.id) !== undefined;
+      value.waiting.set(this.id, waits);
     }
-    return this.#hasEvent;
+    return waits;
+  }
+
+  nextEvent(): WatchEvent | undefined {
+    return nextEvent(this.#value.store, this.id);
+  }
+
+  takeEvent(): void {
+    this.#apply('takeEvent', '', (store) => takeEvent(store, this.id));
   }
 
   /** Takes every event that waits. */
   takeEvents(): void {
-    while (nextEvent(this.store, this.id) !== undefined) this.takeEvent();
-  }
-
-  nextEvent(): WatchEvent | undefined {
-    return nextEvent(this.store, this.id);
-  }
-
-  takeEvent(): void {
-    this.store = takeEvent(this.store, this.id);
+    while (this.hasEvent) this.takeEvent();
   }
 
   read(path: string): string | null {
-    const reply = this.#execute({ type: 'read', path, transaction: this.#transaction });
-    const value = reply.kind === 'value' ? reply.value : null;
+    const value = this.peek(path);
     this.listener?.({ client: this.name, operation: 'READ', path, value: value ?? '' });
     return value;
   }
 
   /** Like `read`, for conditions that are looked at in every state: does not appear in traces. */
   peek(path: string): string | null {
-    const { store } = this;
-    if (store !== this.#peekedStore || path !== this.#peekedPath) {
-      const { reply } = execute(store, this.id, { type: 'read', path });
-      this.#peekedStore = store;
-      this.#peekedPath = path;
-      this.#peekedValue = reply.kind === 'value' ? reply.value : null;
-    }
-    return this.#peekedValue;
+    const reply = this.#request('READ', path, '', { type: 'read', path, transaction: this.#transaction });
+    return reply.kind === 'value' ? reply.value : null;
   }
 
   list(path: string): readonly string[] | null {
-    const reply = this.#execute({ type: 'directory', path, transaction: this.#transaction });
+    this.listener?.({ client: this.name, operation: 'DIRECTORY', path, value: '' });
+    const reply = this.#request('DIRECTORY', path, '', { type: 'directory', path, transaction: this.#transaction });
     return reply.kind === 'list' ? reply.names : null;
   }
 
   write(path: string, value: string): void {
     this.listener?.({ client: this.name, operation: 'WRITE', path, value });
-    this.#execute({ type: 'write', path, value, transaction: this.#transaction });
+    this.#request('WRITE', path, value, { type: 'write', path, value, transaction: this.#transaction });
   }
 
   mkdir(path: string): void {
     this.listener?.({ client: this.name, operation: 'MKDIR', path, value: '' });
-    this.#execute({ type: 'mkdir', path, transaction: this.#transaction });
+    this.#request('MKDIR', path, '', { type: 'mkdir', path, transaction: this.#transaction });
   }
 
   remove(path: string): void {
     this.listener?.({ client: this.name, operation: 'RM', path, value: '' });
-    this.#execute({ type: 'rm', path, transaction: this.#transaction });
+    this.#request('RM', path, '', { type: 'rm', path, transaction: this.#transaction });
   }
 
   setPermissions(path: string, permissions: readonly string[]): void {
-    this.listener?.({ client: this.name, operation: 'SET_PERMS', path, value: permissions.join(' ') });
-    this.#execute({ type: 'setPerms', path, permissions: permissions.map(permission), transaction: this.#transaction });
+    const text = permissions.join(' ');
+    this.listener?.({ client: this.name, operation: 'SET_PERMS', path, value: text });
+    const request: Request = { type: 'setPerms', path, permissions: permissions.map(permission), transaction: this.#transaction };
+    this.#request('SET_PERMS', path, text, request);
   }
 
   watch(path: string, token: string): void {
     this.listener?.({ client: this.name, operation: 'WATCH', path, value: token });
-    this.#execute({ type: 'watch', path, token });
+    this.#request('WATCH', path, token, { type: 'watch', path, token });
   }
 
   unwatch(path: string, token: string): void {
     this.listener?.({ client: this.name, operation: 'UNWATCH', path, value: token });
-    this.#execute({ type: 'unwatch', path, token });
-  }
-
-  /** The hypervisor has made a domain: from now on it may own nodes. */
-  domainCreated(domid: number): void {
-    this.store = domainCreated(this.store, domid);
+    this.#request('UNWATCH', path, token, { type: 'unwatch', path, token });
   }
 
   introduce(domid: number): void {
     this.listener?.({ client: this.name, operation: 'INTRODUCE', path: '', value: String(domid) });
-    this.#execute({ type: 'introduce', domid, gfn: 1, port: 1 });
+    this.#request('INTRODUCE', '', String(domid), { type: 'introduce', domid, gfn: 1, port: 1 });
   }
 
   resumeDomain(domid: number): void {
     this.listener?.({ client: this.name, operation: 'RESUME', path: '', value: String(domid) });
-    this.#execute({ type: 'resume', domid });
+    this.#request('RESUME', '', String(domid), { type: 'resume', domid });
   }
 
   transaction(body: () => void): void {
-    const started = this.#execute({ type: 'transactionStart' });
-    this.#transaction = started.kind === 'value' ? Number(started.value) : 0;
     this.listener?.({ client: this.name, operation: 'TRANSACTION_START', path: '', value: '' });
+    const started = this.#request('TRANSACTION_START', '', '', { type: 'transactionStart' });
+    this.#transaction = started.kind === 'value' ? Number(started.value) : 0;
     try {
       body();
-      this.#execute({ type: 'transactionEnd', commit: true, transaction: this.#transaction });
+      this.#request('TRANSACTION_END', '', 'T', { type: 'transactionEnd', commit: true, transaction: this.#transaction });
       this.listener?.({ client: this.name, operation: 'TRANSACTION_END', path: '', value: 'T' });
     } finally {
       this.#transaction = 0;
     }
   }
 
-  #execute(request: Request): Reply {
-    const { store, reply } = execute(this.store, this.id, request);
-    this.store = store;
+  get #value(): StoreValue {
+    return this.#memory.cell(this.#place.cell) as StoreValue;
+  }
+
+  #request(operation: StoreOperationName, path: string, argument: string, request: Request): Reply {
+    const { value, key } = this.#find(operation, path);
+    const known = value.outcomes.get(key)?.get(argument);
+    if (known !== undefined) {
+      this.#memory.assignCell(this.#place.cell, known.value);
+      return known.reply;
+    }
+    const { store, reply } = execute(value.store, this.id, request);
     const absent = reply.kind === 'error' && reply.error === 'ENOENT' && MAY_BE_ABSENT.has(request.type);
     if (reply.kind === 'error' && !absent) {
-      const path = 'path' in request ? ` ${request.path}` : '';
-      throw new QuiesceError('DRIVER_FAULT', `${this.name}: xenstore refuses ${request.type}${path} with ${reply.error}`);
+      throw new QuiesceError('DRIVER_FAULT', `${this.name}: xenstore refuses ${operation} ${path} ${argument} with ${reply.error}`);
     }
-    return reply;
+    return this.#remember(value, key, argument, store, reply).reply;
+  }
+
+  /** What happens to the store from outside. */
+  #apply(event: string, argument: string, change: (store: Store) => Store): void {
+    const { value, key } = this.#find(event, '');
+    const known = value.outcomes.get(key)?.get(argument);
+    if (known !== undefined) this.#memory.assignCell(this.#place.cell, known.value);
+    else this.#remember(value, key, argument, change(value.store), OK);
+  }
+
+  #find(operation: string, path: string): { value: StoreValue; key: RequestKey } {
+    const kind = this.#transaction === 0 ? operation : IN_TRANSACTION[operation as StoreOperationName];
+    let byPath = this.#keys.get(path);
+    if (byPath === undefined) {
+      byPath = new Map();
+      this.#keys.set(path, byPath);
+    }
+    let key = byPath.get(kind);
+    if (key === undefined) {
+      key = {};
+      byPath.set(kind, key);
+    }
+    return { value: this.#value, key };
+  }
+
+  #remember(value: StoreValue, key: RequestKey, argument: string, store: Store, reply: Reply): StoreStep {
+    const step = { value: store === value.store ? value : this.#place.values.of(store), reply };
+    let byArgument = value.outcomes.get(key);
+    if (byArgument === undefined) {
+      byArgument = new Map();
+      value.outcomes.set(key, byArgument);
+    }
+    byArgument.set(argument, step);
+    this.#memory.assignCell(this.#place.cell, step.value);
+    return step;
   }
 }
+
+/** A request inside a transaction is another request. Only one is open at a time, so its id need not be told apart. */
+const IN_TRANSACTION: { readonly [O in StoreOperationName]: string } = {
+  READ: 'tx READ',
+  WRITE: 'tx WRITE',
+  MKDIR: 'tx MKDIR',
+  RM: 'tx RM',
+  DIRECTORY: 'tx DIRECTORY',
+  SET_PERMS: 'tx SET_PERMS',
+  WATCH: 'tx WATCH',
+  UNWATCH: 'tx UNWATCH',
+  TRANSACTION_START: 'tx TRANSACTION_START',
+  TRANSACTION_END: 'tx TRANSACTION_END',
+  RESUME: 'tx RESUME',
+  INTRODUCE: 'tx INTRODUCE',
+};
 
 /** Requests for which a missing node is an answer, not a mistake. */
 const MAY_BE_ABSENT: ReadonlySet<Request['type']> = new Set(['read', 'directory', 'rm']);

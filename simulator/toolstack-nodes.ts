@@ -2,6 +2,7 @@
  * What the toolstack writes into xenstore for a domain and its vTPM: libxl 4.17 as recorded, node by node.
  */
 import { backendPath, DeviceNode, domainPath, frontendPath, shutdownPath } from '../protocol/xenbus.js';
+import { vtpmPaths } from '../protocol/vtpm-paths.js';
 import type { StoreClient } from './store-client.js';
 
 /** One virtual TPM, whoever runs it; both devices of a migrating guest carry it. */
@@ -92,7 +93,7 @@ export function removeVtpmNodes(store: StoreClient, place: VtpmPlace): void {
 }
 
 export function backendState(store: StoreClient, place: VtpmPlace): string | null {
-  return store.peek(`${backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 })}/${DeviceNode.State}`);
+  return store.peek(vtpmPaths(place.backend, place.frontend).back(DeviceNode.State));
 }
 
 export function requestSuspend(store: StoreClient, domid: number): void {
@@ -110,8 +111,11 @@ export function withdrawSuspend(store: StoreClient, domid: number): boolean {
 }
 
 export function suspendAcknowledged(store: StoreClient, domid: number): boolean {
-  return store.peek(shutdownPath(domid)) === '';
+  return store.peek(SHUTDOWN_PATHS[domid] ?? shutdownPath(domid)) === '';
 }
+
+/** Asked for in every state; made once for the few domains of a world. */
+const SHUTDOWN_PATHS: readonly string[] = [0, 1, 2, 3].map(shutdownPath);
 
 function own(store: StoreClient, path: string, value: string, permissions: readonly string[]): void {
   store.write(path, value);

@@ -9,7 +9,7 @@ import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
 import { bool, layout, u32 } from '../protocol/layout.js';
-import { backendPath } from '../protocol/xenbus.js';
+import { vtpmPaths } from '../protocol/vtpm-paths.js';
 import { QUIESCE_NODE, QUIESCED_NODE } from '../backend/tpmback/v2.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
@@ -149,11 +149,11 @@ export class Toolstack {
   }
 
   drain(): void {
-    this.#store.write(`${this.#backend(this.source)}/${QUIESCE_NODE}`, '1');
+    this.#store.write(this.#node(QUIESCE_NODE), '1');
   }
 
   drained(): boolean {
-    return this.#store.peek(`${this.#backend(this.source)}/${QUIESCED_NODE}`) !== null;
+    return this.#store.peek(this.#node(QUIESCED_NODE)) !== null;
   }
 
   saveMemory(): string | typeof DONE {
@@ -252,10 +252,10 @@ export class Toolstack {
 
   /** The fast way: the guest's hypercall returns 1, and no device is touched. */
   resumeSource(): typeof DONE {
-    const quiesce = `${this.#backend(this.source)}/${QUIESCE_NODE}`;
+    const quiesce = this.#node(QUIESCE_NODE);
     if (this.#store.read(quiesce) !== null) {
       this.#store.transaction(() => {
-        this.#store.remove(`${this.#backend(this.source)}/${QUIESCED_NODE}`);
+        this.#store.remove(this.#node(QUIESCED_NODE));
         this.#store.remove(quiesce);
       });
     }
@@ -278,8 +278,9 @@ export class Toolstack {
     return { frontend: slot.domid, backend: 0, instance: this.#place.instance };
   }
 
-  #backend(slot: Slot): string {
-    return backendPath({ frontend: slot.domid, backend: 0, handle: 0 });
+  /** A node in the directory of the source's backend. */
+  #node(name: string): string {
+    return vtpmPaths(0, this.source.domid).back(name);
   }
 }
 

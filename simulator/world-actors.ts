@@ -15,14 +15,15 @@ export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
   const { domain, guest, host } = slot;
   const agent = guestAgent(slot.index);
   const { front } = guest;
+  const { grain } = machine.options;
   const store = slot.guestStore;
   const spurious = spuriousEvent(machine, `${domain.name}.tpmfront`, () => front.port, () => host.events.raiseSpurious(domain, front.port));
   return groupOf(
     () => domain.running,
     [
-      ...front.tasks.map((task) => new TaskActor(`${domain.name}.tpmfront`, agent, task)),
-      new TaskActor(domain.name, agent, guest.userTask as Task<never>),
-      new TaskActor(domain.name, agent, guest.manageTask as Task<never>),
+      ...front.tasks.map((task) => new TaskActor(`${domain.name}.tpmfront`, agent, task, grain)),
+      new TaskActor(domain.name, agent, guest.userTask as Task<never>, 'fine'),
+      new TaskActor(domain.name, agent, guest.manageTask as Task<never>, grain),
       actor({
         name: `${domain.name}.tpmfront/interrupt`,
         agents: agent,
@@ -55,8 +56,9 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
   const { driver, store, name } = backend;
   const dom0 = backend.domain;
   const agents = backend.agent;
+  const { grain } = machine.options;
   const actors: Actor[] = [
-    ...driver.tasks.map((task) => new TaskActor(name, agents, task, backend)),
+    ...driver.tasks.map((task) => new TaskActor(name, agents, task, grain, backend)),
     actor({
       name: `${name}/interrupt`,
       agents,
@@ -93,7 +95,7 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
 }
 
 export function deviceGroup(slot: Slot): ActorGroup {
-  return groupOf(() => slot.device.busy, [new TaskActor(`tpm${slot.domid}`, ALL_AGENTS, slot.device.task as Task<never>)]);
+  return groupOf(() => slot.device.busy, [new TaskActor(`tpm${slot.domid}`, ALL_AGENTS, slot.device.task as Task<never>, 'fine')]);
 }
 
 /** The toolstack, its successor, and the faults that concern them. */
@@ -101,11 +103,13 @@ export function toolstackGroup(machine: Machine): ActorGroup {
   const { toolstack, world } = machine;
   const [source, target] = machine.slots;
   const live = (): boolean => !world.toolstack_dead;
+  // A toolstack that may be killed is killed before any of its steps.
+  const grain = machine.options.scenario.faults.toolstackKills > 0 ? 'fine' : machine.options.grain;
   return groupOf(
     () => true,
     [
-      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.runTask as Task<never>), live),
-      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.recoverTask as Task<never>), live),
+      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.runTask as Task<never>, grain), live),
+      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.recoverTask as Task<never>, grain), live),
       actor({
         name: 'fault/kill toolstack',
         agents: ALL_AGENTS,

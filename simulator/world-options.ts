@@ -4,6 +4,7 @@
 import type { TpmEngine } from '../backend/tpm/engine.js';
 import type { UserKind } from '../frontend/guest.js';
 import type { Session } from '../protocol/tpm/session.js';
+import type { Grain } from './actors.js';
 import type { TpmbackEntry, TpmfrontEntry } from './drivers.js';
 import type { Plan } from './plan.js';
 
@@ -39,6 +40,7 @@ export interface WorldOptions {
   readonly session: Session;
   /** How many commands of the session are issued; all when absent. */
   readonly commands?: number | undefined;
+  readonly grain: Grain;
   readonly user?: UserKind;
   readonly sequenceBits?: number;
   /** The inside of the TPM; answers from the session when absent. */

@@ -15,6 +15,7 @@ import type { Actor, ActorGroup } from './actors.js';
 import { actor, groupOf } from './actors.js';
 import { buildMachine, type Machine } from './machine.js';
 import { ownCommands } from './own-commands.js';
+import type { Slot } from './slot.js';
 import type { StoreListener } from './store-client.js';
 import type { WorldOptions } from './world-options.js';
 import { backendGroup, deviceGroup, guestGroup, timersOf, toolstackGroup } from './world-actors.js';
@@ -23,6 +24,8 @@ import { firstOracle, oracleBit, type OracleName } from './world-state.js';
 /** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
 const KILL_BASE = 1 << 12;
 const STORES_MAX = 1 << 8;
+/** Groups from this one on are those of the target's host. */
+const TARGET_GROUPS = 4;
 
 export class World {
   readonly options: WorldOptions;
@@ -50,8 +53,9 @@ export class World {
     this.#timers = timersOf(this.machine);
 
     this.#groups = [
-      ...this.machine.slots.flatMap((slot) => [guestGroup(this.machine, slot), backendGroup(this.machine, slot), deviceGroup(slot)]),
+      ...slotGroups(this.machine, this.machine.slots[0]),
       toolstackGroup(this.machine),
+      ...slotGroups(this.machine, this.machine.slots[1]),
     ];
     for (const group of this.#groups) {
       this.#groupStart.push(this.#actors.length);
@@ -88,7 +92,9 @@ export class World {
   enumerate(choices: Int32Array): number {
     let count = 0;
     const groups = this.#groups;
+    const apart = this.machine.apart();
     for (let g = 0; g < groups.length; g++) {
+      if (apart && count > 0 && g >= TARGET_GROUPS) break;
       const group = groups[g] as ActorGroup;
       if (!group.active()) continue;
       const start = this.#groupStart[g] as number;
@@ -199,6 +205,10 @@ export class World {
     while (this.enumerate(choices) > 0) this.step(choices[0] as number);
     assert((this.violations & ~oracleBit('no-hang')) === 0, `world: the drivers do not get connected: ${this.lastFault ?? this.failed}`);
   }
+}
+
+function slotGroups(machine: Machine, slot: Slot): readonly ActorGroup[] {
+  return [guestGroup(machine, slot), backendGroup(machine, slot), deviceGroup(slot)];
 }
 
 function exclusiveOf(group: ActorGroup): Actor | null {

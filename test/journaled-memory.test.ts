@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import {
-  ALL_AGENTS,
-  CrashSignal,
-  type Hashed,
-  JournaledMemory,
-  MemoryFault,
-  NO_CRASH,
-} from '../hypervisor/journaled-memory.js';
+import { ALL_AGENTS, CrashSignal, JournaledMemory, MemoryFault, NO_CRASH } from '../hypervisor/journaled-memory.js';
+import type { Hashed } from '../protocol/hashed.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
 import { openMemory } from './support/open-memory.js';
 

@@ -2,7 +2,8 @@
  * The two directories of one vTPM as its backend reads and writes them. Paths of its own side are relative to the home
  * of domain 0, as a back end in domain 0 gives them.
  */
-import { DeviceNode, frontendPath, parseXenbusState, type XenbusState } from '../../protocol/xenbus.js';
+import { type VtpmPaths, vtpmPaths } from '../../protocol/vtpm-paths.js';
+import { DeviceNode, parseXenbusState, type XenbusState } from '../../protocol/xenbus.js';
 import { type BackendServices, FRONTEND_TOKEN, SCAN_TOKEN } from './tpmback.js';
 
 export class DeviceDirectory {
@@ -12,20 +13,16 @@ export class DeviceDirectory {
     this.#services = services;
   }
 
-  get #own(): string {
-    return `backend/vtpm/${this.#services.frontendDomid()}/0`;
-  }
-
-  get #frontend(): string {
-    return frontendPath({ frontend: this.#services.frontendDomid(), handle: 0 });
+  get #paths(): VtpmPaths {
+    return vtpmPaths(this.#services.domain.domid, this.#services.frontendDomid());
   }
 
   read(node: string): string | null {
-    return this.#services.store.read(`${this.#own}/${node}`);
+    return this.#services.store.read(this.#paths.ownBack(node));
   }
 
   write(node: string, value: string): void {
-    this.#services.store.write(`${this.#own}/${node}`, value);
+    this.#services.store.write(this.#paths.ownBack(node), value);
   }
 
   state(): XenbusState {
@@ -33,7 +30,7 @@ export class DeviceDirectory {
   }
 
   readFrontend(node: string): string | null {
-    return this.#services.store.read(`${this.#frontend}/${node}`);
+    return this.#services.store.read(this.#paths.front(node));
   }
 
   frontendState(): XenbusState {
@@ -41,14 +38,14 @@ export class DeviceDirectory {
   }
 
   watchAll(): void {
-    this.#services.store.watch('backend/vtpm', SCAN_TOKEN);
+    this.#services.store.watch(`backend/vtpm/${this.#services.frontendDomid()}`, SCAN_TOKEN);
   }
 
   watchFrontend(): void {
-    this.#services.store.watch(`${this.#frontend}/${DeviceNode.State}`, FRONTEND_TOKEN);
+    this.#services.store.watch(this.#paths.front(DeviceNode.State), FRONTEND_TOKEN);
   }
 
   unwatchFrontend(): void {
-    this.#services.store.unwatch(`${this.#frontend}/${DeviceNode.State}`, FRONTEND_TOKEN);
+    this.#services.store.unwatch(this.#paths.front(DeviceNode.State), FRONTEND_TOKEN);
   }
 }

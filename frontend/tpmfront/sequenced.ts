@@ -17,7 +17,7 @@ import { bool, u32 } from '../../protocol/layout.js';
 import { nextSequence, parseSequence, SEQUENCE_TRAILER_OFFSET, SequenceNode, SequenceTrailer } from '../../protocol/tpmif-sequence.js';
 import { DeviceNode } from '../../protocol/xenbus.js';
 import type { GuestServices } from './tpmfront.js';
-import { DEVICE_DIRECTORY, EIO, V2Tpmfront } from './v2.js';
+import { EIO, V2Tpmfront } from './v2.js';
 
 const EXTRA = {
   /** Number of the command taken last. */
@@ -59,7 +59,7 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
   }
 
   protected override publishMore(): void {
-    this.services.store.write(`${DEVICE_DIRECTORY}/${SequenceNode.Feature}`, '1');
+    this.services.store.write(this.own(SequenceNode.Feature), '1');
   }
 
   protected override connected(): void {
@@ -100,10 +100,10 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
     const { state, services } = this;
     state.refused = true;
     services.store.write(
-      `${DEVICE_DIRECTORY}/${SequenceNode.Error}`,
+      this.own(SequenceNode.Error),
       `expected a vTPM that has executed command ${state.sequence} or the one before, found ${executed ?? 'no number'}`,
     );
-    services.store.write(`${DEVICE_DIRECTORY}/${DeviceNode.State}`, '5');
+    services.store.write(this.own(DeviceNode.State), '5');
     if (state.busy) this.giveUp(EIO);
   }
 

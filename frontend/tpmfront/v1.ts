@@ -13,10 +13,11 @@ import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
 import { type AnyLayout, bool, layout, u8, u32 } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { TpmifTxRequest64 } from '../../protocol/tpmif-v1.js';
-import { backendPath, DeviceNode, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
+import { vtpmPaths } from '../../protocol/vtpm-paths.js';
+import { DeviceNode, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import { DRIVER_PFN, RING_PFN } from '../guest-memory.js';
 import type { DriverTimer, GuestServices, Tpmfront } from './tpmfront.js';
-import { Connection, DEVICE_DIRECTORY } from './v2.js';
+import { Connection } from './v2.js';
 
 export interface WaitLoopOptions {
   /** Rounds of one second that `suspend` waits: 26 from October 2005, 301 from October 2006, 0 = without end (March 2007). */
@@ -119,16 +120,15 @@ export class WaitLoopTpmfront implements Tpmfront {
   }
 
   probe(): void {
-    this.state.backend_domid = Number(this.#services.store.read(`${DEVICE_DIRECTORY}/${DeviceNode.BackendId}`) ?? 0);
+    this.state.backend_domid = Number(this.#services.store.read(this.#own(DeviceNode.BackendId)) ?? 0);
     this.state.xenbus_state = XenbusState.Initialising;
     this.#connect.start();
   }
 
   otherendChanged(): void {
     const { state } = this;
-    const { backend_domid } = state;
-    const path = backendPath({ backend: backend_domid, frontend: this.#services.domain.domid, handle: 0 });
-    switch (parseXenbusState(this.#services.store.read(`${path}/${DeviceNode.State}`))) {
+    const path = vtpmPaths(state.backend_domid, this.#services.domain.domid).back(DeviceNode.State);
+    switch (parseXenbusState(this.#services.store.read(path))) {
       case XenbusState.Connected:
         if (state.connection !== Connection.Initialised) return;
         state.connection = Connection.Connected;
@@ -197,8 +197,8 @@ export class WaitLoopTpmfront implements Tpmfront {
   publishNodes(): void {
     const { store } = this.#services;
     store.transaction(() => {
-      store.write(`${DEVICE_DIRECTORY}/${DeviceNode.RingRef}`, String(this.state.ring_ref));
-      store.write(`${DEVICE_DIRECTORY}/${DeviceNode.EventChannel}`, String(this.state.port));
+      store.write(this.#own(DeviceNode.RingRef), String(this.state.ring_ref));
+      store.write(this.#own(DeviceNode.EventChannel), String(this.state.port));
     });
   }
 
@@ -209,7 +209,7 @@ export class WaitLoopTpmfront implements Tpmfront {
   switchState(xenbusState: XenbusState): void {
     if (this.state.xenbus_state === xenbusState) return;
     this.state.xenbus_state = xenbusState;
-    this.#services.store.write(`${DEVICE_DIRECTORY}/${DeviceNode.State}`, String(xenbusState));
+    this.#services.store.write(this.#own(DeviceNode.State), String(xenbusState));
   }
 
   fill(): void {
@@ -246,6 +246,10 @@ export class WaitLoopTpmfront implements Tpmfront {
 
   close(): void {
     this.switchState(XenbusState.Closing);
+  }
+
+  #own(node: string): string {
+    return vtpmPaths(this.state.backend_domid, this.#services.domain.domid).ownFront(node);
   }
 
   #ring(): ReturnType<typeof TpmifTxRequest64.view> {

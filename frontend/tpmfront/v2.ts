@@ -11,7 +11,8 @@ import { bool, type Fields, type FieldKind, layout, u8, u32, type View } from '.
 import type { AnyLayout } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { checkLength, payloadOffset, TpmifSharedPage, TpmifState } from '../../protocol/tpmif-v2.js';
-import { backendPath, DeviceNode, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
+import { vtpmPaths } from '../../protocol/vtpm-paths.js';
+import { DeviceNode, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import { DRIVER_PFN, RING_PAGES, RING_PFN } from '../guest-memory.js';
 import type { DriverTimer, GuestServices, Tpmfront } from './tpmfront.js';
 
@@ -47,9 +48,6 @@ export const ETIME = 62;
 export const ECANCELED = 125;
 export const EINVAL = 22;
 export const EIO = 5;
-
-/** Directory of the device, relative to the guest's home. */
-export const DEVICE_DIRECTORY = 'device/vtpm/0';
 
 const transmit = task<V2Tpmfront>(
   'transmit',
@@ -161,7 +159,7 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
     const { state, services } = this;
     state.connection = Connection.Publishing;
     state.xenbus_state = XenbusState.Initialising;
-    state.backend_domid = Number(services.store.read(`${DEVICE_DIRECTORY}/${DeviceNode.BackendId}`) ?? 0);
+    state.backend_domid = Number(services.store.read(this.own(DeviceNode.BackendId)) ?? 0);
   }
 
   /** The other page than the last one, zeroed, granted, and a port. */
@@ -181,9 +179,9 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
   publishNodes(): void {
     const { store } = this.services;
     store.transaction(() => {
-      store.write(`${DEVICE_DIRECTORY}/${DeviceNode.RingRef}`, String(this.state.ring_ref));
-      store.write(`${DEVICE_DIRECTORY}/${DeviceNode.EventChannel}`, String(this.state.port));
-      store.write(`${DEVICE_DIRECTORY}/${DeviceNode.FeatureProtocolV2}`, '1');
+      store.write(this.own(DeviceNode.RingRef), String(this.state.ring_ref));
+      store.write(this.own(DeviceNode.EventChannel), String(this.state.port));
+      store.write(this.own(DeviceNode.FeatureProtocolV2), '1');
       this.publishMore();
     });
   }
@@ -195,7 +193,7 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
   switchState(xenbusState: XenbusState): void {
     const { state, services } = this;
     if (state.xenbus_state === xenbusState) return;
-    const node = `${DEVICE_DIRECTORY}/${DeviceNode.State}`;
+    const node = this.own(DeviceNode.State);
     if (services.store.read(node) === null) return;
     services.store.write(node, String(xenbusState));
     state.xenbus_state = xenbusState;
@@ -274,7 +272,12 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
   }
 
   protected otherend(node: string): string {
-    return `${backendPath({ backend: this.state.backend_domid, frontend: this.services.domain.domid, handle: 0 })}/${node}`;
+    return vtpmPaths(this.state.backend_domid, this.services.domain.domid).back(node);
+  }
+
+  /** A node of this end's directory. */
+  protected own(node: string): string {
+    return vtpmPaths(this.state.backend_domid, this.services.domain.domid).ownFront(node);
   }
 
   protected createTask(definition: TaskDefinition<never>, field: keyof V2Fields & string): Task<never> {
