@@ -81,6 +81,11 @@ export class Task<C = never> {
     return step.when === undefined || step.when(this.#context);
   }
 
+  /** Whether `step` comes next. */
+  at(step: string): boolean {
+    return this.#memory.words[this.#word] === this.#find(step) + 1;
+  }
+
   /** Name of the step that comes next. */
   get next(): string {
     const position = this.#memory.words[this.#word] as number;

@@ -65,13 +65,23 @@ export interface Machine {
   readonly oracles: Oracles;
   readonly options: WorldOptions;
   arm(faults: FaultBudget): void;
-  /**
-   * Whether nothing that can still happen on the source's host, the toolstack included, has anything to do with what
-   * happens on the target's: the target runs over there, and the source will not run again. Then the steps of the two
-   * hosts commute, and it is enough to explore those of the source first.
-   */
-  apart(): boolean;
+  /** Which steps commute with all others from here on, so that it is enough to explore them first. */
+  independence(): Independence;
 }
+
+/**
+ * Two reductions, each a persistent set in the sense of P. Godefroid (Partial-Order Methods, 1996), for worlds of two
+ * hosts, which share neither memory nor a store:
+ *
+ * `source-first`: the target runs and the source will not run again. What is left to do on the source's host, for the
+ * toolstack too, is to take the source away, and touches nothing that the target's host can touch.
+ *
+ * `toolstack-first`: both images are complete, the target does not run yet, and the toolstack's next step is one on
+ * the target's host (or its death, or its successor's first look). The source's backend and TPM may still finish a
+ * command, but no step of theirs touches an image, the target's host, or what those steps of the toolstack touch.
+ * Before the source is resumed or closed this no longer holds, and every step is explored.
+ */
+export type Independence = 'none' | 'source-first' | 'toolstack-first';
 
 export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: CommandPool): Machine {
   const twoHosts = options.scenario.plan.operation === 'migrate';
@@ -139,7 +149,11 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     clients,
     oracles,
     options,
-    apart: () => twoHosts && target.domain.running && !source.domain.running && world.clones === 0,
+    independence: () => {
+      if (!twoHosts || world.clones > 0 || source.domain.running) return 'none';
+      if (target.domain.running) return 'source-first';
+      return toolstack.onTargetHost && world.backend_kills === 0 ? 'toolstack-first' : 'none';
+    },
     arm: (faults) => {
       world.backend_kills = faults.backendKills;
       world.toolstack_kills = faults.toolstackKills;
@@ -234,7 +248,7 @@ function buildSlot(context: SlotContext): Slot {
   describeSlot(map, { name, guestDomain, guest, backendPage, backend, deviceFrame, devicePages, domid });
   const memoryImage = frames.take(GUEST_PAGES - FIRST_GUEST_PFN);
   const deviceImage = frames.take(devicePages);
-  return new Slot({ index, domid, host, domain: guestDomain, device, guestStore, memoryImage, deviceImage }, guest, backend);
+  return new Slot(memory, { index, domid, host, domain: guestDomain, device, guestStore, memoryImage, deviceImage }, guest, backend);
 }
 
 function describeSlot(

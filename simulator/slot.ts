@@ -1,7 +1,8 @@
 /**
  * A place for one guest on one host: its domain, its backend process, its TPM, and the images they are saved to.
  */
-import { type Domain, DomainState } from '../hypervisor/domain.js';
+import { type Domain, DomainState, FIRST_GUEST_PFN } from '../hypervisor/domain.js';
+import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import type { Host } from '../hypervisor/host.js';
 import type { Guest } from '../frontend/guest.js';
 import type { TpmDevice } from '../backend/tpm/device.js';
@@ -33,7 +34,10 @@ export class Slot {
   readonly guest: Guest;
   readonly backend: BackendProcess;
 
-  constructor(parts: SlotParts, guest: Guest, backend: BackendProcess) {
+  readonly #memory: JournaledMemory;
+
+  constructor(memory: JournaledMemory, parts: SlotParts, guest: Guest, backend: BackendProcess) {
+    this.#memory = memory;
     this.index = parts.index;
     this.domid = parts.domid;
     this.host = parts.host;
@@ -61,5 +65,12 @@ export class Slot {
     this.guestStore.disconnect();
     this.guestStore.domainDestroyed(this.domid);
     this.domain.destroy();
+    this.device.powerOff();
+  }
+
+  /** Frees the images of the domain and of its TPM. */
+  discardImages(): void {
+    for (let page = 0; page < this.domain.pages - FIRST_GUEST_PFN; page++) this.#memory.clearPage(this.memoryImage + page);
+    for (let page = 0; page < this.device.pages; page++) this.#memory.clearPage(this.deviceImage + page);
   }
 }

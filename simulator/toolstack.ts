@@ -100,6 +100,12 @@ export class Toolstack {
     return this.#place.address + ToolstackState.offset.timer;
   }
 
+  /** Both images are complete, and all the toolstack or its successor does next is on the target's host. */
+  get onTargetHost(): boolean {
+    if (!this.state.device_saved || this.recoverTask.at('resume_source')) return false;
+    return !this.runTask.at('close_source') && !this.runTask.at('close_old_source');
+  }
+
   /** Makes the domain with its vTPM, and lets it run. */
   create(slot: Slot): void {
     const store = this.#place.storeOf(slot);
@@ -222,6 +228,7 @@ export class Toolstack {
   unpauseTarget(): string | typeof DONE {
     this.#place.onSnapshot();
     this.#target.domain.resume(SuspendResult.ResumedInNewDomain);
+    this.#discardImages();
     this.#place.onRun(this.#target);
     return this.plan.operation === 'save-restore' ? DONE : 'close_old_source';
   }
@@ -259,10 +266,17 @@ export class Toolstack {
         this.#store.remove(quiesce);
       });
     }
+    this.#discardImages();
     this.#store.resumeDomain(this.source.domid);
     this.source.domain.resume(SuspendResult.Cancelled);
     this.#place.onRun(this.source);
     return DONE;
+  }
+
+  #discardImages(): void {
+    this.source.discardImages();
+    this.state.memory_saved = false;
+    this.state.device_saved = false;
   }
 
   #cancel(): typeof DONE {

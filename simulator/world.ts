@@ -24,7 +24,8 @@ import { firstOracle, oracleBit, type OracleName } from './world-state.js';
 /** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
 const KILL_BASE = 1 << 12;
 const STORES_MAX = 1 << 8;
-/** Groups from this one on are those of the target's host. */
+/** Of the groups, the first three are of the source's host, then comes the toolstack, then the target's host. */
+const TOOLSTACK_GROUP = 3;
 const TARGET_GROUPS = 4;
 
 export class World {
@@ -91,11 +92,30 @@ export class World {
    */
   enumerate(choices: Int32Array): number {
     let count = 0;
-    const groups = this.#groups;
-    const apart = this.machine.apart();
-    for (let g = 0; g < groups.length; g++) {
-      if (apart && count > 0 && g >= TARGET_GROUPS) break;
-      const group = groups[g] as ActorGroup;
+    switch (this.machine.independence()) {
+      case 'source-first':
+        count = this.#enumerateGroups(choices, 0, 0, TARGET_GROUPS);
+        if (count === 0) count = this.#enumerateGroups(choices, 0, TARGET_GROUPS, this.#groups.length);
+        break;
+      case 'toolstack-first':
+        count = this.#enumerateGroups(choices, 0, TOOLSTACK_GROUP, this.#groups.length);
+        if (count === 0) count = this.#enumerateGroups(choices, 0, 0, TOOLSTACK_GROUP);
+        break;
+      case 'none':
+        count = this.#enumerateGroups(choices, 0, 0, this.#groups.length);
+        break;
+    }
+    if (count === 0) {
+      if ((this.#actors[this.#time] as Actor).enabled()) choices[count++] = this.#time;
+    }
+    return this.#enumerateKills(choices, count);
+  }
+
+  /** Adds the choices of the groups `from` to `to` - 1 to the `before` that are there; returns how many there are then. */
+  #enumerateGroups(choices: Int32Array, before: number, from: number, to: number): number {
+    let count = before;
+    for (let g = from; g < to; g++) {
+      const group = this.#groups[g] as ActorGroup;
       if (!group.active()) continue;
       const start = this.#groupStart[g] as number;
       const exclusive = exclusiveOf(group);
@@ -105,10 +125,7 @@ export class World {
         if (candidate.enabled()) choices[count++] = start + i;
       }
     }
-    if (count === 0) {
-      if ((this.#actors[this.#time] as Actor).enabled()) choices[count++] = this.#time;
-    }
-    return this.#enumerateKills(choices, count);
+    return count;
   }
 
   /** Takes a choice of the present state. Never throws for what a driver does: that is an oracle's failure. */

@@ -174,6 +174,11 @@ export class TpmDevice {
       this.#memory.copyPage(this.#place.address / PAGE_SIZE + page, image + page);
   }
 
+  /** The process that was the TPM ends; nothing of it is left. */
+  powerOff(): void {
+    for (let page = 0; page < this.pages; page++) this.#memory.clearPage(this.#place.address / PAGE_SIZE + page);
+  }
+
   /** Takes over a state blob. */
   load(image: number): void {
     for (let page = 0; page < this.pages; page++)

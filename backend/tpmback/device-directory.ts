@@ -37,8 +37,9 @@ export class DeviceDirectory {
     return parseXenbusState(this.readFrontend(DeviceNode.State));
   }
 
-  watchAll(): void {
-    this.#services.store.watch(`backend/vtpm/${this.#services.frontendDomid()}`, SCAN_TOKEN);
+  /** Watches its own state, which the toolstack writes when the device comes and goes, and `nodes` beside it. */
+  watchOwn(nodes: readonly string[] = []): void {
+    for (const node of [DeviceNode.State, ...nodes]) this.#services.store.watch(this.#paths.ownBack(node), SCAN_TOKEN);
   }
 
   watchFrontend(): void {

@@ -89,7 +89,7 @@ export class TpmbackV1 implements Tpmback {
   }
 
   start(): void {
-    this.directory.watchAll();
+    this.directory.watchOwn();
   }
 
   watchesFired(): void {
@@ -106,7 +106,7 @@ export class TpmbackV1 implements Tpmback {
     if (own === XenbusState.Unknown) {
       this.#disconnect();
       directory.unwatchFrontend();
-      state.known = false;
+      this.services.memory.clear(this.services.page, TpmbackV1State.size);
       return;
     }
     const front = directory.frontendState();

@@ -104,7 +104,7 @@ export class TpmbackV2 implements Tpmback {
   }
 
   start(): void {
-    this.directory.watchAll();
+    this.directory.watchOwn([QUIESCE_NODE]);
   }
 
   watchesFired(): void {
@@ -119,7 +119,7 @@ export class TpmbackV2 implements Tpmback {
     if (own === XenbusState.Unknown) {
       this.#disconnect();
       directory.unwatchFrontend();
-      state.known = false;
+      this.services.memory.clear(this.services.page, TpmbackV2State.size);
       return;
     }
     const front = directory.frontendState();

@@ -16,6 +16,9 @@ export class RingHandoffTpmfront extends V2Tpmfront {
     super(services, 'ring-handoff', {});
   }
 
+  /** The page is kept: it is what the handshake hands over. */
+  protected override freeRing(): void {}
+
   override allocateRing(): void {
     if (this.state.ring_pfn === 0) super.allocateRing();
     else this.offerRing();

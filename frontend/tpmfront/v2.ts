@@ -152,7 +152,13 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
     this.state.connection = Connection.Detached;
     this.state.xenbus_state = XenbusState.Initialising;
     this.services.unwatchOtherend();
+    this.freeRing();
     this.connectTask.start();
+  }
+
+  /** The old page goes back to the kernel, zeroed. */
+  protected freeRing(): void {
+    if (this.state.ring_pfn !== 0) this.memory.clear(this.services.domain.page(this.state.ring_pfn), PAGE_SIZE);
   }
 
   readOtherend(): void {
