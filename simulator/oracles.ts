@@ -5,7 +5,7 @@
  * memory (`GuestHistory`), so that a saved, restored or cloned guest carries its own history with it.
  */
 import { digestMemory, mix } from '../protocol/digest.js';
-import { ALL_AGENTS, type JournaledMemory } from '../hypervisor/journaled-memory.js';
+import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from '../hypervisor/journaled-memory.js';
 import type { CommandProbe } from '../hypervisor/probes.js';
 import type { CommandPool } from '../frontend/command-pool.js';
 import { GuestHistory, HISTORY_OFFSET, KERNEL_PFN } from '../frontend/guest-memory.js';
@@ -25,6 +25,8 @@ export class Oracles implements CommandProbe {
   readonly #history;
   readonly #device;
   readonly #slots: readonly Slot[];
+  #depth = 0;
+  #storesLeft = NO_CRASH;
 
   /** `slots` may be filled later. */
   constructor(memory: JournaledMemory, commands: CommandPool, world: ReturnType<typeof WorldState.view>, slots: readonly Slot[]) {
@@ -47,13 +49,13 @@ export class Oracles implements CommandProbe {
       history.chain_low = mix(history.chain_low | 0, effect);
       history.chain_high = mix((history.chain_high | 0) ^ SECOND, effect);
     }
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   fetched(slot: number): number {
     const caller = this.#enter();
     const ordinal = this.#at(slot).issued;
-    this.#memory.current = caller;
+    this.#leave(caller);
     return ordinal;
   }
 
@@ -67,7 +69,7 @@ export class Oracles implements CommandProbe {
     const all = chain_low === history.chain_low && chain_high === history.chain_high;
     const allButLast = chain_low === history.before_low && chain_high === history.before_high;
     if (!all && !allButLast) this.fail('exactly-once');
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   /** Commands that the guest of `slot` has issued. */
@@ -79,7 +81,7 @@ export class Oracles implements CommandProbe {
     if (!(this.#slots[slot] as Slot).exists) return;
     const caller = this.#enter();
     this.#at(slot).published = ordinal;
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   /** Oracle 2: the response is that of the command that waits, and is what the device answered. */
@@ -90,14 +92,14 @@ export class Oracles implements CommandProbe {
     const expected = digestMemory(this.#memory, device.responseAddress, device.state.response_length);
     if (history.published !== history.issued || responseDigest !== expected) this.fail('right-answer');
     history.answered = history.issued;
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   /** Oracle 2: whatever became of the command, its user did not get the response. */
   failed(_slot: number): void {
     const caller = this.#enter();
     this.fail('right-answer');
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   /**
@@ -112,7 +114,7 @@ export class Oracles implements CommandProbe {
     const ahead = device.executed - history.published;
     const kept = ahead === 1 && device.executed_sequence !== 0;
     if (ahead !== 0 && !kept) this.fail('in-step');
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   /** Oracle 5, when a domain begins to run. */
@@ -136,22 +138,31 @@ export class Oracles implements CommandProbe {
       const { chain_low, chain_high } = slot.device.state;
       if (chain_low !== history.chain_low || chain_high !== history.chain_high) this.fail('exactly-once');
     }
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   fail(oracle: OracleName): void {
     const caller = this.#enter();
     this.#world.violations |= oracleBit(oracle);
-    this.#memory.current = caller;
+    this.#leave(caller);
   }
 
   #at(slot: number): ReturnType<typeof GuestHistory.view> {
     return this.#history.at((this.#slots[slot] as Slot).domain.page(KERNEL_PFN) + HISTORY_OFFSET);
   }
 
+  /** Looking on is part of the step: what it stores is not counted, so nobody can die in the middle of it. */
   #enter(): number {
-    const caller = this.#memory.current;
-    this.#memory.current = ALL_AGENTS;
+    const memory = this.#memory;
+    const caller = memory.current;
+    if (this.#depth++ === 0) this.#storesLeft = memory.storesLeft;
+    memory.current = ALL_AGENTS;
+    memory.storesLeft = NO_CRASH;
     return caller;
+  }
+
+  #leave(caller: number): void {
+    this.#memory.current = caller;
+    if (--this.#depth === 0) this.#memory.storesLeft = this.#storesLeft;
   }
 }

@@ -178,9 +178,11 @@ export class TpmbackV2 implements Tpmback {
     if (this.state.sequenced) this.directory.write(SequenceNode.Executed, String(this.services.device.state.executed_sequence));
   }
 
+  /** A predecessor may have died between a response and its notification: then the other end is told now. */
   connected(): void {
     this.state.connected = true;
     this.#switchState(XenbusState.Connected);
+    if (this.#ring().state === TpmifState.Finish) this.notify();
   }
 
   /** Copies the request out of the page, each field once. */

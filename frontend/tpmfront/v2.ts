@@ -25,6 +25,8 @@ export const V2_FIELDS = {
   xenbus_state: u8,
   /** A command has been taken and its user waits. */
   busy: bool,
+  /** The command has been published on the present ring. */
+  submitted: bool,
   /** No command is taken although the device is connected. */
   held: bool,
   backend_domid: u32,
@@ -103,6 +105,7 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
 
   submit(command: number): void {
     this.state.busy = true;
+    this.state.submitted = false;
     this.state.command = command;
     this.transmitTask.start();
   }
@@ -127,7 +130,7 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
   }
 
   interrupt(): void {
-    if (!this.state.busy || this.transmitTask.running) return;
+    if (!this.state.busy || !this.state.submitted) return;
     const page = this.ring();
     // Read once: the backend may store another state at any time.
     const pageState = page.state;
@@ -173,6 +176,7 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
     const { state } = this;
     state.ring_pfn = state.ring_pfn === RING_PFN ? RING_PFN + RING_PAGES - 1 : RING_PFN;
     this.memory.clear(this.services.domain.page(state.ring_pfn), PAGE_SIZE);
+    state.submitted = false;
     this.offerRing();
   }
 
@@ -244,6 +248,7 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
 
   publish(): void {
     this.ring().state = TpmifState.Submit;
+    this.state.submitted = true;
   }
 
   notify(): void {
