@@ -68,6 +68,12 @@ export class StoreClient implements StoreAccess {
   readonly #keys: Map<string, Map<string, RequestKey>> = new Map();
   /** Id of the open transaction, 0 for none. Transactions begin and end within one step. */
   #transaction = 0;
+  /** What `hasEvent` and `peek` were asked last: conditions ask the same of the same store again and again. */
+  #eventsOf: StoreValue | null = null;
+  #eventWaits = false;
+  #peekedIn: StoreValue | null = null;
+  #peekedPath = '';
+  #peeked: string | null = null;
 
   constructor(memory: JournaledMemory, place: StoreClientPlace) {
     this.#memory = memory;
@@ -105,12 +111,16 @@ export class StoreClient implements StoreAccess {
   /** Whether a watch event waits. */
   get hasEvent(): boolean {
     const value = this.#value;
-    let waits = value.waiting.get(this.id);
-    if (waits === undefined) {
-      waits = this.connected && nextEvent(value.store, this.id) !== undefined;
-      value.waiting.set(this.id, waits);
+    if (value !== this.#eventsOf) {
+      let waits = value.waiting.get(this.id);
+      if (waits === undefined) {
+        waits = this.connected && nextEvent(value.store, this.id) !== undefined;
+        value.waiting.set(this.id, waits);
+      }
+      this.#eventsOf = value;
+      this.#eventWaits = waits;
     }
-    return waits;
+    return this.#eventWaits;
   }
 
   nextEvent(): WatchEvent | undefined {
@@ -127,14 +137,24 @@ export class StoreClient implements StoreAccess {
   }
 
   read(path: string): string | null {
-    const value = this.peek(path);
+    const value = this.#read(path);
     this.listener?.({ client: this.name, operation: 'READ', path, value: value ?? '' });
     return value;
   }
 
   /** Like `read`, for conditions that are looked at in every state: does not appear in traces. */
   peek(path: string): string | null {
-    const reply = this.#request('READ', path, '', { type: 'read', path, transaction: this.#transaction });
+    const value = this.#value;
+    if (value !== this.#peekedIn || path !== this.#peekedPath) {
+      this.#peeked = this.#read(path);
+      this.#peekedIn = value;
+      this.#peekedPath = path;
+    }
+    return this.#peeked;
+  }
+
+  #read(path: string): string | null {
+    const reply = this.#known('READ', path, '') ?? this.#execute('READ', path, '', { type: 'read', path, transaction: this.#transaction });
     return reply.kind === 'value' ? reply.value : null;
   }
 
@@ -204,29 +224,37 @@ export class StoreClient implements StoreAccess {
   }
 
   #request(operation: StoreOperationName, path: string, argument: string, request: Request): Reply {
-    const { value, key } = this.#find(operation, path);
-    const known = value.outcomes.get(key)?.get(argument);
-    if (known !== undefined) {
-      this.#memory.assignCell(this.#place.cell, known.value);
-      return known.reply;
-    }
+    return this.#known(operation, path, argument) ?? this.#execute(operation, path, argument, request);
+  }
+
+  /** Does what the same request did to the same store before, if it was seen. */
+  #known(operation: StoreOperationName, path: string, argument: string): Reply | undefined {
+    const known = this.#value.outcomes.get(this.#key(operation, path))?.get(argument);
+    if (known === undefined) return undefined;
+    this.#memory.assignCell(this.#place.cell, known.value);
+    return known.reply;
+  }
+
+  #execute(operation: StoreOperationName, path: string, argument: string, request: Request): Reply {
+    const value = this.#value;
     const { store, reply } = execute(value.store, this.id, request);
     const absent = reply.kind === 'error' && reply.error === 'ENOENT' && MAY_BE_ABSENT.has(request.type);
     if (reply.kind === 'error' && !absent) {
       throw new QuiesceError('DRIVER_FAULT', `${this.name}: xenstore refuses ${operation} ${path} ${argument} with ${reply.error}`);
     }
-    return this.#remember(value, key, argument, store, reply).reply;
+    return this.#remember(value, this.#key(operation, path), argument, store, reply).reply;
   }
 
   /** What happens to the store from outside. */
   #apply(event: string, argument: string, change: (store: Store) => Store): void {
-    const { value, key } = this.#find(event, '');
+    const value = this.#value;
+    const key = this.#key(event, '');
     const known = value.outcomes.get(key)?.get(argument);
     if (known !== undefined) this.#memory.assignCell(this.#place.cell, known.value);
     else this.#remember(value, key, argument, change(value.store), OK);
   }
 
-  #find(operation: string, path: string): { value: StoreValue; key: RequestKey } {
+  #key(operation: string, path: string): RequestKey {
     const kind = this.#transaction === 0 ? operation : IN_TRANSACTION[operation as StoreOperationName];
     let byPath = this.#keys.get(path);
     if (byPath === undefined) {
@@ -238,7 +266,7 @@ export class StoreClient implements StoreAccess {
       key = {};
       byPath.set(kind, key);
     }
-    return { value: this.#value, key };
+    return key;
   }
 
   #remember(value: StoreValue, key: RequestKey, argument: string, store: Store, reply: Reply): StoreStep {

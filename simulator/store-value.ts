@@ -32,12 +32,12 @@ export class StoreValue implements Hashed {
   }
 }
 
-/** Distinct stores that are remembered at once. */
-const VALUES_MAX = 1 << 16;
+/** Distinct stores that are remembered at once: some 3 MiB. */
+const VALUES_MAX = 1 << 12;
 
 /** The stores that have been seen, one object for each. */
 export class StoreValues {
-  #byHash: Map<number, StoreValue> = new Map();
+  readonly #byHash: Map<number, StoreValue> = new Map();
   #size = 0;
 
   of(store: Store): StoreValue {
@@ -45,13 +45,20 @@ export class StoreValues {
     const key = (store.hashHigh >>> 0) * 0x200000 + ((store.hashLow >>> 0) & 0x1fffff);
     const known = this.#byHash.get(key);
     if (known !== undefined && known.hashLow === store.hashLow && known.hashHigh === store.hashHigh) return known;
-    if (this.#size === VALUES_MAX) {
-      this.#byHash = new Map();
-      this.#size = 0;
-    }
+    if (this.#size === VALUES_MAX) this.#forget();
     const value = new StoreValue(store);
     this.#byHash.set(key, value);
     this.#size++;
     return value;
+  }
+
+  /** Outcomes lead from store to store, so each store's must go, or one that is still in use would keep them all. */
+  #forget(): void {
+    for (const value of this.#byHash.values()) {
+      value.outcomes.clear();
+      value.waiting.clear();
+    }
+    this.#byHash.clear();
+    this.#size = 0;
   }
 }
