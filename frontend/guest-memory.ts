@@ -17,6 +17,8 @@ export const GUEST_PAGES: number = RING_PFN + RING_PAGES;
 export const KernelState = layout('guest kernel', {
   /** User tasks are frozen. */
   frozen: bool,
+  /** The store's request lock is held: no request and no watch event until it is released. */
+  store_suspended: bool,
   /** A watch on the other end of the vTPM is registered, on the path of the two domain numbers that follow. */
   otherend_watched: bool,
   otherend_frontend: u32,

@@ -26,9 +26,18 @@ export const FREEZE_MILLISECONDS = 20_000;
 
 /**
  * How the user waits for an answer: `sleep` wrote O_NONBLOCK and does something else, so that a suspend may fall
- * inside its command; `block` waits in the kernel, and freezing tasks waits for it.
+ * inside its command; `block` waits in the kernel, and freezing tasks waits for it; `interrupted` does not wait, as
+ * after a signal, and issues the next command as soon as the driver takes one.
  */
-export type UserKind = 'sleep' | 'block';
+export type UserKind = 'sleep' | 'block' | 'interrupted';
+
+/**
+ * `linux` is that of today. The others differ in one thing:
+ *   without-store-cancel  a cancelled suspend does not release the store (before January 2007)
+ *   suspends-twice        a CPU comes online during the suspend, which is cancelled and begun anew (February 2007)
+ *   honours-errors        a driver's suspend that returns an error ends the suspend; the bus of today only logs it
+ */
+export type KernelKind = 'linux' | 'without-store-cancel' | 'suspends-twice' | 'honours-errors';
 
 export interface GuestPlace {
   readonly slot: number;
@@ -38,6 +47,7 @@ export interface GuestPlace {
   readonly commands: CommandPool;
   readonly probe: CommandProbe;
   readonly user: UserKind;
+  readonly kernel: KernelKind;
   readonly sequenceBits: number;
   /** The domain stops in its suspend hypercall; the hypervisor tells the store's watchers. */
   readonly onSuspend: () => void;
@@ -56,13 +66,17 @@ const manage = task<Guest>('kernel', {
     when: (guest) => guest.frozenOrLate(),
     run: (guest) => guest.freeze(),
   },
-  dpm_suspend: (guest) => guest.front.suspend(),
-  xs_suspend: { when: (guest) => guest.front.suspended(), run() {} },
+  dpm_suspend: (guest) => guest.suspendDevices(),
+  xs_suspend: { when: (guest) => guest.front.suspended(), run: (guest) => guest.suspendStore() },
   suspend: (guest) => guest.hypercall(),
   gnttab_resume: { when: (guest) => guest.domain.running, run: (guest) => guest.resumeTables() },
   xs_resume: (guest) => guest.resumeStore(),
   dpm_resume: (guest) => guest.resumeDevices(),
   thaw_tasks: { when: (guest) => guest.front.resumed(), run: (guest) => guest.thaw() },
+  // Only of a kernel that suspends twice.
+  suspend_cancel: (guest) => guest.takeBack(),
+  dpm_suspend_again: (guest) => guest.suspendDevices(),
+  xs_suspend_again: { when: (guest) => guest.front.suspended(), run: (guest) => guest.suspendStoreAgain() },
 });
 
 export class Guest {
@@ -105,7 +119,7 @@ export class Guest {
 
   /** Whether a watch event may be handled now. */
   get watching(): boolean {
-    return !this.manageTask.running;
+    return !this.manageTask.running && !this.kernel.store_suspended;
   }
 
   /** Handles one watch event. */
@@ -122,7 +136,9 @@ export class Guest {
   }
 
   mayIssue(): boolean {
-    return !this.kernel.frozen && this.user.request !== RequestState.Waiting && this.front.accepts();
+    if (this.kernel.frozen) return false;
+    const waits = this.user.request === RequestState.Waiting && this.#place.user !== 'interrupted';
+    return !waits && this.front.accepts();
   }
 
   issueNext(): string | typeof DONE {
@@ -151,7 +167,7 @@ export class Guest {
   }
 
   frozenOrLate(): boolean {
-    return this.#place.user === 'sleep' || this.user.request !== RequestState.Waiting || hasFired(this.#memory, this.freezeTimer);
+    return this.#place.user !== 'block' || this.user.request !== RequestState.Waiting || hasFired(this.#memory, this.freezeTimer);
   }
 
   /** A task that cannot be frozen ends the suspend after the acknowledgement; nobody is told. */
@@ -161,6 +177,28 @@ export class Guest {
     if (late) return DONE;
     this.kernel.frozen = true;
     return 'dpm_suspend';
+  }
+
+  suspendDevices(): string | undefined {
+    const errno = this.front.suspend() ?? 0;
+    return errno !== 0 && this.#place.kernel === 'honours-errors' ? 'thaw_tasks' : undefined;
+  }
+
+  /** Requests are one step each, so none is open. */
+  suspendStore(): string | undefined {
+    this.kernel.store_suspended = true;
+    return this.#place.kernel === 'suspends-twice' ? 'suspend_cancel' : undefined;
+  }
+
+  suspendStoreAgain(): string {
+    this.kernel.store_suspended = true;
+    return 'suspend';
+  }
+
+  /** First the store, then the devices. */
+  takeBack(): void {
+    this.kernel.store_suspended = false;
+    this.front.suspendCancelled();
   }
 
   hypercall(): void {
@@ -177,9 +215,12 @@ export class Guest {
 
   /** In a new domain every watch is registered again, newest first, and fires at once. */
   resumeStore(): void {
-    if (this.domain.suspendResult === SuspendResult.Cancelled) return;
-    const { store } = this.#place;
+    const { store, kernel: kind } = this.#place;
     const { kernel } = this;
+    const cancelled = this.domain.suspendResult === SuspendResult.Cancelled;
+    if (cancelled && kind === 'without-store-cancel') return;
+    kernel.store_suspended = false;
+    if (cancelled) return;
     if (kernel.otherend_watched) store.watch(otherendState(kernel.otherend_backend, kernel.otherend_frontend), OTHEREND_TOKEN);
     store.watch(DomainNode.ControlShutdown, SHUTDOWN_TOKEN);
   }
@@ -189,8 +230,9 @@ export class Guest {
     else this.front.resume();
   }
 
-  thaw(): void {
+  thaw(): typeof DONE {
     this.kernel.frozen = false;
+    return DONE;
   }
 
   #services(): GuestServices {
@@ -204,6 +246,7 @@ export class Guest {
       commands,
       probe,
       sequenceBits,
+      storeOpen: () => !this.kernel.store_suspended,
       complete: (address, length) => {
         probe.answered(slot, digestMemory(this.#memory, address, length));
         this.user.request = RequestState.Answered;

@@ -200,6 +200,7 @@ function buildSlot(context: SlotContext): Slot {
       commands: pool,
       probe: oracles,
       user: options.user ?? 'sleep',
+      kernel: options.kernel ?? 'linux',
       sequenceBits,
       onSuspend: () => guestStore.domainShutdown(domid),
     },

@@ -2,7 +2,7 @@
  * What a world is made of.
  */
 import type { TpmEngine } from '../backend/tpm/engine.js';
-import type { UserKind } from '../frontend/guest.js';
+import type { KernelKind, UserKind } from '../frontend/guest.js';
 import type { Session } from '../protocol/tpm/session.js';
 import type { Grain } from './actors.js';
 import type { TpmbackEntry, TpmfrontEntry } from './drivers.js';
@@ -42,6 +42,7 @@ export interface WorldOptions {
   readonly commands?: number | undefined;
   readonly grain: Grain;
   readonly user?: UserKind;
+  readonly kernel?: KernelKind;
   readonly sequenceBits?: number;
   /** The inside of the TPM; answers from the session when absent. */
   readonly engine?: TpmEngine;

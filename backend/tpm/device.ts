@@ -106,6 +106,11 @@ export class TpmDevice {
     return this.#request.response;
   }
 
+  /** Where the engine's state lies. */
+  get engineAddress(): number {
+    return this.#request.state;
+  }
+
   get timerAddress(): number {
     return this.#place.address + TpmDeviceState.offset.duration;
   }

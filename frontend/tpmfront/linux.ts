@@ -16,7 +16,7 @@ import { bool, u8, u32 } from '../../protocol/layout.js';
 import { payloadOffset, TpmifState } from '../../protocol/tpmif-v2.js';
 import { XenbusState } from '../../protocol/xenbus.js';
 import { DRIVER_PFN } from '../guest-memory.js';
-import type { DriverTimer, GuestServices } from './tpmfront.js';
+import { type DriverTimer, type GuestServices, storeStep } from './tpmfront.js';
 import { ECANCELED, ETIME, V2Tpmfront } from './v2.js';
 
 /** Commands that probing sends; they follow the session in the pool. */
@@ -34,14 +34,14 @@ const EXTRA = {
 } as const;
 
 const connect = task<LinuxTpmfront>('probe', {
-  read_otherend: (front) => front.readOtherend(),
+  read_otherend: storeStep((front) => front.readOtherend()),
   allocate_ring: (front) => front.allocateRing(),
-  publish_nodes: (front) => front.publishNodes(),
-  initialised: (front) => front.switchState(XenbusState.Initialised),
+  publish_nodes: storeStep((front) => front.publishNodes()),
+  initialised: storeStep((front) => front.switchState(XenbusState.Initialised)),
   probe_command: (front) => front.probeCommand(),
   probe_answer: { when: (front) => !front.state.busy, run: () => 'probe_command' },
   register: (front) => front.register(),
-  watch_otherend: (front) => front.watchOtherend(),
+  watch_otherend: storeStep((front) => front.watchOtherend()),
 });
 
 const receive = task<LinuxTpmfront>('receive', {

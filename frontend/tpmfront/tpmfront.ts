@@ -7,7 +7,7 @@ import type { Domain } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { CommandProbe } from '../../hypervisor/probes.js';
-import type { Task } from '../../hypervisor/steps.js';
+import type { Step, StepResult, Task } from '../../hypervisor/steps.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 import type { CommandPool } from '../command-pool.js';
@@ -23,6 +23,8 @@ export interface GuestServices {
   readonly probe: CommandProbe;
   /** Bits of a sequence number; 32, or few so that it wraps soon. */
   readonly sequenceBits: number;
+  /** Whether requests to the store can be made: between `xs_suspend` and `xs_resume` the kernel makes them wait. */
+  storeOpen(): boolean;
   /** The command's user gets its response, `length` bytes at `address`. */
   complete(address: number, length: number): void;
   /** The command's user gets Linux error `errno`. */
@@ -57,12 +59,21 @@ export interface Tpmfront {
   otherendChanged(): void;
   /** An event has come in on `port`. */
   interrupt(): void;
-  /** The domain is about to suspend; it waits until `suspended` holds. */
-  suspend(): void;
+  /**
+   * The domain is about to suspend; it waits until `suspended` holds. May return a Linux error number when the device
+   * cannot be suspended now; what comes of it is for the kernel to say.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a driver that never fails returns nothing
+  suspend(): number | void;
   suspended(): boolean;
   /** The domain goes on where it was: the suspend was cancelled, or was for a checkpoint. */
   suspendCancelled(): void;
   /** The domain goes on in a new domain; other devices wait until `resumed` holds. */
   resume(): void;
   resumed(): boolean;
+}
+
+/** A step that makes requests to the store: it waits while the kernel makes them wait. */
+export function storeStep<C extends { readonly storeOpen: boolean }>(run: (front: C) => StepResult): Step<C> {
+  return { when: (front) => front.storeOpen, run };
 }

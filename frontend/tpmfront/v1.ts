@@ -16,7 +16,7 @@ import { TpmifTxRequest64 } from '../../protocol/tpmif-v1.js';
 import { vtpmPaths } from '../../protocol/vtpm-paths.js';
 import { DeviceNode, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import { DRIVER_PFN, RING_PFN } from '../guest-memory.js';
-import type { DriverTimer, GuestServices, Tpmfront } from './tpmfront.js';
+import { type DriverTimer, type GuestServices, storeStep, type Tpmfront } from './tpmfront.js';
 import { Connection } from './v2.js';
 
 export interface WaitLoopOptions {
@@ -60,13 +60,14 @@ const transmit = task<WaitLoopTpmfront>(
 
 const connect = task<WaitLoopTpmfront>('connect', {
   allocate_ring: (front) => front.allocateRing(),
-  publish_nodes: (front) => front.publishNodes(),
-  watch_otherend: (front) => front.watchOtherend(),
+  publish_nodes: storeStep((front) => front.publishNodes()),
+  watch_otherend: storeStep((front) => front.watchOtherend()),
   // Straight from 1 to 4: Initialised is never written.
-  connected: (front) => front.switchState(XenbusState.Connected),
+  connected: storeStep((front) => front.switchState(XenbusState.Connected)),
 });
 
 const suspend = task<WaitLoopTpmfront>('suspend', {
+  lock: { when: (front) => !front.state.suspend_lock, run: (front) => front.takeLock() },
   wait: { when: (front) => front.waitEnds(), run: (front) => front.endWait() },
   close: (front) => front.close(),
 });
@@ -107,6 +108,10 @@ export class WaitLoopTpmfront implements Tpmfront {
 
   get #wait(): number {
     return this.state.base + State.offset.wait;
+  }
+
+  get storeOpen(): boolean {
+    return this.#services.storeOpen();
   }
 
   accepts(): boolean {
@@ -157,13 +162,22 @@ export class WaitLoopTpmfront implements Tpmfront {
     this.#services.complete(domain.page(DATA_PFN), Math.min(length, PAGE_SIZE));
   }
 
+  /** The lock is no recursive one: a second suspend waits like everybody until somebody releases it. */
   suspend(): void {
+    if (this.state.suspend_lock) {
+      this.#suspend.start('lock');
+    } else {
+      this.takeLock();
+      this.#suspend.start('wait');
+    }
+  }
+
+  takeLock(): void {
     const { rounds } = this.#options;
     this.state.suspend_lock = true;
     this.state.is_suspended = true;
     if (this.#options.closes === 'before') this.switchState(XenbusState.Closed);
     if (rounds > 0) setTimer(this.#memory, this.#wait, rounds * ROUND_MILLISECONDS);
-    this.#suspend.start();
   }
 
   suspended(): boolean {

@@ -14,7 +14,7 @@ import { checkLength, payloadOffset, TpmifSharedPage, TpmifState } from '../../p
 import { vtpmPaths } from '../../protocol/vtpm-paths.js';
 import { DeviceNode, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import { DRIVER_PFN, RING_PAGES, RING_PFN } from '../guest-memory.js';
-import type { DriverTimer, GuestServices, Tpmfront } from './tpmfront.js';
+import { type DriverTimer, type GuestServices, storeStep, type Tpmfront } from './tpmfront.js';
 
 export const Connection = { Detached: 0, Publishing: 1, Initialised: 2, Connected: 3, Closed: 4 } as const;
 
@@ -63,11 +63,11 @@ const transmit = task<V2Tpmfront>(
 
 /** The handshake up to state 3; `otherendChanged` goes on from there. */
 const connect = task<V2Tpmfront>('connect', {
-  read_otherend: (front) => front.readOtherend(),
+  read_otherend: storeStep((front) => front.readOtherend()),
   allocate_ring: (front) => front.allocateRing(),
-  publish_nodes: (front) => front.publishNodes(),
-  initialised: (front) => front.switchState(XenbusState.Initialised),
-  watch_otherend: (front) => front.watchOtherend(),
+  publish_nodes: storeStep((front) => front.publishNodes()),
+  initialised: storeStep((front) => front.switchState(XenbusState.Initialised)),
+  watch_otherend: storeStep((front) => front.watchOtherend()),
 });
 
 export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldKind<unknown> } = Record<never, never>> implements Tpmfront {
@@ -96,6 +96,10 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
 
   get port(): number {
     return this.state.port;
+  }
+
+  get storeOpen(): boolean {
+    return this.services.storeOpen();
   }
 
   accepts(): boolean {
