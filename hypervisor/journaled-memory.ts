@@ -150,18 +150,29 @@ export class JournaledMemory implements Memory {
   }
 
   writeWords(address: number, words: Int32Array, length: number): void {
+    this.#checkRange(address, length, 'store');
+    const start = address >>> 2;
     const count = (length + 3) >>> 2;
-    for (let i = 0; i < count; i++) this.write32(address + i * 4, words[i] as number);
+    for (let i = 0; i < count; i++) this.#store(start + i, words[i] as number);
   }
 
   copy(from: number, to: number, length: number): void {
+    this.#checkRange(from, length, 'load');
+    this.#checkRange(to, length, 'store');
+    const source = from >>> 2;
+    const target = to >>> 2;
     const count = (length + 3) >>> 2;
-    for (let i = 0; i < count; i++) this.write32(to + i * 4, this.read32(from + i * 4));
+    for (let i = 0; i < count; i++) this.#store(target + i, this.words[source + i] as number);
   }
 
   clear(address: number, length: number): void {
-    const count = (length + 3) >>> 2;
-    for (let i = 0; i < count; i++) this.write32(address + i * 4, 0);
+    this.#checkRange(address, length, 'store');
+    const end = (address + length + 3) >>> 2;
+    for (let index = address >>> 2; index < end; index++) {
+      // A block never stored to is zero: on to the next.
+      if (((this.#used[index >>> 10] as number) & (1 << ((index >>> 5) & 31))) === 0) index |= BLOCK_WORDS - 1;
+      else this.#store(index, 0);
+    }
   }
 
   /** Copies frame `from` to frame `to`, whoever may touch them: what the toolstack's save and restore do. */
@@ -290,6 +301,16 @@ export class JournaledMemory implements Memory {
     this.#journal[at] = index;
     this.#journal[at + 1] = old;
     this.journalLength++;
+  }
+
+  /** Checks once for each page what the single loads and stores check for each word, and tells the observer. */
+  #checkRange(address: number, length: number, access: 'load' | 'store'): void {
+    for (let at = address; at < address + length; at = (at & ~(PAGE_SIZE - 1)) + PAGE_SIZE) {
+      if (((this.#table[at >>> 12] as number) & this.current) === 0) this.#fault(at, access);
+    }
+    if (this.observer === null) return;
+    for (let at = address; at < address + length; at += 4)
+      this.observer[access](at, Math.min(4, address + length - at));
   }
 
   #countStore(): void {

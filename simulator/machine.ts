@@ -31,6 +31,8 @@ import { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { MemoryMap } from '../hypervisor/memory-map.js';
 import { digestMemory } from '../protocol/digest.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
+import { TpmifTxRequest64 } from '../protocol/tpmif-v1.js';
+import { TpmifSharedPage } from '../protocol/tpmif-v2.js';
 import { changesState } from '../protocol/tpm/state-change.js';
 import { readCode } from '../protocol/tpm/header.js';
 import { C_4_17, finite, Store } from '../xenstore-sim/index.js';
@@ -139,6 +141,8 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     onRun: () => oracles.running(),
   });
 
+  // Neither holds where a backend can be killed at any moment, or the source be let run again.
+  const mayBeIndependent = twoHosts && options.scenario.faults.doubleResumes === 0 && options.scenario.faults.backendKills === 0;
   return {
     memory,
     map,
@@ -150,9 +154,9 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     oracles,
     options,
     independence: () => {
-      if (!twoHosts || world.clones > 0 || source.domain.running) return 'none';
+      if (!mayBeIndependent || source.domain.running) return 'none';
       if (target.domain.running) return 'source-first';
-      return toolstack.onTargetHost && world.backend_kills === 0 ? 'toolstack-first' : 'none';
+      return toolstack.onTargetHost ? 'toolstack-first' : 'none';
     },
     arm: (faults) => {
       world.backend_kills = faults.backendKills;
@@ -246,7 +250,8 @@ function buildSlot(context: SlotContext): Slot {
     driver,
   );
 
-  describeSlot(map, { name, guestDomain, guest, backendPage, backend, deviceFrame, devicePages, domid });
+  const { ring } = options.tpmback;
+  describeSlot(map, { name, guestDomain, guest, ring, backendPage, backend, deviceFrame, devicePages, domid });
   const memoryImage = frames.take(GUEST_PAGES - FIRST_GUEST_PFN);
   const deviceImage = frames.take(devicePages);
   return new Slot(memory, { index, domid, host, domain: guestDomain, device, guestStore, memoryImage, deviceImage }, guest, backend);
@@ -258,6 +263,7 @@ function describeSlot(
     name: string;
     guestDomain: Domain;
     guest: Guest;
+    ring: 'v1' | 'v2';
     backendPage: number;
     backend: BackendProcess;
     deviceFrame: number;
@@ -273,7 +279,12 @@ function describeSlot(
   map.add({ owner: name, name: 'user', address: kernel + USER_OFFSET, size: HISTORY_OFFSET - USER_OFFSET, layout: UserState });
   map.add({ owner: name, name: 'history', address: kernel + HISTORY_OFFSET, size: PAGE_SIZE - HISTORY_OFFSET, layout: GuestHistory });
   map.add({ owner: name, name: 'driver', address: guestDomain.page(DRIVER_PFN), size: PAGE_SIZE, layout: guest.front.layout });
-  for (let i = 0; i < RING_PAGES; i++) map.add({ owner: name, name: `ring page ${i}`, address: guestDomain.page(RING_PFN + i), size: PAGE_SIZE });
+  for (let i = 0; i < RING_PAGES; i++) {
+    const page = { owner: name, name: `ring page ${i}`, address: guestDomain.page(RING_PFN + i), size: PAGE_SIZE };
+    if (parts.ring === 'v2') map.add({ ...page, layout: TpmifSharedPage });
+    else if (i === 0) map.add({ ...page, layout: TpmifTxRequest64 });
+    else map.add({ ...page, name: 'data page' });
+  }
   map.add({ owner: parts.backend.name, name: 'process', address: parts.backendPage * PAGE_SIZE, size: PAGE_SIZE, layout: parts.backend.driver.layout });
   map.add({ owner: `tpm${parts.domid}`, name: 'state', address: parts.deviceFrame * PAGE_SIZE, size: parts.devicePages * PAGE_SIZE, layout: TpmDeviceState });
 }

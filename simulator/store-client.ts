@@ -1,8 +1,9 @@
 /**
  * A client of the simulated xenstored: requests are answered at once, and each is one store to the host's cell.
  */
-import { QuiesceError } from '../protocol/errors.js';
+
 import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import { QuiesceError } from '../protocol/errors.js';
 import {
   connect,
   disconnect,
@@ -11,8 +12,8 @@ import {
   domainShutdown,
   execute,
   nextEvent,
-  parsePermission,
   type Permission,
+  parsePermission,
   type Reply,
   type Request,
   type Store,
@@ -154,65 +155,64 @@ export class StoreClient implements StoreAccess {
   }
 
   #read(path: string): string | null {
-    const reply = this.#known('READ', path, '') ?? this.#execute('READ', path, '', { type: 'read', path, transaction: this.#transaction });
+    const reply = this.#request('READ', path, '');
     return reply.kind === 'value' ? reply.value : null;
   }
 
   list(path: string): readonly string[] | null {
     this.listener?.({ client: this.name, operation: 'DIRECTORY', path, value: '' });
-    const reply = this.#request('DIRECTORY', path, '', { type: 'directory', path, transaction: this.#transaction });
+    const reply = this.#request('DIRECTORY', path, '');
     return reply.kind === 'list' ? reply.names : null;
   }
 
   write(path: string, value: string): void {
     this.listener?.({ client: this.name, operation: 'WRITE', path, value });
-    this.#request('WRITE', path, value, { type: 'write', path, value, transaction: this.#transaction });
+    this.#request('WRITE', path, value);
   }
 
   mkdir(path: string): void {
     this.listener?.({ client: this.name, operation: 'MKDIR', path, value: '' });
-    this.#request('MKDIR', path, '', { type: 'mkdir', path, transaction: this.#transaction });
+    this.#request('MKDIR', path, '');
   }
 
   remove(path: string): void {
     this.listener?.({ client: this.name, operation: 'RM', path, value: '' });
-    this.#request('RM', path, '', { type: 'rm', path, transaction: this.#transaction });
+    this.#request('RM', path, '');
   }
 
   setPermissions(path: string, permissions: readonly string[]): void {
     const text = permissions.join(' ');
     this.listener?.({ client: this.name, operation: 'SET_PERMS', path, value: text });
-    const request: Request = { type: 'setPerms', path, permissions: permissions.map(permission), transaction: this.#transaction };
-    this.#request('SET_PERMS', path, text, request);
+    this.#request('SET_PERMS', path, text);
   }
 
   watch(path: string, token: string): void {
     this.listener?.({ client: this.name, operation: 'WATCH', path, value: token });
-    this.#request('WATCH', path, token, { type: 'watch', path, token });
+    this.#request('WATCH', path, token);
   }
 
   unwatch(path: string, token: string): void {
     this.listener?.({ client: this.name, operation: 'UNWATCH', path, value: token });
-    this.#request('UNWATCH', path, token, { type: 'unwatch', path, token });
+    this.#request('UNWATCH', path, token);
   }
 
   introduce(domid: number): void {
     this.listener?.({ client: this.name, operation: 'INTRODUCE', path: '', value: String(domid) });
-    this.#request('INTRODUCE', '', String(domid), { type: 'introduce', domid, gfn: 1, port: 1 });
+    this.#request('INTRODUCE', '', String(domid));
   }
 
   resumeDomain(domid: number): void {
     this.listener?.({ client: this.name, operation: 'RESUME', path: '', value: String(domid) });
-    this.#request('RESUME', '', String(domid), { type: 'resume', domid });
+    this.#request('RESUME', '', String(domid));
   }
 
   transaction(body: () => void): void {
     this.listener?.({ client: this.name, operation: 'TRANSACTION_START', path: '', value: '' });
-    const started = this.#request('TRANSACTION_START', '', '', { type: 'transactionStart' });
+    const started = this.#request('TRANSACTION_START', '', '');
     this.#transaction = started.kind === 'value' ? Number(started.value) : 0;
     try {
       body();
-      this.#request('TRANSACTION_END', '', 'T', { type: 'transactionEnd', commit: true, transaction: this.#transaction });
+      this.#request('TRANSACTION_END', '', 'T');
       this.listener?.({ client: this.name, operation: 'TRANSACTION_END', path: '', value: 'T' });
     } finally {
       this.#transaction = 0;
@@ -223,8 +223,8 @@ export class StoreClient implements StoreAccess {
     return this.#memory.cell(this.#place.cell) as StoreValue;
   }
 
-  #request(operation: StoreOperationName, path: string, argument: string, request: Request): Reply {
-    return this.#known(operation, path, argument) ?? this.#execute(operation, path, argument, request);
+  #request(operation: StoreOperationName, path: string, argument: string): Reply {
+    return this.#known(operation, path, argument) ?? this.#execute(operation, path, argument);
   }
 
   /** Does what the same request did to the same store before, if it was seen. */
@@ -235,12 +235,16 @@ export class StoreClient implements StoreAccess {
     return known.reply;
   }
 
-  #execute(operation: StoreOperationName, path: string, argument: string, request: Request): Reply {
+  #execute(operation: StoreOperationName, path: string, argument: string): Reply {
     const value = this.#value;
+    const request = requestOf(operation, path, argument, this.#transaction);
     const { store, reply } = execute(value.store, this.id, request);
     const absent = reply.kind === 'error' && reply.error === 'ENOENT' && MAY_BE_ABSENT.has(request.type);
     if (reply.kind === 'error' && !absent) {
-      throw new QuiesceError('DRIVER_FAULT', `${this.name}: xenstore refuses ${operation} ${path} ${argument} with ${reply.error}`);
+      throw new QuiesceError(
+        'DRIVER_FAULT',
+        `${this.name}: xenstore refuses ${operation} ${path} ${argument} with ${reply.error}`,
+      );
     }
     return this.#remember(value, this.#key(operation, path), argument, store, reply).reply;
   }
@@ -297,6 +301,36 @@ const IN_TRANSACTION: { readonly [O in StoreOperationName]: string } = {
   RESUME: 'tx RESUME',
   INTRODUCE: 'tx INTRODUCE',
 };
+
+/** `argument` is the value, the token, the permissions or the domain number, as the operation has it. */
+function requestOf(operation: StoreOperationName, path: string, argument: string, transaction: number): Request {
+  switch (operation) {
+    case 'READ':
+      return { type: 'read', path, transaction };
+    case 'DIRECTORY':
+      return { type: 'directory', path, transaction };
+    case 'WRITE':
+      return { type: 'write', path, value: argument, transaction };
+    case 'MKDIR':
+      return { type: 'mkdir', path, transaction };
+    case 'RM':
+      return { type: 'rm', path, transaction };
+    case 'SET_PERMS':
+      return { type: 'setPerms', path, permissions: argument.split(' ').map(permission), transaction };
+    case 'WATCH':
+      return { type: 'watch', path, token: argument };
+    case 'UNWATCH':
+      return { type: 'unwatch', path, token: argument };
+    case 'TRANSACTION_START':
+      return { type: 'transactionStart' };
+    case 'TRANSACTION_END':
+      return { type: 'transactionEnd', commit: true, transaction };
+    case 'INTRODUCE':
+      return { type: 'introduce', domid: Number(argument), gfn: 1, port: 1 };
+    case 'RESUME':
+      return { type: 'resume', domid: Number(argument) };
+  }
+}
 
 /** Requests for which a missing node is an answer, not a mistake. */
 const MAY_BE_ABSENT: ReadonlySet<Request['type']> = new Set(['read', 'directory', 'rm']);

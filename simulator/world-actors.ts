@@ -1,11 +1,12 @@
 /**
  * The actors of a world: who can do something next.
  */
+
+import { TpmbackV1 } from '../backend/tpmback/v1.js';
 import { DomainState } from '../hypervisor/domain.js';
 import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
-import type { TimerPlace } from '../hypervisor/timers.js';
 import type { Task } from '../hypervisor/steps.js';
-import { TpmbackV1 } from '../backend/tpmback/v1.js';
+import type { TimerPlace } from '../hypervisor/timers.js';
 import { type Actor, type ActorGroup, actor, groupOf, TaskActor } from './actors.js';
 import { guestAgent, type Machine, TOOLSTACK_AGENT } from './machine.js';
 import type { Slot } from './slot.js';
@@ -17,7 +18,12 @@ export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
   const { front } = guest;
   const { grain } = machine.options;
   const store = slot.guestStore;
-  const spurious = spuriousEvent(machine, `${domain.name}.tpmfront`, () => front.port, () => host.events.raiseSpurious(domain, front.port));
+  const spurious = spuriousEvent(
+    machine,
+    `${domain.name}.tpmfront`,
+    () => front.port,
+    () => host.events.raiseSpurious(domain, front.port),
+  );
   return groupOf(
     () => domain.running,
     [
@@ -79,7 +85,29 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
         driver.watchesFired();
       },
     }),
-    actor({ name: `supervisor/restart ${name}`, agents: ALL_AGENTS, enabled: () => !backend.alive, run: () => backend.start() }),
+    ...backendDeath(machine, slot),
+    ...spuriousEvent(
+      machine,
+      name,
+      () => driver.port,
+      () => host.events.raiseSpurious(dom0, driver.port),
+    ),
+  ];
+  return groupOf(() => true, actors);
+}
+
+/** The fault that kills a backend process, and the supervisor that starts it again. */
+function backendDeath(machine: Machine, slot: Slot): readonly Actor[] {
+  const { backend } = slot;
+  const { name } = backend;
+  if (machine.options.scenario.faults.backendKills === 0) return [];
+  return [
+    actor({
+      name: `supervisor/restart ${name}`,
+      agents: ALL_AGENTS,
+      enabled: () => !backend.alive,
+      run: () => backend.start(),
+    }),
     actor({
       name: `fault/kill ${name}`,
       agents: ALL_AGENTS,
@@ -89,60 +117,77 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
         backend.kill();
       },
     }),
-    ...spuriousEvent(machine, name, () => driver.port, () => host.events.raiseSpurious(dom0, driver.port)),
   ];
-  return groupOf(() => true, actors);
 }
 
 export function deviceGroup(slot: Slot): ActorGroup {
-  return groupOf(() => slot.device.busy, [new TaskActor(`tpm${slot.domid}`, ALL_AGENTS, slot.device.task as Task<never>, 'fine')]);
+  return groupOf(
+    () => slot.device.busy,
+    [new TaskActor(`tpm${slot.domid}`, ALL_AGENTS, slot.device.task as Task<never>, 'fine')],
+  );
 }
 
 /** The toolstack, its successor, and the faults that concern them. */
 export function toolstackGroup(machine: Machine): ActorGroup {
-  const { toolstack, world } = machine;
-  const [source, target] = machine.slots;
-  const live = (): boolean => !world.toolstack_dead;
+  const { toolstack, options } = machine;
+  const { faults } = options.scenario;
   // A toolstack that may be killed is killed before any of its steps.
-  const grain = machine.options.scenario.faults.toolstackKills > 0 ? 'fine' : machine.options.grain;
+  const grain = faults.toolstackKills > 0 ? 'fine' : options.grain;
   return groupOf(
     () => true,
     [
-      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.runTask as Task<never>, grain), live),
-      gated(new TaskActor('toolstack', ALL_AGENTS, toolstack.recoverTask as Task<never>, grain), live),
-      actor({
-        name: 'fault/kill toolstack',
-        agents: ALL_AGENTS,
-        enabled: () =>
-          world.toolstack_kills > 0 && source.domain.state === DomainState.Suspended && (toolstack.runTask.running || toolstack.recoverTask.running),
-        run: () => {
-          world.toolstack_kills -= 1;
-          world.toolstack_dead = true;
-          toolstack.runTask.stop();
-          toolstack.recoverTask.stop();
-        },
-      }),
-      actor({
-        name: 'toolstack/successor starts',
-        agents: ALL_AGENTS,
-        enabled: () => world.toolstack_dead,
-        run: () => {
-          world.toolstack_dead = false;
-          toolstack.recoverTask.start();
-        },
-      }),
-      actor({
-        name: `fault/resume ${source.domain.name} as well`,
-        agents: ALL_AGENTS,
-        enabled: () => world.clones > 0 && source.domain.state === DomainState.Suspended && target.domain.running,
-        run: () => {
-          world.clones -= 1;
-          toolstack.runTask.stop();
-          toolstack.resumeSource();
-        },
-      }),
+      new TaskActor('toolstack', TOOLSTACK_AGENT, toolstack.runTask as Task<never>, grain),
+      new TaskActor('toolstack', TOOLSTACK_AGENT, toolstack.recoverTask as Task<never>, grain),
+      ...(faults.toolstackKills > 0 ? toolstackDeath(machine) : []),
+      ...(faults.doubleResumes > 0 ? [doubleResume(machine)] : []),
     ],
   );
+}
+
+/** A toolstack can die while there is a suspended domain that somebody must wake up; then a successor comes. */
+function toolstackDeath(machine: Machine): readonly Actor[] {
+  const { toolstack, world } = machine;
+  const [source] = machine.slots;
+  return [
+    actor({
+      name: 'fault/kill toolstack',
+      agents: ALL_AGENTS,
+      enabled: () =>
+        source.domain.state === DomainState.Suspended &&
+        world.toolstack_kills > 0 &&
+        (toolstack.runTask.running || toolstack.recoverTask.running),
+      run: () => {
+        world.toolstack_kills -= 1;
+        world.toolstack_dead = true;
+        toolstack.runTask.stop();
+        toolstack.recoverTask.stop();
+      },
+    }),
+    actor({
+      name: 'toolstack/successor starts',
+      agents: ALL_AGENTS,
+      enabled: () => world.toolstack_dead,
+      run: () => {
+        world.toolstack_dead = false;
+        toolstack.recoverTask.start();
+      },
+    }),
+  ];
+}
+
+function doubleResume(machine: Machine): Actor {
+  const { toolstack, world } = machine;
+  const [source, target] = machine.slots;
+  return actor({
+    name: `fault/resume ${source.domain.name} as well`,
+    agents: ALL_AGENTS,
+    enabled: () => world.clones > 0 && source.domain.state === DomainState.Suspended && target.domain.running,
+    run: () => {
+      world.clones -= 1;
+      toolstack.runTask.stop();
+      toolstack.resumeSource();
+    },
+  });
 }
 
 /** Every place where a timer may lie. A guest's time stands still while it does not run. */
@@ -157,16 +202,6 @@ export function timersOf(machine: Machine): readonly TimerPlace[] {
     if (driver instanceof TpmbackV1) places.push({ address: driver.timerAddress, ticking: () => true });
   }
   return places;
-}
-
-function gated(inner: TaskActor, open: () => boolean): Actor {
-  return actor({
-    name: inner.task.definition.name,
-    agents: TOOLSTACK_AGENT,
-    enabled: () => open() && inner.enabled(),
-    run: () => inner.run(),
-    describe: () => inner.describe(),
-  });
 }
 
 function spuriousEvent(machine: Machine, end: string, port: () => number, raise: () => void): readonly Actor[] {

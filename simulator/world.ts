@@ -13,6 +13,7 @@ import { CommandPool } from '../frontend/command-pool.js';
 import { assert } from '../protocol/assert.js';
 import type { Actor, ActorGroup } from './actors.js';
 import { actor, groupOf } from './actors.js';
+import { DoubleFetch } from './double-fetch.js';
 import { buildMachine, type Machine } from './machine.js';
 import { ownCommands } from './own-commands.js';
 import type { Slot } from './slot.js';
@@ -41,6 +42,7 @@ export class World {
   readonly #time: number;
   readonly #timers: readonly TimerPlace[];
   readonly #violations: number;
+  readonly #doubleFetch: DoubleFetch | null;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -52,6 +54,8 @@ export class World {
     this.map = this.machine.map;
     this.#violations = this.machine.world.base >>> 2;
     this.#timers = timersOf(this.machine);
+    this.#doubleFetch = options.sanitize === true ? new DoubleFetch(this.memory, this.machine.slots) : null;
+    this.memory.observer = this.#doubleFetch;
 
     this.#groups = [
       ...slotGroups(this.machine, this.machine.slots[0]),
@@ -73,6 +77,7 @@ export class World {
     this.#groups.push(groupOf(() => false, [time]));
     this.#actors.push(time);
     assert(this.#actors.length < KILL_BASE, 'world: too many actors');
+    if (options.listener !== undefined) this.listen(options.listener);
     this.#boot();
   }
 
@@ -92,7 +97,7 @@ export class World {
    */
   enumerate(choices: Int32Array): number {
     let count = 0;
-    switch (this.machine.independence()) {
+    switch (this.options.reduction === false ? 'none' : this.machine.independence()) {
       case 'source-first':
         count = this.#enumerateGroups(choices, 0, 0, TARGET_GROUPS);
         if (count === 0) count = this.#enumerateGroups(choices, 0, TARGET_GROUPS, this.#groups.length);
@@ -136,6 +141,7 @@ export class World {
     const chosen = this.#actors[index] as Actor;
     const { memory } = this;
     memory.current = chosen.agents;
+    this.#doubleFetch?.begin();
     if (killed) memory.storesLeft = (choice - KILL_BASE) % STORES_MAX;
     try {
       chosen.run();
@@ -144,6 +150,10 @@ export class World {
     }
     memory.storesLeft = NO_CRASH;
     memory.current = ALL_AGENTS;
+    if (this.#doubleFetch !== null && this.#doubleFetch.address !== 0) {
+      this.lastFault = `${this.map.describe(this.#doubleFetch.address)} is loaded twice in one step`;
+      this.machine.oracles.fail('stray-memory');
+    }
     if (killed && chosen.process !== null) {
       this.machine.world.backend_kills -= 1;
       chosen.process.kill();
@@ -172,7 +182,7 @@ export class World {
   /** A kill between two stores of a backend's step: how many there are is found by taking the step back. */
   #enumerateKills(choices: Int32Array, before: number): number {
     const { machine, memory } = this;
-    if (machine.world.backend_kills === 0) return before;
+    if (this.options.scenario.faults.backendKills === 0 || machine.world.backend_kills === 0) return before;
     let count = before;
     for (let i = 0; i < before; i++) {
       const index = choices[i] as number;
