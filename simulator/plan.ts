@@ -22,6 +22,11 @@ export interface Plan {
   readonly drain: boolean;
   /** Whether the toolstack gives up after 60 s without an acknowledgement or a suspend. */
   readonly timeouts: boolean;
+  /**
+   * What becomes of the state of the vTPM in a migration. Xen's packaged vTPM is a domain of its own that no save
+   * image includes: then it is `left-behind`, and the target gets a vTPM that is new. `moves` when absent.
+   */
+  readonly vtpmState?: 'moves' | 'left-behind';
 }
 
 /** libxl's limits for the acknowledgement and for the suspend, in milliseconds each. */

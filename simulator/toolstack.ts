@@ -170,7 +170,7 @@ export class Toolstack {
   }
 
   saveDevice(): string | typeof DONE {
-    this.source.device.save(this.source.deviceImage);
+    if (this.#moves) this.source.device.save(this.source.deviceImage);
     this.state.device_saved = true;
     if (this.plan.operation === 'checkpoint') {
       this.#place.onSnapshot();
@@ -210,7 +210,8 @@ export class Toolstack {
   }
 
   restoreDevice(): void {
-    this.#target.device.load(this.source.deviceImage);
+    if (this.#moves) this.#target.device.load(this.source.deviceImage);
+    else this.#target.device.manufacture();
   }
 
   createVtpm(): void {
@@ -282,6 +283,10 @@ export class Toolstack {
   #cancel(): typeof DONE {
     this.recoverTask.start('resume_source');
     return DONE;
+  }
+
+  get #moves(): boolean {
+    return this.plan.vtpmState !== 'left-behind';
   }
 
   get #store(): StoreClient {

@@ -7,6 +7,7 @@ import type { Session } from '../protocol/tpm/session.js';
 import type { Grain } from './actors.js';
 import type { TpmbackEntry, TpmfrontEntry } from './drivers.js';
 import type { Plan } from './plan.js';
+import type { StoreListener } from './store-client.js';
 
 /** How many times each fault may strike in one schedule. */
 export interface FaultBudget {
@@ -46,4 +47,10 @@ export interface WorldOptions {
   readonly sequenceBits?: number;
   /** The inside of the TPM; answers from the session when absent. */
   readonly engine?: TpmEngine;
+  /** Whether steps that commute with all others are explored first (`Independence`); true when absent. Off for checking that. */
+  readonly reduction?: boolean;
+  /** Looks for double fetches by the backends, which makes each load slower; false when absent. */
+  readonly sanitize?: boolean;
+  /** Hears every store request, those of the construction too. */
+  readonly listener?: StoreListener;
 }
