@@ -92,33 +92,31 @@ export class World {
   }
 
   /**
-   * Puts every choice of the present state into `choices` from index 0 on, and returns how many there are. None means
-   * that the world is quiescent. The order is the same in equal states.
+   * Puts every choice of the present state into `choices` from index `first` on, and returns how many there are. None
+   * means that the world is quiescent. The order is the same in equal states.
    */
-  enumerate(choices: Int32Array): number {
-    let count = 0;
+  enumerate(choices: Int32Array, first = 0): number {
+    let end = first;
     switch (this.options.reduction === false ? 'none' : this.machine.independence()) {
       case 'source-first':
-        count = this.#enumerateGroups(choices, 0, 0, TARGET_GROUPS);
-        if (count === 0) count = this.#enumerateGroups(choices, 0, TARGET_GROUPS, this.#groups.length);
+        end = this.#enumerateGroups(choices, first, 0, TARGET_GROUPS);
+        if (end === first) end = this.#enumerateGroups(choices, first, TARGET_GROUPS, this.#groups.length);
         break;
       case 'toolstack-first':
-        count = this.#enumerateGroups(choices, 0, TOOLSTACK_GROUP, this.#groups.length);
-        if (count === 0) count = this.#enumerateGroups(choices, 0, 0, TOOLSTACK_GROUP);
+        end = this.#enumerateGroups(choices, first, TOOLSTACK_GROUP, this.#groups.length);
+        if (end === first) end = this.#enumerateGroups(choices, first, 0, TOOLSTACK_GROUP);
         break;
       case 'none':
-        count = this.#enumerateGroups(choices, 0, 0, this.#groups.length);
+        end = this.#enumerateGroups(choices, first, 0, this.#groups.length);
         break;
     }
-    if (count === 0) {
-      if ((this.#actors[this.#time] as Actor).enabled()) choices[count++] = this.#time;
-    }
-    return this.#enumerateKills(choices, count);
+    if (end === first && (this.#actors[this.#time] as Actor).enabled()) choices[end++] = this.#time;
+    return this.#enumerateKills(choices, first, end) - first;
   }
 
-  /** Adds the choices of the groups `from` to `to` - 1 to the `before` that are there; returns how many there are then. */
-  #enumerateGroups(choices: Int32Array, before: number, from: number, to: number): number {
-    let count = before;
+  /** Puts the choices of the groups `from` to `to` - 1 into `choices` from index `end` on; returns where they end. */
+  #enumerateGroups(choices: Int32Array, end: number, from: number, to: number): number {
+    let next = end;
     for (let g = from; g < to; g++) {
       const group = this.#groups[g] as ActorGroup;
       if (!group.active()) continue;
@@ -127,10 +125,10 @@ export class World {
       for (let i = 0; i < group.actors.length; i++) {
         const candidate = group.actors[i] as Actor;
         if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
-        if (candidate.enabled()) choices[count++] = start + i;
+        if (candidate.enabled()) choices[next++] = start + i;
       }
     }
-    return count;
+    return next;
   }
 
   /** Takes a choice of the present state. Never throws for what a driver does: that is an oracle's failure. */
@@ -180,11 +178,11 @@ export class World {
   }
 
   /** A kill between two stores of a backend's step: how many there are is found by taking the step back. */
-  #enumerateKills(choices: Int32Array, before: number): number {
+  #enumerateKills(choices: Int32Array, first: number, end: number): number {
     const { machine, memory } = this;
-    if (this.options.scenario.faults.backendKills === 0 || machine.world.backend_kills === 0) return before;
-    let count = before;
-    for (let i = 0; i < before; i++) {
+    if (this.options.scenario.faults.backendKills === 0 || machine.world.backend_kills === 0) return end;
+    let next = end;
+    for (let i = first; i < end; i++) {
       const index = choices[i] as number;
       if ((this.#actors[index] as Actor).process === null) continue;
       const mark = memory.journalLength;
@@ -192,9 +190,9 @@ export class World {
       this.step(index);
       const stores = Math.min(memory.journalLength - mark, STORES_MAX);
       memory.undo(mark, hashLow, hashHigh);
-      for (let k = 1; k < stores; k++) choices[count++] = KILL_BASE + index * STORES_MAX + k;
+      for (let k = 1; k < stores; k++) choices[next++] = KILL_BASE + index * STORES_MAX + k;
     }
-    return count;
+    return next;
   }
 
   #fault(error: unknown): void {

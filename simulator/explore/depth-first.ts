@@ -12,7 +12,6 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
   // next one is, and what to undo to.
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
-  const path: number[] = [];
   let transitions = 0;
   let deepest = 0;
   let violations = 0;
@@ -29,7 +28,7 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
       larger.set(open);
       open = larger;
     }
-    const count = world.enumerate(open.subarray(top));
+    const count = world.enumerate(open, top);
     if (count === 0) {
       const mark = memory.journalLength;
       const { hashLow, hashHigh } = memory;
@@ -52,7 +51,6 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
       top = frames.start(depth);
       depth--;
       if (depth >= 0) {
-        path.length = depth;
         memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
       }
       continue;
@@ -61,7 +59,6 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
     const choice = open[next] as number;
     world.step(choice);
     transitions++;
-    path[depth] = choice;
     violations = world.violations & mask;
     if (violations !== 0) {
       fault = world.lastFault;
@@ -89,7 +86,7 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
     transitions,
     depth: deepest,
     tableBytes: visited.bytes,
-    choices: violations === 0 ? [] : path.slice(0, depth + 1),
+    choices: violations === 0 ? [] : frames.path(depth, open),
   };
 }
 
@@ -113,6 +110,11 @@ class Frames {
     data[at + 3] = mark;
     data[at + 4] = hashLow;
     data[at + 5] = hashHigh;
+  }
+
+  /** The choice taken in each frame up to `depth`. */
+  path(depth: number, open: Int32Array): number[] {
+    return Array.from({ length: depth + 1 }, (_, level) => open[this.next(level) - 1] as number);
   }
 
   start(depth: number): number {
