@@ -14,10 +14,17 @@
  * it waits for the response before a suspend, as `quiesce` does.
  */
 import { bool, u32 } from '../../protocol/layout.js';
-import { nextSequence, parseSequence, SEQUENCE_TRAILER_OFFSET, SequenceNode, SequenceTrailer } from '../../protocol/tpmif-sequence.js';
-import { DeviceNode } from '../../protocol/xenbus.js';
+import {
+  nextSequence,
+  parseSequence,
+  SEQUENCE_NONE,
+  SEQUENCE_TRAILER_OFFSET,
+  SequenceNode,
+  SequenceTrailer,
+} from '../../protocol/tpmif-sequence.js';
+import { XenbusState } from '../../protocol/xenbus.js';
 import type { GuestServices } from './tpmfront.js';
-import { EIO, V2Tpmfront } from './v2.js';
+import { Connection, EIO, V2Tpmfront } from './v2.js';
 
 const EXTRA = {
   /** Number of the command taken last. */
@@ -42,7 +49,9 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
   }
 
   override submit(command: number): void {
-    this.state.sequence = nextSequence(this.state.sequence, this.services.sequenceBits);
+    const { state, services } = this;
+    // A plain backend numbers nothing, and its device forgets the number with the next command: so does this end.
+    state.sequence = state.sequenced ? nextSequence(state.sequence, services.sequenceBits) : SEQUENCE_NONE;
     super.submit(command);
   }
 
@@ -62,22 +71,27 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
     this.services.store.write(this.own(SequenceNode.Feature), '1');
   }
 
-  protected override connected(): void {
+  /** Asks the device which command it executed last, before anything is sent to it. */
+  protected override admits(): boolean {
     const { state, services } = this;
-    const offered = services.store.read(this.otherend(SequenceNode.Feature)) === '1';
-    state.sequenced = offered;
-    state.held = false;
-    if (!offered) return;
+    state.sequenced = services.store.read(this.otherend(SequenceNode.Feature)) === '1';
+    if (!state.sequenced) return true;
     const { sequenceBits } = services;
     const executed = parseSequence(services.store.read(this.otherend(SequenceNode.Executed)), sequenceBits);
     const wasExecuted = executed === state.sequence;
     const neverExecuted = state.busy && executed !== null && nextSequence(executed, sequenceBits) === state.sequence;
-    if (!wasExecuted && !neverExecuted) {
-      this.#refuse(executed);
-    } else if (state.busy) {
-      // Either way the request goes into the page: the backend answers a number it has executed from what is kept.
-      this.transmitTask.start();
-    }
+    if (wasExecuted || neverExecuted) return true;
+    this.#refuse(executed);
+    return false;
+  }
+
+  protected override connected(): void {
+    this.state.held = false;
+    if (!this.state.busy) return;
+    // Executed or not, the request goes into the page: the backend answers a number it has executed from what is kept.
+    if (this.state.sequenced) this.transmitTask.start();
+    // The command was left in flight to a backend with the extension, and this one cannot tell what became of it.
+    else this.giveUp(EIO);
   }
 
   override fill(): void {
@@ -99,11 +113,12 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
   #refuse(executed: number | null): void {
     const { state, services } = this;
     state.refused = true;
+    state.connection = Connection.Closed;
     services.store.write(
       this.own(SequenceNode.Error),
       `expected a vTPM that has executed command ${state.sequence} or the one before, found ${executed ?? 'no number'}`,
     );
-    services.store.write(this.own(DeviceNode.State), '5');
+    this.switchState(XenbusState.Closing);
     if (state.busy) this.giveUp(EIO);
   }
 

@@ -7,8 +7,8 @@
  */
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
-import { bool, type Fields, type FieldKind, layout, u8, u32, type View } from '../../protocol/layout.js';
 import type { AnyLayout } from '../../protocol/layout.js';
+import { bool, type FieldKind, type Fields, layout, u8, u32, type View } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { checkLength, payloadOffset, TpmifSharedPage, TpmifState } from '../../protocol/tpmif-v2.js';
 import { vtpmPaths } from '../../protocol/vtpm-paths.js';
@@ -70,7 +70,9 @@ const connect = task<V2Tpmfront>('connect', {
   watch_otherend: storeStep((front) => front.watchOtherend()),
 });
 
-export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldKind<unknown> } = Record<never, never>> implements Tpmfront {
+export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldKind<unknown> } = Record<never, never>>
+  implements Tpmfront
+{
   abstract readonly name: string;
   readonly layout: AnyLayout;
   readonly tasks: readonly Task<never>[];
@@ -82,12 +84,18 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
   protected readonly transmitTask: Task<never>;
   protected readonly connectTask: Task<never>;
 
-  protected constructor(services: GuestServices, name: string, extra: Extra, connectDefinition: TaskDefinition<never> = connect as TaskDefinition<never>) {
+  protected constructor(
+    services: GuestServices,
+    name: string,
+    extra: Extra,
+    connectDefinition: TaskDefinition<never> = connect as TaskDefinition<never>,
+  ) {
     const fields = layout(`tpmfront ${name}`, { ...V2_FIELDS, ...extra });
     this.services = services;
     this.memory = services.memory;
     this.layout = fields;
-    this.state = fields.view(services.memory).at(services.domain.page(DRIVER_PFN)) as unknown as View<V2Fields> & View<Extra>;
+    this.state = fields.view(services.memory).at(services.domain.page(DRIVER_PFN)) as unknown as View<V2Fields> &
+      View<Extra>;
     this.#page = TpmifSharedPage.view(services.memory);
     this.transmitTask = this.createTask(transmit as TaskDefinition<never>, 'transmit');
     this.connectTask = this.createTask(connectDefinition, 'connect');
@@ -223,9 +231,15 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
     if (state.connection !== Connection.Initialised) return;
     const feature = this.services.store.read(this.otherend(DeviceNode.FeatureProtocolV2));
     if (feature === null || feature === '0') return;
+    if (!this.admits()) return;
     this.switchState(XenbusState.Connected);
     state.connection = Connection.Connected;
     this.connected();
+  }
+
+  /** Whether the driver takes this backend's device for its own. */
+  protected admits(): boolean {
+    return true;
   }
 
   /** Both ends are connected over a new ring. */
@@ -297,6 +311,11 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
 
   protected createTask(definition: TaskDefinition<never>, field: keyof V2Fields & string): Task<never> {
     const place = this.layout.fields.find(({ name }) => name === field);
-    return new Task<never>(this.memory, definition, this as never, this.services.domain.page(DRIVER_PFN) + (place?.offset ?? 0));
+    return new Task<never>(
+      this.memory,
+      definition,
+      this as never,
+      this.services.domain.page(DRIVER_PFN) + (place?.offset ?? 0),
+    );
   }
 }
