@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { CHOICES_MAX } from '../simulator/explore/explore.js';
-import type { World } from '../simulator/world.js';
 import type { StoreValue } from '../simulator/store-value.js';
+import type { World } from '../simulator/world.js';
 
 export interface PeerResult {
   readonly states: number;

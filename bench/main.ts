@@ -7,10 +7,10 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseSession } from '../protocol/tpm/session.js';
-import { CHECK_SCENARIOS, SCENARIOS } from '../scenarios/scenarios.js';
 import { EXPECTED } from '../scenarios/expected.js';
+import { CHECK_SCENARIOS, SCENARIOS } from '../scenarios/scenarios.js';
 import { find, findTpmback, findTpmfront, TPMFRONTS } from '../simulator/drivers.js';
-import { explore, type ExploreOptions, type Exploration } from '../simulator/explore/explore.js';
+import { type Exploration, type ExploreOptions, explore } from '../simulator/explore/explore.js';
 import { worldOptions } from '../simulator/pairing.js';
 import { World } from '../simulator/world.js';
 import { exploreByCopying } from './copying-peer.js';
@@ -21,7 +21,9 @@ const session = parseSession('ima_extends.jsonl', readFileSync('scenarios/sessio
 main();
 
 function main(): void {
-  print(`quiesce bench: Node ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown processor'}`);
+  print(
+    `quiesce bench: Node ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown processor'}`,
+  );
   print(`median [min .. max] of ${RUNS} runs; session ${session.name}, ${session.entries.length} commands`);
   print('');
   exploreSpeed('clean-migration');
@@ -43,9 +45,21 @@ function exploreSpeed(scenario: string): void {
   }
   if (result === undefined) return;
   const { states, transitions, tableBytes, depth } = result;
-  print(`sequenced, ${scenario}: ${states} states, ${transitions} transitions, depth ${depth}, ${result.holds ? 'holds' : result.oracle}`);
-  print(`  transitions/s       ${spread(seconds.map((s) => transitions / s), thousands)}`);
-  print(`  distinct states/s   ${spread(seconds.map((s) => states / s), thousands)}`);
+  print(
+    `sequenced, ${scenario}: ${states} states, ${transitions} transitions, depth ${depth}, ${result.holds ? 'holds' : result.oracle}`,
+  );
+  print(
+    `  transitions/s       ${spread(
+      seconds.map((s) => transitions / s),
+      thousands,
+    )}`,
+  );
+  print(
+    `  distinct states/s   ${spread(
+      seconds.map((s) => states / s),
+      thousands,
+    )}`,
+  );
   print(`  bytes per state     ${(tableBytes / states).toFixed(1)} of visited-state table`);
 }
 
@@ -67,7 +81,12 @@ function peer(): void {
   print(`journal against copying, first ${maxStates} states of clean-migration, transitions/s`);
   print(`  journal             ${spread(journal, thousands)}`);
   print(`  copying             ${spread(copying, thousands)}`);
-  print(`  ratio               ${spread(journal.map((speed, run) => speed / (copying[run] as number)), (x) => `${x.toFixed(1)}x`)}`);
+  print(
+    `  ratio               ${spread(
+      journal.map((speed, run) => speed / (copying[run] as number)),
+      (x) => `${x.toFixed(1)}x`,
+    )}`,
+  );
 }
 
 /** The heap after exploring few and many states: it must not grow with their number. */
@@ -84,7 +103,9 @@ function heap(): void {
     const { states } = explore(made, { order: 'dfs' });
     globalThis.gc();
     const grown = process.memoryUsage().heapUsed - before;
-    print(`  ${String(states).padStart(9)} states: ${(grown / 1024).toFixed(0).padStart(7)} KiB more than before, ${(grown / states).toFixed(2)} bytes per state`);
+    print(
+      `  ${String(states).padStart(9)} states: ${(grown / 1024).toFixed(0).padStart(7)} KiB more than before, ${(grown / states).toFixed(2)} bytes per state`,
+    );
   }
 }
 
@@ -96,12 +117,18 @@ function counterexamples(): void {
       const first = repeated(name, scenario, { order: 'dfs' });
       const shortest = repeated(name, scenario, { order: 'bfs' });
       const found = `${shortest.result.oracle} in ${shortest.result.choices.length}`;
-      print(`  ${name.padEnd(13)}${scenario.padEnd(19)}${milliseconds(first.seconds)}   ${milliseconds(shortest.seconds)}   ${found}`);
+      print(
+        `  ${name.padEnd(13)}${scenario.padEnd(19)}${milliseconds(first.seconds)}   ${milliseconds(shortest.seconds)}   ${found}`,
+      );
     }
   }
 }
 
-function repeated(tpmfront: string, scenario: string, options: ExploreOptions): { seconds: number[]; result: Exploration } {
+function repeated(
+  tpmfront: string,
+  scenario: string,
+  options: ExploreOptions,
+): { seconds: number[]; result: Exploration } {
   const seconds: number[] = [];
   let result = explore(world(tpmfront, scenario), options);
   for (let run = 0; run < RUNS; run++) {
@@ -113,7 +140,12 @@ function repeated(tpmfront: string, scenario: string, options: ExploreOptions): 
 
 function world(tpmfront: string, scenario: string, commands?: number): World {
   const front = findTpmfront(tpmfront);
-  const pairing = { scenario: find('scenario', SCENARIOS, scenario), tpmfront: front, tpmback: findTpmback(front.tpmback), session };
+  const pairing = {
+    scenario: find('scenario', SCENARIOS, scenario),
+    tpmfront: front,
+    tpmback: findTpmback(front.tpmback),
+    session,
+  };
   return new World(worldOptions(pairing, commands === undefined ? {} : { commands }));
 }
 

@@ -5,10 +5,10 @@
  */
 import { digestWords } from '../protocol/digest.js';
 import { packWords } from '../protocol/memory.js';
-import { changesState } from '../protocol/tpm/state-change.js';
-import { readCommandHeader } from '../protocol/tpm/header.js';
 import { commandName } from '../protocol/tpm/command-codes.js';
 import { maximumDuration } from '../protocol/tpm/durations.js';
+import { readCommandHeader } from '../protocol/tpm/header.js';
+import { changesState } from '../protocol/tpm/state-change.js';
 
 export interface PooledCommand {
   /** The command code's name, for example `PCR_Extend`. */

@@ -167,7 +167,11 @@ export class Guest {
   }
 
   frozenOrLate(): boolean {
-    return this.#place.user !== 'block' || this.user.request !== RequestState.Waiting || hasFired(this.#memory, this.freezeTimer);
+    return (
+      this.#place.user !== 'block' ||
+      this.user.request !== RequestState.Waiting ||
+      hasFired(this.#memory, this.freezeTimer)
+    );
   }
 
   /** A task that cannot be frozen ends the suspend after the acknowledgement; nobody is told. */
@@ -221,7 +225,8 @@ export class Guest {
     if (cancelled && kind === 'without-store-cancel') return;
     kernel.store_suspended = false;
     if (cancelled) return;
-    if (kernel.otherend_watched) store.watch(otherendState(kernel.otherend_backend, kernel.otherend_frontend), OTHEREND_TOKEN);
+    if (kernel.otherend_watched)
+      store.watch(otherendState(kernel.otherend_backend, kernel.otherend_frontend), OTHEREND_TOKEN);
     store.watch(DomainNode.ControlShutdown, SHUTDOWN_TOKEN);
   }
 

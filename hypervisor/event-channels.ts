@@ -7,7 +7,7 @@
  * unbound port is dropped without an error; binding raises one event at the end that binds, to repair such drops.
  */
 import { assert } from '../protocol/assert.js';
-import { layout, u16, u32, u8 } from '../protocol/layout.js';
+import { layout, u8, u16, u32 } from '../protocol/layout.js';
 import { ALL_AGENTS, type JournaledMemory } from './journaled-memory.js';
 
 /** Offsets of the bitmaps in shared_info on x86-64, in bytes; 512 bytes each. */
@@ -139,7 +139,7 @@ export class EventChannels {
     const word = port >>> 5;
     const pending = this.#memory.words[((domain.sharedInfo + PENDING_OFFSET) >>> 2) + word] as number;
     const masked = this.#memory.words[((domain.sharedInfo + MASK_OFFSET) >>> 2) + word] as number;
-    return ((pending & ~masked) & (1 << (port & 31))) !== 0;
+    return (pending & ~masked & (1 << (port & 31))) !== 0;
   }
 
   /** The guest's own clearing of the pending bit, which must come before it looks for work. */
@@ -175,7 +175,10 @@ export class EventChannels {
   }
 
   #at(domain: ChannelDomain, port: number): ReturnType<typeof Channel.view> {
-    assert(port >= FIRST_PORT && port < PORTS_MAX, `event channels: port ${port} is outside ${FIRST_PORT} to ${PORTS_MAX - 1}`);
+    assert(
+      port >= FIRST_PORT && port < PORTS_MAX,
+      `event channels: port ${port} is outside ${FIRST_PORT} to ${PORTS_MAX - 1}`,
+    );
     return this.#local.at(domain.channelTable + port * Channel.size);
   }
 

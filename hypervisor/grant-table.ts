@@ -6,7 +6,7 @@
  * hypervisor. The granter cannot force an end of access: while the flags are set, `endAccess` fails, and the page may
  * not be reused (XSA-396).
  */
-import { layout, u16, u32, u8 } from '../protocol/layout.js';
+import { layout, u8, u16, u32 } from '../protocol/layout.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
 import { ALL_AGENTS, type JournaledMemory } from './journaled-memory.js';
 

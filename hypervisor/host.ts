@@ -1,8 +1,9 @@
 /**
  * A host: its domains, its grant mappings and event channels, and the cell with its xenstored.
  */
-import { EventChannels } from './event-channels.js';
+
 import { type Domain, DomainState } from './domain.js';
+import { EventChannels } from './event-channels.js';
 import { GrantTables } from './grant-table.js';
 import type { JournaledMemory } from './journaled-memory.js';
 

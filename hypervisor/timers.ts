@@ -32,7 +32,7 @@ export function hasFired(memory: JournaledMemory, address: number): boolean {
 }
 
 export function timerRuns(memory: JournaledMemory, address: number): boolean {
-  return ((memory.words[address >>> 2] as number) >>> 0) > FIRED;
+  return (memory.words[address >>> 2] as number) >>> 0 > FIRED;
 }
 
 /** Milliseconds until the next timer fires, or 0 when none runs. */

@@ -17,7 +17,9 @@ const NEVER_WOKEN = FAILS(
   'no-hang',
   'suspend has taken the lock of every sender and written Closing; only a backend seen Connected releases it, and after a cancel nobody reconnects',
 );
-const UNTOUCHED = HOLDS('nothing is done at suspend and nothing at a cancel: page, channel and backend are as they were');
+const UNTOUCHED = HOLDS(
+  'nothing is done at suspend and nothing at a cancel: page, channel and backend are as they were',
+);
 const ANSWER_LEFT_BEHIND = FAILS(
   'in-step',
   'the vTPM answers the command in flight after the memory was copied: the saved device has executed a command whose answer is nowhere in the snapshot',
@@ -28,8 +30,12 @@ const EXECUTED_TWICE = FAILS(
 );
 const WAITED_FOR = HOLDS('the suspend waits for the response, so no command is in flight when anything is saved');
 const REOPENED = HOLDS('the suspend waits for the response, and suspendCancelled takes commands again');
-const IN_THE_PAGE = HOLDS('the vTPM is drained before the memory is copied, so the response lies in the page that is copied');
-const NUMBERED = HOLDS('number and response are kept with the state of the vTPM: whatever was saved when, the numbers tell what became of the command');
+const IN_THE_PAGE = HOLDS(
+  'the vTPM is drained before the memory is copied, so the response lies in the page that is copied',
+);
+const NUMBERED = HOLDS(
+  'number and response are kept with the state of the vTPM: whatever was saved when, the numbers tell what became of the command',
+);
 
 type Row = { readonly [scenario: string]: Expectation };
 
@@ -105,7 +111,9 @@ export const EXPECTED: { readonly [tpmfront: string]: Row } = {
     'save-fails': IN_THE_PAGE,
     'restore-fails': IN_THE_PAGE,
     'toolstack-dies': IN_THE_PAGE,
-    'slow-command': HOLDS('the guest suspends at once, and the drained vTPM finishes the command before the memory is copied'),
+    'slow-command': HOLDS(
+      'the guest suspends at once, and the drained vTPM finishes the command before the memory is copied',
+    ),
     'backend-restart': EXECUTED_TWICE,
     checkpoint: IN_THE_PAGE,
   },

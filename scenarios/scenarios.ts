@@ -15,7 +15,11 @@ const MIGRATE: Plan = { operation: 'migrate', ends: 'completes', drain: false, t
 const base = { plan: MIGRATE, faults: NO_FAULTS, start: 'connected', slowCommandMilliseconds: 0 } as const;
 
 export const SCENARIOS: readonly Scenario[] = [
-  { ...base, name: 'clean-migration', title: 'The guest is suspended, saved, restored on another host; the source ends.' },
+  {
+    ...base,
+    name: 'clean-migration',
+    title: 'The guest is suspended, saved, restored on another host; the source ends.',
+  },
   {
     ...base,
     name: 'cancelled-suspend',

@@ -4,8 +4,9 @@
  *
  * Actors come in groups that can be passed over at once: a domain that does not run offers nothing.
  */
-import type { BackendProcess } from './backend-process.js';
+
 import type { Task } from '../hypervisor/steps.js';
+import type { BackendProcess } from './backend-process.js';
 
 export interface Actor {
   /** Who may touch what while it runs: the agents of the memory. */
@@ -76,6 +77,8 @@ export function actor(parts: SimpleActor): Actor {
 }
 
 export function groupOf(active: () => boolean, actors: readonly Actor[]): ActorGroup {
-  const exclusive = actors.filter((candidate): candidate is TaskActor => candidate instanceof TaskActor && candidate.task.definition.exclusive);
+  const exclusive = actors.filter(
+    (candidate): candidate is TaskActor => candidate instanceof TaskActor && candidate.task.definition.exclusive,
+  );
   return { active, actors, exclusive };
 }

@@ -5,11 +5,12 @@
  * all that the kernel takes back from a dead process. What stays is the page it shared with the guest, the nodes in
  * xenstore, and the TPM, which is a process of its own.
  */
-import { PAGE_SIZE } from '../protocol/memory.js';
+
+import type { Tpmback } from '../backend/tpmback/tpmback.js';
 import type { Domain } from '../hypervisor/domain.js';
 import type { Host } from '../hypervisor/host.js';
 import { ALL_AGENTS, type JournaledMemory } from '../hypervisor/journaled-memory.js';
-import type { Tpmback } from '../backend/tpmback/tpmback.js';
+import { PAGE_SIZE } from '../protocol/memory.js';
 import type { StoreClient } from './store-client.js';
 
 export interface BackendProcessPlace {

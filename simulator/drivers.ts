@@ -1,9 +1,10 @@
 /**
  * The zoo: every tpmfront and tpmback by name, and what goes with each.
  */
+
+import type { BackendServices, Tpmback } from '../backend/tpmback/tpmback.js';
 import { TpmbackV1 } from '../backend/tpmback/v1.js';
 import { TpmbackV2 } from '../backend/tpmback/v2.js';
-import type { BackendServices, Tpmback } from '../backend/tpmback/tpmback.js';
 import { LinuxTpmfront } from '../frontend/tpmfront/linux.js';
 import { NoHookTpmfront } from '../frontend/tpmfront/no-hook.js';
 import { QuiesceTpmfront } from '../frontend/tpmfront/quiesce.js';
@@ -94,8 +95,18 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
 ];
 
 export const TPMBACKS: readonly TpmbackEntry[] = [
-  { name: 'v1', summary: 'the 2006 tpmback: a ring without index or state', ring: 'v1', create: (services) => new TpmbackV1(services) },
-  { name: 'v2', summary: 'one page with a state byte', ring: 'v2', create: (services) => new TpmbackV2(services, false) },
+  {
+    name: 'v1',
+    summary: 'the 2006 tpmback: a ring without index or state',
+    ring: 'v1',
+    create: (services) => new TpmbackV1(services),
+  },
+  {
+    name: 'v2',
+    summary: 'one page with a state byte',
+    ring: 'v2',
+    create: (services) => new TpmbackV2(services, false),
+  },
   {
     name: 'sequenced',
     summary: 'v2 with numbered commands; falls back to v2',
@@ -119,11 +130,17 @@ export function assertPair(front: TpmfrontEntry, back: TpmbackEntry): void {
   const ring = findTpmback(front.tpmback).ring;
   if (ring === back.ring) return;
   const possible = TPMBACKS.filter((entry) => entry.ring === ring).map((entry) => entry.name);
-  throw new QuiesceError('USAGE', `tpmfront ${front.name} speaks the ${ring} ring, tpmback ${back.name} the ${back.ring} ring; possible: ${possible.join(', ')}`);
+  throw new QuiesceError(
+    'USAGE',
+    `tpmfront ${front.name} speaks the ${ring} ring, tpmback ${back.name} the ${back.ring} ring; possible: ${possible.join(', ')}`,
+  );
 }
 
 export function find<T extends { readonly name: string }>(kind: string, entries: readonly T[], name: string): T {
   const entry = entries.find((candidate) => candidate.name === name);
   if (entry !== undefined) return entry;
-  throw new QuiesceError('UNKNOWN_NAME', `there is no ${kind} '${name}'; known: ${entries.map((known) => known.name).join(', ')}`);
+  throw new QuiesceError(
+    'UNKNOWN_NAME',
+    `there is no ${kind} '${name}'; known: ${entries.map((known) => known.name).join(', ')}`,
+  );
 }

@@ -7,10 +7,11 @@
  *     per slot         the guest's pages, the backend process, the TPM, the images of guest and TPM
  *     last             the toolstack
  */
-import type { TpmEngine } from '../backend/tpm/engine.js';
+
 import { TpmDevice, TpmDeviceState, tpmDevicePages } from '../backend/tpm/device.js';
-import { Guest } from '../frontend/guest.js';
+import type { TpmEngine } from '../backend/tpm/engine.js';
 import type { CommandPool } from '../frontend/command-pool.js';
+import { Guest } from '../frontend/guest.js';
 import {
   DRIVER_PFN,
   GUEST_PAGES,
@@ -25,16 +26,16 @@ import {
 } from '../frontend/guest-memory.js';
 import { Domain, DomainRecord, FIRST_GUEST_PFN } from '../hypervisor/domain.js';
 import { Channel, PORTS_MAX } from '../hypervisor/event-channels.js';
-import { Mapping, MAPPINGS_MAX } from '../hypervisor/grant-table.js';
+import { MAPPINGS_MAX, Mapping } from '../hypervisor/grant-table.js';
 import { Host } from '../hypervisor/host.js';
 import { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { MemoryMap } from '../hypervisor/memory-map.js';
 import { digestMemory } from '../protocol/digest.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
+import { readCode } from '../protocol/tpm/header.js';
+import { changesState } from '../protocol/tpm/state-change.js';
 import { TpmifTxRequest64 } from '../protocol/tpmif-v1.js';
 import { TpmifSharedPage } from '../protocol/tpmif-v2.js';
-import { changesState } from '../protocol/tpm/state-change.js';
-import { readCode } from '../protocol/tpm/header.js';
 import { C_4_17, finite, Store } from '../xenstore-sim/index.js';
 import { BackendProcess } from './backend-process.js';
 import { Oracles } from './oracles.js';
@@ -103,8 +104,17 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
 
   const hosts = Array.from({ length: hostCount }, (_, index) => {
     const cell = memory.addCell(values.of(Store.empty(finite(C_4_17))));
-    const host = new Host(memory, { name: `host${'AB'[index]}`, maptrack: records.take(MAPPINGS_MAX * Mapping.size), storeCell: cell });
-    const dom0 = domain(memory, records, { name: `dom0${hostCount === 2 ? 'ab'[index] : ''}`, agent: 0, firstFrame: frames.take(2), pages: 2 });
+    const host = new Host(memory, {
+      name: `host${'AB'[index]}`,
+      maptrack: records.take(MAPPINGS_MAX * Mapping.size),
+      storeCell: cell,
+    });
+    const dom0 = domain(memory, records, {
+      name: `dom0${hostCount === 2 ? 'ab'[index] : ''}`,
+      agent: 0,
+      firstFrame: frames.take(2),
+      pages: 2,
+    });
     dom0.create(0);
     dom0.resume(0);
     host.domains.push(dom0);
@@ -142,7 +152,8 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
   });
 
   // Neither holds where a backend can be killed at any moment, or the source be let run again.
-  const mayBeIndependent = twoHosts && options.scenario.faults.doubleResumes === 0 && options.scenario.faults.backendKills === 0;
+  const mayBeIndependent =
+    twoHosts && options.scenario.faults.doubleResumes === 0 && options.scenario.faults.backendKills === 0;
   return {
     memory,
     map,
@@ -189,7 +200,12 @@ function buildSlot(context: SlotContext): Slot {
   const name = `guest${domid}`;
   const agent = guestAgent(index);
   const sequenceBits = options.sequenceBits ?? 32;
-  const guestDomain = domain(memory, records, { name, agent, firstFrame: frames.take(GUEST_PAGES), pages: GUEST_PAGES });
+  const guestDomain = domain(memory, records, {
+    name,
+    agent,
+    firstFrame: frames.take(GUEST_PAGES),
+    pages: GUEST_PAGES,
+  });
   host.domains.push(guestDomain);
   const dom0 = host.domains[0] as Domain;
 
@@ -223,7 +239,8 @@ function buildSlot(context: SlotContext): Slot {
       slot: index,
       address: deviceFrame * PAGE_SIZE,
       duration: (ordinal) => (ordinal === memory.words[slowOrdinal] ? options.scenario.slowCommandMilliseconds : 0),
-      effect: (address, length) => (length >= 10 && changesState(readCode(memory, address)) ? digestMemory(memory, address, length) : 0),
+      effect: (address, length) =>
+        length >= 10 && changesState(readCode(memory, address)) ? digestMemory(memory, address, length) : 0,
     },
     oracles,
   );
@@ -246,7 +263,14 @@ function buildSlot(context: SlotContext): Slot {
   });
   const backend = new BackendProcess(
     memory,
-    { name: `tpmback${domid}`, agent: backAgent, page: backendPage * PAGE_SIZE, domain: dom0, host, store: backendStore },
+    {
+      name: `tpmback${domid}`,
+      agent: backAgent,
+      page: backendPage * PAGE_SIZE,
+      domain: dom0,
+      host,
+      store: backendStore,
+    },
     driver,
   );
 
@@ -254,7 +278,12 @@ function buildSlot(context: SlotContext): Slot {
   describeSlot(map, { name, guestDomain, guest, ring, backendPage, backend, deviceFrame, devicePages, domid });
   const memoryImage = frames.take(GUEST_PAGES - FIRST_GUEST_PFN);
   const deviceImage = frames.take(devicePages);
-  return new Slot(memory, { index, domid, host, domain: guestDomain, device, guestStore, memoryImage, deviceImage }, guest, backend);
+  return new Slot(
+    memory,
+    { index, domid, host, domain: guestDomain, device, guestStore, memoryImage, deviceImage },
+    guest,
+    backend,
+  );
 }
 
 function describeSlot(
@@ -276,17 +305,47 @@ function describeSlot(
   map.add({ owner: name, name: 'shared info', address: guestDomain.sharedInfo, size: PAGE_SIZE });
   map.add({ owner: name, name: 'grant table', address: guestDomain.grantTable, size: PAGE_SIZE });
   map.add({ owner: name, name: 'kernel', address: kernel, size: USER_OFFSET, layout: KernelState });
-  map.add({ owner: name, name: 'user', address: kernel + USER_OFFSET, size: HISTORY_OFFSET - USER_OFFSET, layout: UserState });
-  map.add({ owner: name, name: 'history', address: kernel + HISTORY_OFFSET, size: PAGE_SIZE - HISTORY_OFFSET, layout: GuestHistory });
-  map.add({ owner: name, name: 'driver', address: guestDomain.page(DRIVER_PFN), size: PAGE_SIZE, layout: guest.front.layout });
+  map.add({
+    owner: name,
+    name: 'user',
+    address: kernel + USER_OFFSET,
+    size: HISTORY_OFFSET - USER_OFFSET,
+    layout: UserState,
+  });
+  map.add({
+    owner: name,
+    name: 'history',
+    address: kernel + HISTORY_OFFSET,
+    size: PAGE_SIZE - HISTORY_OFFSET,
+    layout: GuestHistory,
+  });
+  map.add({
+    owner: name,
+    name: 'driver',
+    address: guestDomain.page(DRIVER_PFN),
+    size: PAGE_SIZE,
+    layout: guest.front.layout,
+  });
   for (let i = 0; i < RING_PAGES; i++) {
     const page = { owner: name, name: `ring page ${i}`, address: guestDomain.page(RING_PFN + i), size: PAGE_SIZE };
     if (parts.ring === 'v2') map.add({ ...page, layout: TpmifSharedPage });
     else if (i === 0) map.add({ ...page, layout: TpmifTxRequest64 });
     else map.add({ ...page, name: 'data page' });
   }
-  map.add({ owner: parts.backend.name, name: 'process', address: parts.backendPage * PAGE_SIZE, size: PAGE_SIZE, layout: parts.backend.driver.layout });
-  map.add({ owner: `tpm${parts.domid}`, name: 'state', address: parts.deviceFrame * PAGE_SIZE, size: parts.devicePages * PAGE_SIZE, layout: TpmDeviceState });
+  map.add({
+    owner: parts.backend.name,
+    name: 'process',
+    address: parts.backendPage * PAGE_SIZE,
+    size: PAGE_SIZE,
+    layout: parts.backend.driver.layout,
+  });
+  map.add({
+    owner: `tpm${parts.domid}`,
+    name: 'state',
+    address: parts.deviceFrame * PAGE_SIZE,
+    size: parts.devicePages * PAGE_SIZE,
+    layout: TpmDeviceState,
+  });
 }
 
 interface Allocator {
@@ -305,9 +364,11 @@ function allocator(first: number): Allocator {
   };
 }
 
-function domain(memory: JournaledMemory, records: Allocator, place: { name: string; agent: number; firstFrame: number; pages: number }): Domain {
+function domain(
+  memory: JournaledMemory,
+  records: Allocator,
+  place: { name: string; agent: number; firstFrame: number; pages: number },
+): Domain {
   const record = records.take(DomainRecord.size);
   return new Domain(memory, { ...place, record, channelTable: records.take(PORTS_MAX * Channel.size) });
 }
-
-

@@ -4,14 +4,15 @@
  * They listen to what becomes of each command (`CommandProbe`). What they remember of a guest lies in that guest's
  * memory (`GuestHistory`), so that a saved, restored or cloned guest carries its own history with it.
  */
-import { digestMemory, mix } from '../protocol/digest.js';
-import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from '../hypervisor/journaled-memory.js';
-import type { CommandProbe } from '../hypervisor/probes.js';
+
+import { TpmDeviceState } from '../backend/tpm/device.js';
 import type { CommandPool } from '../frontend/command-pool.js';
 import { GuestHistory, HISTORY_OFFSET, KERNEL_PFN } from '../frontend/guest-memory.js';
 import { FIRST_GUEST_PFN } from '../hypervisor/domain.js';
+import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from '../hypervisor/journaled-memory.js';
+import type { CommandProbe } from '../hypervisor/probes.js';
+import { digestMemory, mix } from '../protocol/digest.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import { TpmDeviceState } from '../backend/tpm/device.js';
 import type { Slot } from './slot.js';
 import { type OracleName, oracleBit, type WorldState } from './world-state.js';
 
@@ -29,7 +30,12 @@ export class Oracles implements CommandProbe {
   #storesLeft = NO_CRASH;
 
   /** `slots` may be filled later. */
-  constructor(memory: JournaledMemory, commands: CommandPool, world: ReturnType<typeof WorldState.view>, slots: readonly Slot[]) {
+  constructor(
+    memory: JournaledMemory,
+    commands: CommandPool,
+    world: ReturnType<typeof WorldState.view>,
+    slots: readonly Slot[],
+  ) {
     this.#memory = memory;
     this.#commands = commands;
     this.#world = world;

@@ -1,11 +1,12 @@
 /**
  * A place for one guest on one host: its domain, its backend process, its TPM, and the images they are saved to.
  */
-import { type Domain, DomainState, FIRST_GUEST_PFN } from '../hypervisor/domain.js';
-import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
-import type { Host } from '../hypervisor/host.js';
-import type { Guest } from '../frontend/guest.js';
+
 import type { TpmDevice } from '../backend/tpm/device.js';
+import type { Guest } from '../frontend/guest.js';
+import { type Domain, DomainState, FIRST_GUEST_PFN } from '../hypervisor/domain.js';
+import type { Host } from '../hypervisor/host.js';
+import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import type { BackendProcess } from './backend-process.js';
 import type { StoreClient } from './store-client.js';
 
@@ -70,7 +71,8 @@ export class Slot {
 
   /** Frees the images of the domain and of its TPM. */
   discardImages(): void {
-    for (let page = 0; page < this.domain.pages - FIRST_GUEST_PFN; page++) this.#memory.clearPage(this.memoryImage + page);
+    for (let page = 0; page < this.domain.pages - FIRST_GUEST_PFN; page++)
+      this.#memory.clearPage(this.memoryImage + page);
     for (let page = 0; page < this.device.pages; page++) this.#memory.clearPage(this.deviceImage + page);
   }
 }

@@ -4,13 +4,14 @@
  * Each step is atomic and the toolstack may die before any of them; then a successor looks at what is there and
  * brings the domain back: it goes on with the copy that runs, else it resumes the source where it stands.
  */
+
+import { QUIESCE_NODE, QUIESCED_NODE } from '../backend/tpmback/v2.js';
 import { DomainState, SuspendResult } from '../hypervisor/domain.js';
 import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
 import { bool, layout, u32 } from '../protocol/layout.js';
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
-import { QUIESCE_NODE, QUIESCED_NODE } from '../backend/tpmback/v2.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
 import type { StoreClient } from './store-client.js';
@@ -51,8 +52,14 @@ export interface ToolstackPlace {
 
 const run = task<Toolstack>('run', {
   request_suspend: (toolstack) => toolstack.requestSuspend(),
-  await_acknowledgement: { when: (toolstack) => toolstack.acknowledged(), run: (toolstack) => toolstack.takeAcknowledgement() },
-  await_suspend: { when: (toolstack) => toolstack.sourceSuspended() || toolstack.late(), run: (toolstack) => toolstack.takeSuspend() },
+  await_acknowledgement: {
+    when: (toolstack) => toolstack.acknowledged(),
+    run: (toolstack) => toolstack.takeAcknowledgement(),
+  },
+  await_suspend: {
+    when: (toolstack) => toolstack.sourceSuspended() || toolstack.late(),
+    run: (toolstack) => toolstack.takeSuspend(),
+  },
   drain_vtpm: (toolstack) => toolstack.drain(),
   await_drain: { when: (toolstack) => toolstack.drained(), run: () => 'save_memory' },
   save_memory: (toolstack) => toolstack.saveMemory(),
@@ -66,7 +73,10 @@ const run = task<Toolstack>('run', {
   await_backend: { when: (toolstack) => toolstack.targetWaits(), run() {} },
   unpause_target: (toolstack) => toolstack.unpauseTarget(),
   close_old_source: (toolstack) => toolstack.closeSource(),
-  await_old_source_closed: { when: (toolstack) => toolstack.sourceClosed(), run: (toolstack) => toolstack.removeSource() },
+  await_old_source_closed: {
+    when: (toolstack) => toolstack.sourceClosed(),
+    run: (toolstack) => toolstack.removeSource(),
+  },
 });
 
 const recover = task<Toolstack>('successor', {

@@ -26,7 +26,10 @@ export const ORACLES = [
   { name: 'no-hang', title: 'Nobody waits for ever: no quiescent world in which a user still waits.' },
   { name: 'in-step', title: 'A snapshot of the domain after command n holds the device after command n.' },
   { name: 'one-instance', title: 'At most one running copy of a domain owns the state of a device.' },
-  { name: 'stray-memory', title: 'No access to a page that is not granted, no write after access ended, no double fetch.' },
+  {
+    name: 'stray-memory',
+    title: 'No access to a page that is not granted, no write after access ended, no double fetch.',
+  },
   { name: 'driver-fault', title: 'No driver throws, and no driver breaks an assertion.' },
 ] as const;
 

@@ -5,11 +5,16 @@
  * step is a choice. All state is in `memory`, so a choice is taken back by undoing the journal.
  */
 import { recordedEngine } from '../backend/tpm/recorded.js';
-import { CrashSignal, JournaledMemory, MemoryFault, NO_CRASH } from '../hypervisor/journaled-memory.js';
-import { MemoryMap } from '../hypervisor/memory-map.js';
-import { passTime, type TimerPlace, untilNext } from '../hypervisor/timers.js';
-import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
 import { CommandPool } from '../frontend/command-pool.js';
+import {
+  ALL_AGENTS,
+  CrashSignal,
+  type JournaledMemory,
+  MemoryFault,
+  NO_CRASH,
+} from '../hypervisor/journaled-memory.js';
+import type { MemoryMap } from '../hypervisor/memory-map.js';
+import { passTime, type TimerPlace, untilNext } from '../hypervisor/timers.js';
 import { assert } from '../protocol/assert.js';
 import type { Actor, ActorGroup } from './actors.js';
 import { actor, groupOf } from './actors.js';
@@ -18,9 +23,9 @@ import { buildMachine, type Machine } from './machine.js';
 import { ownCommands } from './own-commands.js';
 import type { Slot } from './slot.js';
 import type { StoreListener } from './store-client.js';
-import type { WorldOptions } from './world-options.js';
 import { backendGroup, deviceGroup, guestGroup, timersOf, toolstackGroup } from './world-actors.js';
-import { firstOracle, oracleBit, type OracleName } from './world-state.js';
+import type { WorldOptions } from './world-options.js';
+import { firstOracle, type OracleName, oracleBit } from './world-state.js';
 
 /** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
 const KILL_BASE = 1 << 12;
@@ -228,7 +233,10 @@ export class World {
   settle(): void {
     const choices = new Int32Array(1024);
     while (this.enumerate(choices) > 0) this.step(choices[0] as number);
-    assert((this.violations & ~oracleBit('no-hang')) === 0, `world: the drivers do not get connected: ${this.lastFault ?? this.failed}`);
+    assert(
+      (this.violations & ~oracleBit('no-hang')) === 0,
+      `world: the drivers do not get connected: ${this.lastFault ?? this.failed}`,
+    );
   }
 }
 

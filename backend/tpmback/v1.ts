@@ -70,7 +70,12 @@ export class TpmbackV1 implements Tpmback {
     this.state = TpmbackV1State.view(services.memory).at(services.page);
     this.#entry = TpmifTxRequest64.view(services.memory);
     const create = (definition: TaskDefinition<TpmbackV1>, field: 'serve' | 'connect'): Task<never> =>
-      new Task<never>(services.memory, definition as TaskDefinition<never>, this as never, services.page + TpmbackV1State.offset[field]);
+      new Task<never>(
+        services.memory,
+        definition as TaskDefinition<never>,
+        this as never,
+        services.page + TpmbackV1State.offset[field],
+      );
     this.#serveTask = create(serve, 'serve');
     this.#connectTask = create(connect, 'connect');
     this.tasks = [this.#serveTask, this.#connectTask];
@@ -262,5 +267,8 @@ export class TpmbackV1 implements Tpmback {
 }
 
 function bigEndian32(address: number, memory: { read8(address: number): number }): number {
-  return ((memory.read8(address) * 256 + memory.read8(address + 1)) * 256 + memory.read8(address + 2)) * 256 + memory.read8(address + 3);
+  return (
+    ((memory.read8(address) * 256 + memory.read8(address + 1)) * 256 + memory.read8(address + 2)) * 256 +
+    memory.read8(address + 3)
+  );
 }

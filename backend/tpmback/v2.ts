@@ -15,7 +15,7 @@ import { DONE, Task, type TaskDefinition, task } from '../../hypervisor/steps.js
 import { type AnyLayout, bool, layout, u8, u32 } from '../../protocol/layout.js';
 import { nextSequence, SEQUENCE_TRAILER_OFFSET, SequenceNode, SequenceTrailer } from '../../protocol/tpmif-sequence.js';
 import { checkLength, payloadOffset, TpmifSharedPage, TpmifState } from '../../protocol/tpmif-v2.js';
-import { DeviceNode, frontendPath, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
+import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
 import { DeviceDirectory } from './device-directory.js';
 import type { BackendServices, Tpmback } from './tpmback.js';
 
@@ -51,7 +51,10 @@ const connect = task<TpmbackV2>('connect', {
   map_ring: (back) => back.mapRing(),
   bind_channel: (back) => back.bindChannel(),
   // The number of the last command is known only when none executes.
-  tell_sequence: { when: (back) => !back.state.sequenced || !back.services.device.busy, run: (back) => back.tellSequence() },
+  tell_sequence: {
+    when: (back) => !back.state.sequenced || !back.services.device.busy,
+    run: (back) => back.tellSequence(),
+  },
   ready: (back) => back.directory.write(DeviceNode.Ready, '1'),
   connected: (back) => back.connected(),
 });
@@ -88,7 +91,12 @@ export class TpmbackV2 implements Tpmback {
     this.#page = TpmifSharedPage.view(services.memory);
     this.#trailer = SequenceTrailer.view(services.memory);
     const create = (definition: TaskDefinition<TpmbackV2>, field: 'serve' | 'connect' | 'drain'): Task<never> =>
-      new Task<never>(services.memory, definition as TaskDefinition<never>, this as never, services.page + TpmbackV2State.offset[field]);
+      new Task<never>(
+        services.memory,
+        definition as TaskDefinition<never>,
+        this as never,
+        services.page + TpmbackV2State.offset[field],
+      );
     this.#serveTask = create(serve, 'serve');
     this.#connectTask = create(connect, 'connect');
     this.#drainTask = create(drain, 'drain');
@@ -130,7 +138,8 @@ export class TpmbackV2 implements Tpmback {
     } else if (front === XenbusState.Closing) {
       this.#switchState(XenbusState.Closing);
     } else if (front === XenbusState.Initialised || front === XenbusState.Connected) {
-      if (!state.connected && !this.#connectTask.running && state.xenbus_state === XenbusState.InitWait) this.#connectTask.start();
+      if (!state.connected && !this.#connectTask.running && state.xenbus_state === XenbusState.InitWait)
+        this.#connectTask.start();
     }
     this.#followDrain();
   }
@@ -175,7 +184,8 @@ export class TpmbackV2 implements Tpmback {
   }
 
   tellSequence(): void {
-    if (this.state.sequenced) this.directory.write(SequenceNode.Executed, String(this.services.device.state.executed_sequence));
+    if (this.state.sequenced)
+      this.directory.write(SequenceNode.Executed, String(this.services.device.state.executed_sequence));
   }
 
   /** A predecessor may have died between a response and its notification: then the other end is told now. */
@@ -262,7 +272,8 @@ export class TpmbackV2 implements Tpmback {
       state.quiesced = false;
     }
     // The event of a request may have been taken while nothing was to be fetched, or may be merged with this.
-    if (state.connected && !this.#serveTask.running && this.#ring().state === TpmifState.Submit) this.#serveTask.start();
+    if (state.connected && !this.#serveTask.running && this.#ring().state === TpmifState.Submit)
+      this.#serveTask.start();
   }
 
   /** Answers TPM_RC_FAILURE without giving the device anything. */

@@ -88,7 +88,10 @@ export class WaitLoopTpmfront implements Tpmfront {
 
   constructor(services: GuestServices, options: WaitLoopOptions = NOVEMBER_2006) {
     const base = services.domain.page(DRIVER_PFN);
-    const create = (definition: TaskDefinition<WaitLoopTpmfront>, field: 'transmit' | 'connect' | 'suspend'): Task<never> =>
+    const create = (
+      definition: TaskDefinition<WaitLoopTpmfront>,
+      field: 'transmit' | 'connect' | 'suspend',
+    ): Task<never> =>
       new Task<never>(services.memory, definition as TaskDefinition<never>, this as never, base + State.offset[field]);
     this.#services = services;
     this.#memory = services.memory;
