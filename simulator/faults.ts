@@ -1,0 +1,36 @@
+/**
+ * The faults there are, by name. Those with a budget strike in an exploration wherever they can (`FaultBudget`); the
+ * others are how a plan ends (`Plan.ends`) or how long a command takes.
+ */
+export interface FaultEntry {
+  readonly name: string;
+  readonly title: string;
+  /** Name in schedules begins with this; null for what belongs to the scenario and is no step of its own. */
+  readonly step: string | null;
+}
+
+/** Choices that are faults begin with this. */
+export const FAULT_PREFIX = 'fault/';
+
+export const FAULTS: readonly FaultEntry[] = [
+  {
+    name: 'backend-killed',
+    title: 'The backend process is killed between any two of its stores, and its supervisor starts it again.',
+    step: 'fault/kill tpmback',
+  },
+  {
+    name: 'toolstack-killed',
+    title: 'The toolstack dies before any of its steps while the source is suspended; a successor comes.',
+    step: 'fault/kill toolstack',
+  },
+  { name: 'spurious-event', title: 'An event that nobody sent reaches an end.', step: 'fault/spurious event' },
+  {
+    name: 'both-copies-resumed',
+    title: 'The suspended source is let run although the target runs.',
+    step: 'fault/resume',
+  },
+  { name: 'slow-command', title: 'A command takes longer than every limit (320 s).', step: null },
+  { name: 'cancelled-suspend', title: 'The suspend is given up as soon as the domain has suspended.', step: null },
+  { name: 'save-fails', title: 'The image of the domain cannot be written whole.', step: null },
+  { name: 'restore-fails', title: 'The target refuses the image after the domain has been saved.', step: null },
+];

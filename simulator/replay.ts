@@ -1,0 +1,119 @@
+/**
+ * Strategy `replay`: takes the choices of a recorded schedule, by name or by hash of the name, and says exactly where
+ * the world first no longer offers what was recorded.
+ */
+import { QuiesceError } from '../protocol/errors.js';
+import { CHOICES_MAX } from './explore/explore.js';
+import { type HashBytes, stepHash, type Token } from './token.js';
+import type { World } from './world.js';
+import type { OracleName } from './world-state.js';
+
+export interface Divergence {
+  /** Which step, from 1. */
+  readonly step: number;
+  /** Its name; for a token `the step with hash 1f2e`. */
+  readonly wanted: string;
+  /** Names of the choices there are; none when the world is quiescent. */
+  readonly possible: readonly string[];
+}
+
+export interface Replay {
+  /** No oracle failed and every step was possible. */
+  readonly holds: boolean;
+  readonly oracle: OracleName | null;
+  /** What the machine reported, when a driver threw or touched memory it may not. */
+  readonly fault: string | null;
+  /** Names of the steps taken. It ends at the first failure of an oracle, though more steps may be recorded. */
+  readonly steps: readonly string[];
+  /** Nothing more could happen after the last step, and the end was judged. */
+  readonly quiescent: boolean;
+  readonly diverged: Divergence | null;
+}
+
+/** What is wanted at each step. */
+export interface RecordedSteps {
+  readonly count: number;
+  matches(step: number, name: string): boolean;
+  describe(step: number): string;
+}
+
+export function stepsByName(names: readonly string[]): RecordedSteps {
+  return {
+    count: names.length,
+    matches: (step, name) => names[step] === name,
+    describe: (step) => names[step] as string,
+  };
+}
+
+export function stepsOfToken({ hashes, hashBytes }: Pick<Token, 'hashes' | 'hashBytes'>): RecordedSteps {
+  return {
+    count: hashes.length,
+    matches: (step, name) => hashes[step] === stepHash(name, hashBytes),
+    describe: (step) => `the step with hash ${(hashes[step] as number).toString(16).padStart(hashBytes * 2, '0')}`,
+  };
+}
+
+/**
+ * Replays `recorded` from the present state of `world`, which is left where the replay ends. `take` takes a choice;
+ * by default it is a step of the world. Throws `BAD_SCHEDULE` when a hash stands for two of the choices there are.
+ */
+export function replay(
+  world: World,
+  recorded: RecordedSteps,
+  take: (choice: number) => void = (choice) => world.step(choice),
+): Replay {
+  const choices = new Int32Array(CHOICES_MAX);
+  const steps: string[] = [];
+  let count = world.enumerate(choices);
+  const result = (more: Partial<Replay>): Replay => {
+    const oracle = world.failed ?? null;
+    return { holds: oracle === null, oracle, fault: null, steps, quiescent: false, diverged: null, ...more };
+  };
+
+  for (let step = 0; step < recorded.count; step++) {
+    const names = Array.from(choices.subarray(0, count), (choice) => world.describe(choice));
+    const found = names.findIndex((name) => recorded.matches(step, name));
+    if (found < 0) {
+      return result({ holds: false, diverged: { step: step + 1, wanted: recorded.describe(step), possible: names } });
+    }
+    const name = names[found] as string;
+    if (names.some((other) => other !== name && recorded.matches(step, other))) {
+      throw new QuiesceError(
+        'BAD_SCHEDULE',
+        `step ${step + 1}: expected a hash of one choice, found one of several (${recorded.describe(step)})`,
+      );
+    }
+    take(choices[found] as number);
+    steps.push(name);
+    if (world.failed !== undefined) return result({ fault: world.lastFault });
+    count = world.enumerate(choices);
+  }
+  if (count === 0) world.quiescent();
+  return result({ quiescent: count === 0 });
+}
+
+/** The names of a list of choices, and how wide hashes must be to tell them from all others there are on the way. */
+export function nameChoices(
+  world: World,
+  choices: readonly number[],
+): { steps: readonly string[]; hashBytes: HashBytes } {
+  const { memory } = world;
+  const mark = memory.journalLength;
+  const { hashLow, hashHigh } = memory;
+  const possible = new Int32Array(CHOICES_MAX);
+  const steps: string[] = [];
+  let hashBytes: HashBytes = 2;
+  for (const choice of choices) {
+    const name = world.describe(choice);
+    const others = possible.subarray(0, world.enumerate(possible));
+    const hash = stepHash(name, 2);
+    for (const other of others) {
+      const otherName = world.describe(other);
+      if (otherName !== name && stepHash(otherName, 2) === hash) hashBytes = 4;
+    }
+    steps.push(name);
+    world.step(choice);
+  }
+  memory.undo(mark, hashLow, hashHigh);
+  return { steps, hashBytes };
+}
