@@ -1,0 +1,61 @@
+/**
+ * `quiesce check`: the verdict table, compared with the verdicts expected.
+ */
+import type { Arguments } from './arguments.js';
+import { CELLS } from './check-cells.js';
+import { CheckPool } from './check-pool.js';
+import { checkReport, compare } from './check-report.js';
+import type { Command } from './command.js';
+import { EXIT, type ExitStatus } from './exit-status.js';
+import { packageVersion } from './package-root.js';
+import { extentOf, SESSION_OPTIONS } from './pairing-options.js';
+import { ProgressLine } from './progress.js';
+import { loadSession } from './sessions.js';
+import type { Terminal } from './terminal.js';
+
+const JOBS_MAX = 1024;
+
+export const checkCommand: Command = {
+  name: 'check',
+  summary: 'the verdict table: every tpmfront in every situation',
+  details: ['Exit status 0: every verdict is the expected one. 1: some are not.'],
+  options: {
+    ...SESSION_OPTIONS,
+    jobs: { value: 'N', help: 'threads to work on (one for each core)' },
+    json: { help: 'print one JSON document' },
+  },
+  words: [],
+  required: 0,
+  run,
+};
+
+async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
+  const session = loadSession(args.text('session')).name;
+  const jobs = args.integer('jobs', { minimum: 1, maximum: JOBS_MAX }) ?? terminal.jobs;
+  const pool = new CheckPool({ ...extentOf(args), session }, jobs);
+  showProgress(pool, terminal);
+  const verdicts = await pool.decide(CELLS);
+  terminal.out(
+    args.flag('json')
+      ? `${JSON.stringify({ version: packageVersion(), session, verdicts })}\n`
+      : checkReport(verdicts, terminal),
+  );
+  return verdicts.every((verdict) => compare(verdict).agrees) ? EXIT.holds : EXIT.fails;
+}
+
+function showProgress(pool: CheckPool, terminal: Terminal): void {
+  const line = new ProgressLine(terminal);
+  let decided = 0;
+  let seen = 0;
+  const show = (): void =>
+    line.show(`check: ${decided} of ${CELLS.length} verdicts, ${(seen / 1e6).toFixed(1)} million states seen`);
+  pool.on('states', (more) => {
+    seen += more;
+    show();
+  });
+  pool.on('verdict', () => {
+    decided++;
+    if (decided === CELLS.length) line.clear();
+    else show();
+  });
+}

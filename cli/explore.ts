@@ -1,0 +1,95 @@
+/**
+ * `quiesce explore`: the verdict on one pair of drivers in one scenario.
+ */
+import type { Pairing } from '../simulator/pairing.js';
+import { formatSchedule } from '../simulator/schedule.js';
+import { namesOf } from '../simulator/verdict.js';
+import type { Arguments } from './arguments.js';
+import type { Command } from './command.js';
+import { EXIT, type ExitStatus } from './exit-status.js';
+import { writeWhole } from './files.js';
+import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
+import { ProgressLine } from './progress.js';
+import { counted, failureLines, oracleTitle, replayLine, scheduleLines } from './schedule-text.js';
+import { coloursOf, type Terminal } from './terminal.js';
+import { decideTimed, type TimedVerdict } from './timed-verdict.js';
+
+/** More states than fit into the memory of any machine. */
+const STATES_MAX = 1e12;
+
+export const exploreCommand: Command = {
+  name: 'explore',
+  summary: 'explore every schedule of one pair of drivers in one scenario',
+  details: [
+    'Explores depth-first; when an oracle fails, breadth-first for a shortest schedule that breaks it.',
+    'Exit status 0: it holds over every schedule. 1: an oracle fails. 2: --max-states was reached first.',
+  ],
+  options: {
+    ...PAIRING_OPTIONS,
+    order: { value: 'dfs|bfs', help: 'search once, in this order' },
+    'max-states': { value: 'N', help: 'end, without a proof, when a search has seen N states' },
+    out: { value: 'FILE', help: 'write the schedule that breaks it to this file' },
+    json: { help: 'print one JSON document' },
+  },
+  words: [],
+  required: 0,
+  run,
+};
+
+async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
+  const pairing = pairingOf(args);
+  const extent = extentOf(args);
+  const progress = new ProgressLine(terminal);
+  const maxStates = args.integer('max-states', { minimum: 1, maximum: STATES_MAX });
+  const verdict = decideTimed(
+    pairing,
+    {
+      ...extent,
+      order: args.oneOf('order', ['dfs', 'bfs']),
+      maxStates,
+      onProgress: ({ states, depth }) => progress.show(`${states} states, depth ${depth}`),
+    },
+    () => terminal.clock(),
+  );
+  progress.clear();
+
+  const file = args.text('out');
+  if (file !== undefined && !verdict.holds)
+    writeWhole(file, formatSchedule({ ...namesOf(pairing, extent), steps: verdict.schedule }));
+  terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : verdictText(pairing, verdict, terminal));
+  if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
+  if (!verdict.holds) return EXIT.fails;
+  if (verdict.complete) return EXIT.holds;
+  terminal.err(
+    `quiesce explore: the bound of ${counted(maxStates ?? 0, 'state')} was reached before every state was seen; a larger --max-states, --commands N or --grain coarse may help\n`,
+  );
+  return EXIT.refused;
+}
+
+function verdictText({ scenario }: Pairing, verdict: TimedVerdict, terminal: Terminal): string {
+  const colours = coloursOf(terminal);
+  const { tpmfront, tpmback, oracle, fault, states, transitions, seconds, schedule, token } = verdict;
+  const effort = `${counted(states, 'state')}, ${counted(transitions, 'transition')}, ${seconds.toFixed(2)} s`;
+  const lines = [
+    `${colours.bold(scenario.name)}: ${scenario.title}`,
+    `tpmfront ${tpmfront} with tpmback ${tpmback}`,
+    '',
+  ];
+  if (oracle === null) {
+    lines.push(
+      verdict.complete
+        ? `${colours.green('holds')} in every schedule`
+        : colours.yellow(`no failure in ${counted(states, 'state')} (not complete)`),
+      effort,
+    );
+  } else {
+    lines.push(
+      `${colours.red(`${oracle} fails`)}: ${oracleTitle(oracle)}`,
+      `${effort}, a schedule of ${counted(schedule.length, 'step')}:`,
+      '',
+    );
+    lines.push(...scheduleLines(schedule, colours), ...failureLines(oracle, fault, colours));
+    if (token !== null) lines.push('', 'To replay it:', replayLine(terminal.program, token));
+  }
+  return `${lines.join('\n')}\n`;
+}

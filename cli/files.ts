@@ -1,0 +1,33 @@
+/**
+ * Files that a person names: a file that cannot be read or written is wrong usage, not a fault of the program.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { usage } from './arguments.js';
+
+/** Throws `USAGE` when the file cannot be read. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw usage(`cannot read ${path}: ${reason(error)}`);
+  }
+}
+
+/** Writes the file whole or not at all: readers see the old text or the new one. Throws `USAGE` when it cannot. */
+export function writeWhole(path: string, text: string): void {
+  // A rename is atomic within one folder only.
+  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
+  try {
+    writeFileSync(temporary, text, { flag: 'wx' });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw usage(`cannot write ${path}: ${reason(error)}`);
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/^[A-Z]+: /, '') : String(error);
+}

@@ -1,0 +1,62 @@
+/**
+ * Options that say which world a command is about.
+ */
+
+import { SCENARIOS } from '../scenarios/scenarios.js';
+import type { Grain } from '../simulator/actors.js';
+import { find, findTpmback, findTpmfront } from '../simulator/drivers.js';
+import type { Pairing } from '../simulator/pairing.js';
+import { COMMANDS_MAX, type WorldNames } from '../simulator/schedule.js';
+import { USUAL_SESSION } from '../simulator/token.js';
+import { type Arguments, type OptionSpecs, usage } from './arguments.js';
+import { loadSession } from './sessions.js';
+
+export const USUAL_TPMFRONT = 'sequenced';
+
+export const SESSION_OPTIONS: OptionSpecs = {
+  session: { value: 'NAME|FILE', help: `recorded commands that the guest issues (${USUAL_SESSION})` },
+  commands: { value: 'N', help: 'issue only the first N commands of the session' },
+  grain: { value: 'fine|coarse', help: 'interleave single steps, or whole handlers (fine)' },
+};
+
+export const PAIRING_OPTIONS: OptionSpecs = {
+  scenario: { value: 'NAME', help: 'the situation' },
+  tpmfront: { value: 'NAME', help: `the frontend (${USUAL_TPMFRONT})` },
+  tpmback: { value: 'NAME', help: 'the backend (the one the frontend was made for)' },
+  ...SESSION_OPTIONS,
+};
+
+export interface Extent {
+  /** Null for all commands. */
+  readonly commands: number | null;
+  readonly grain: Grain;
+}
+
+export function extentOf(args: Arguments): Extent {
+  return {
+    commands: args.integer('commands', { minimum: 1, maximum: COMMANDS_MAX }) ?? null,
+    grain: args.oneOf('grain', ['fine', 'coarse']) ?? 'fine',
+  };
+}
+
+/** Throws `USAGE` without a scenario, `UNKNOWN_NAME` for names there are not. */
+export function pairingOf(args: Arguments): Pairing {
+  const scenario = args.text('scenario');
+  if (scenario === undefined)
+    throw usage(`expected --scenario NAME; known: ${SCENARIOS.map(({ name }) => name).join(', ')}`);
+  const tpmfront = args.text('tpmfront') ?? USUAL_TPMFRONT;
+  return resolvePairing({ scenario, tpmfront, tpmback: args.text('tpmback'), session: args.text('session') });
+}
+
+/** The things that names name. */
+export function resolvePairing(
+  names: Pick<WorldNames, 'scenario' | 'tpmfront'> & { tpmback?: string | undefined; session?: string | undefined },
+): Pairing {
+  const tpmfront = findTpmfront(names.tpmfront);
+  return {
+    scenario: find('scenario', SCENARIOS, names.scenario),
+    tpmfront,
+    tpmback: findTpmback(names.tpmback ?? tpmfront.tpmback),
+    session: loadSession(names.session),
+  };
+}

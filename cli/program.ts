@@ -1,0 +1,67 @@
+/**
+ * The program: finds the command, runs it, and turns what happened into an exit status.
+ */
+import { QuiesceError } from '../protocol/errors.js';
+import { parseArguments } from './arguments.js';
+import { checkCommand } from './check.js';
+import type { Command } from './command.js';
+import { EXIT, type ExitStatus, explain } from './exit-status.js';
+import { exploreCommand } from './explore.js';
+import { commandHelp, programHelp } from './help.js';
+import { listCommand } from './list.js';
+import { packageVersion } from './package-root.js';
+import { replayCommand } from './replay.js';
+import { runCommand } from './run.js';
+import type { Terminal } from './terminal.js';
+
+export const COMMANDS: readonly Command[] = [checkCommand, exploreCommand, runCommand, replayCommand, listCommand];
+
+/** Runs the command that `argv` (without program and script) asks for. Never throws. */
+export async function main(argv: readonly string[], terminal: Terminal): Promise<ExitStatus> {
+  const [first, ...rest] = argv;
+  const command = COMMANDS.find(({ name }) => name === first);
+  try {
+    if (command === undefined) return overview(first, rest, terminal);
+    const args = parseArguments(rest, command);
+    if (args.flag('help')) terminal.out(commandHelp(command));
+    else if (args.flag('version')) terminal.out(versionLine());
+    else return await command.run(args, terminal);
+    return EXIT.holds;
+  } catch (error) {
+    const { status, text } = explain(error);
+    terminal.err(`quiesce${command === undefined ? '' : ` ${command.name}`}: ${text}\n`);
+    return status;
+  }
+}
+
+function overview(first: string | undefined, rest: readonly string[], terminal: Terminal): ExitStatus {
+  switch (first) {
+    case '--version':
+    case '-V':
+      terminal.out(versionLine());
+      return EXIT.holds;
+    case '--help':
+    case '-h':
+    case 'help': {
+      const [name] = rest;
+      const command = COMMANDS.find((candidate) => candidate.name === name);
+      if (name !== undefined && command === undefined) throw unknownCommand(name);
+      terminal.out(command === undefined ? programHelp(COMMANDS) : commandHelp(command));
+      return EXIT.holds;
+    }
+    case undefined:
+      terminal.err(programHelp(COMMANDS));
+      return EXIT.refused;
+    default:
+      throw unknownCommand(first);
+  }
+}
+
+function versionLine(): string {
+  return `quiesce ${packageVersion()}\n`;
+}
+
+function unknownCommand(name: string): QuiesceError {
+  const known = [...COMMANDS.map((command) => command.name), 'help'].join(', ');
+  return new QuiesceError('UNKNOWN_NAME', `there is no command '${name}'; known: ${known}`);
+}

@@ -1,0 +1,67 @@
+/**
+ * `quiesce replay`: a recorded schedule, from a file or a token.
+ */
+import { type RecordedSteps, type Replay, replay, stepsByName, stepsOfToken } from '../simulator/replay.js';
+import { parseSchedule, type WorldNames } from '../simulator/schedule.js';
+import { looksLikeToken, parseToken } from '../simulator/token.js';
+import { Recorder } from '../simulator/trace.js';
+import { worldOf } from '../simulator/verdict.js';
+import type { Arguments } from './arguments.js';
+import type { Command } from './command.js';
+import { EXIT, type ExitStatus } from './exit-status.js';
+import { readText } from './files.js';
+import { resolvePairing } from './pairing-options.js';
+import type { Terminal } from './terminal.js';
+import { showTrace, TRACE_OPTIONS } from './trace-options.js';
+
+export const replayCommand: Command = {
+  name: 'replay',
+  summary: 'take the steps of a recorded schedule again',
+  details: [
+    'TOKEN is what explore, check and run --json print; FILE is a schedule file (./q1.x for a file named like a token).',
+    'Exit status 0: nothing failed. 1: an oracle failed. 2: a step of the schedule is not possible any more.',
+  ],
+  options: TRACE_OPTIONS,
+  words: ['FILE|TOKEN'],
+  required: 1,
+  run,
+};
+
+async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
+  const { names, recorded } = recordedSchedule(args.words[0] as string);
+  const world = worldOf(resolvePairing(names), names);
+  const recorder = new Recorder(world);
+  const result = replay(world, recorded, (choice) => recorder.take(choice));
+  const { holds, oracle, quiescent } = result;
+  showTrace(
+    { header: { trace: 1, seed: null, ...names }, steps: recorder.steps, end: { holds, oracle, quiescent } },
+    args,
+    terminal,
+    () => jsonOf(names, result),
+  );
+  if (result.diverged !== null) {
+    terminal.err(`quiesce replay: ${divergenceText(result.diverged)}\n`);
+    return EXIT.refused;
+  }
+  return holds ? EXIT.holds : EXIT.fails;
+}
+
+/** Throws `BAD_SCHEDULE` for what is neither a token nor a schedule file. */
+function recordedSchedule(source: string): { readonly names: WorldNames; readonly recorded: RecordedSteps } {
+  if (looksLikeToken(source)) {
+    const { hashes, hashBytes, ...names } = parseToken(source);
+    return { names, recorded: stepsOfToken({ hashes, hashBytes }) };
+  }
+  const { steps, ...names } = parseSchedule(source, readText(source));
+  return { names, recorded: stepsByName(steps) };
+}
+
+/** `steps` is how many were taken, `schedule` which. */
+function jsonOf(names: WorldNames, { holds, oracle, fault, quiescent, steps, diverged }: Replay): unknown {
+  return { ...names, holds, oracle, fault, quiescent, steps: steps.length, schedule: steps, diverged };
+}
+
+function divergenceText({ step, wanted, possible }: NonNullable<Replay['diverged']>): string {
+  const found = possible.length === 0 ? 'nothing can happen any more' : `possible: ${possible.join(', ')}`;
+  return `step ${step} is not possible: wanted ${wanted}, ${found}`;
+}
