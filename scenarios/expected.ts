@@ -42,8 +42,8 @@ type Row = { readonly [scenario: string]: Expectation };
 export const EXPECTED: { readonly [tpmfront: string]: Row } = {
   'wait-loop': {
     'clean-migration': FAILS(
-      'right-answer',
-      'binding the new channel raises an event; if the backend takes it between fill and notify of the first command, the notification is a second order to execute, and the second answer meets the next command',
+      'exactly-once',
+      'binding the new channel raises an event; taken between fill and notify of the first command it makes the notification a second order, and what then lies in the page, an answer or the beginning of the next command, is executed though nobody issued it',
     ),
     'cancelled-suspend': NEVER_WOKEN,
     'save-fails': NEVER_WOKEN,

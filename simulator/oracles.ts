@@ -86,17 +86,19 @@ export class Oracles implements CommandProbe {
   published(slot: number, ordinal: number): void {
     if (!(this.#slots[slot] as Slot).exists) return;
     const caller = this.#enter();
-    this.#at(slot).published = ordinal;
+    const { device } = this.#slots[slot] as Slot;
+    const history = this.#at(slot);
+    history.published = ordinal;
+    history.published_digest = digestMemory(this.#memory, device.responseAddress, device.state.response_length);
     this.#leave(caller);
   }
 
-  /** Oracle 2: the response is that of the command that waits, and is what the device answered. */
+  /** Oracle 2: the response is that of the command that waits, and is what the device answered to it. */
   answered(slot: number, responseDigest: number): void {
     const caller = this.#enter();
     const history = this.#at(slot);
-    const { device } = this.#slots[slot] as Slot;
-    const expected = digestMemory(this.#memory, device.responseAddress, device.state.response_length);
-    if (history.published !== history.issued || responseDigest !== expected) this.fail('right-answer');
+    if (history.published !== history.issued || responseDigest !== (history.published_digest | 0))
+      this.fail('right-answer');
     history.answered = history.issued;
     this.#leave(caller);
   }

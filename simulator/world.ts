@@ -163,6 +163,11 @@ export class World {
     }
   }
 
+  /** Whether a choice is a fault that strikes. */
+  isFault(choice: number): boolean {
+    return choice >= KILL_BASE || (this.#actors[choice] as Actor).describe().startsWith('fault/');
+  }
+
   /** Name of a choice of the present state. */
   describe(choice: number): string {
     if (choice < KILL_BASE) return (this.#actors[choice] as Actor).describe();

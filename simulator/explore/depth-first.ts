@@ -1,8 +1,14 @@
 /**
  * Depth-first search over the undo journal: a step down is a step of the world, a step up is an undo.
+ *
+ * A step that leads back to a state on the path closes a cycle. The guests' histories are part of the state and only
+ * grow, so whatever happens in a cycle is no progress. It counts as a hang when it is fair: when nobody who could act
+ * in every one of its states is kept from acting for ever. Of a state's many cycles only those are seen that the search
+ * happens to close, so a hang of this kind may be missed where others lead through the same states.
  */
-import { firstOracle } from '../world-state.js';
+import { firstOracle, oracleBit } from '../world-state.js';
 import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './explore.js';
+import { PathTable } from './path-table.js';
 import { VisitedTable } from './visited-table.js';
 
 export function depthFirst({ world, mask, maxStates, onProgress }: Search): Exploration {
@@ -12,6 +18,7 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
   // next one is, and what to undo to.
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
+  const onPath = new PathTable();
   let transitions = 0;
   let deepest = 0;
   let violations = 0;
@@ -38,6 +45,7 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
       return false;
     }
     depth++;
+    onPath.push(memory.hashLow, memory.hashHigh, depth);
     frames.push(depth, top, top + count, memory.journalLength, memory.hashLow, memory.hashHigh);
     top += count;
     if (depth > deepest) deepest = depth;
@@ -49,6 +57,7 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
     const next = frames.next(depth);
     if (next === frames.end(depth)) {
       top = frames.start(depth);
+      onPath.pop(frames.hashLow(depth), frames.hashHigh(depth));
       depth--;
       if (depth >= 0) {
         memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
@@ -72,6 +81,13 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
       }
       if (expand()) continue;
       if (violations !== 0) break;
+    } else if ((mask & HANG) !== 0) {
+      const start = onPath.depthOf(memory.hashLow, memory.hashHigh);
+      if (start >= 0 && isFair(world, frames, open, start, depth)) {
+        violations = HANG;
+        fault = `the last ${depth - start + 1} steps lead back to where they began, and nobody gets on`;
+        break;
+      }
     }
     memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
   }
@@ -88,6 +104,21 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
     tableBytes: visited.bytes,
     choices: violations === 0 ? [] : frames.path(depth, open),
   };
+}
+
+const HANG = oracleBit('no-hang');
+
+/** Whether everybody who can act in all states from depth `start` to `end` does so in one of them. Faults need not strike. */
+function isFair(world: Search['world'], frames: Frames, open: Int32Array, start: number, end: number): boolean {
+  const always = new Set(open.subarray(frames.start(start), frames.end(start)));
+  const taken = new Set<number>();
+  for (let depth = start; depth <= end; depth++) {
+    const here = new Set(open.subarray(frames.start(depth), frames.end(depth)));
+    for (const choice of always) if (!here.has(choice)) always.delete(choice);
+    taken.add(open[frames.next(depth) - 1] as number);
+  }
+  for (const choice of always) if (!taken.has(choice) && !world.isFault(choice)) return false;
+  return true;
 }
 
 const FRAME = 6;
