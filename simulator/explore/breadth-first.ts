@@ -6,7 +6,7 @@
  * frontier is visited in the order in which it was found, so that way is short.
  */
 import { firstOracle } from '../world-state.js';
-import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './explore.js';
+import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './search.js';
 import { VisitedTable } from './visited-table.js';
 
 export function breadthFirst({ world, mask, maxStates, onProgress }: Search): Exploration {

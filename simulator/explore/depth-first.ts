@@ -7,8 +7,8 @@
  * happens to close, so a hang of this kind may be missed where others lead through the same states.
  */
 import { firstOracle, oracleBit } from '../world-state.js';
-import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './explore.js';
 import { PathTable } from './path-table.js';
+import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './search.js';
 import { VisitedTable } from './visited-table.js';
 
 export function depthFirst({ world, mask, maxStates, onProgress }: Search): Exploration {

@@ -6,55 +6,12 @@
  * verdict *holds* is a proof for this world (up to the hash, see `hypervisor/journaled-memory.ts`).
  */
 import type { World } from '../world.js';
-import { ORACLE_NAMES, type OracleName, oracleBit } from '../world-state.js';
+import { ORACLE_NAMES, oracleBit } from '../world-state.js';
 import { breadthFirst } from './breadth-first.js';
 import { depthFirst } from './depth-first.js';
+import type { Exploration, ExploreOptions, Search } from './search.js';
 
-export interface ExploreOptions {
-  readonly order: 'dfs' | 'bfs';
-  /** The exploration ends, incomplete, when it has seen this many states. */
-  readonly maxStates?: number | undefined;
-  /** The oracles that count; all when absent. */
-  readonly oracles?: readonly OracleName[] | undefined;
-  /** Called every few thousand states. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-export interface Progress {
-  readonly states: number;
-  readonly transitions: number;
-  readonly depth: number;
-}
-
-export interface Exploration {
-  readonly holds: boolean;
-  /** Every reachable state was seen. */
-  readonly complete: boolean;
-  readonly oracle: OracleName | null;
-  /** What the machine reported, when a driver threw or touched memory it may not. */
-  readonly fault: string | null;
-  readonly states: number;
-  readonly transitions: number;
-  /** Longest path on the stack (dfs) or last level (bfs). */
-  readonly depth: number;
-  readonly tableBytes: number;
-  /** Choices that lead to the failure; empty when it holds. */
-  readonly choices: readonly number[];
-}
-
-/** What the two orders share. */
-export interface Search {
-  readonly world: World;
-  readonly mask: number;
-  readonly maxStates: number;
-  readonly onProgress: (progress: Progress) => void;
-}
-
-/** States between two calls of `onProgress`. */
-export const PROGRESS_STATES = 1 << 14;
-
-/** More choices than one state of any world can offer. */
-export const CHOICES_MAX = 4096;
+export { CHOICES_MAX, type Exploration, type ExploreOptions, type Progress } from './search.js';
 
 export function explore(world: World, options: ExploreOptions): Exploration {
   const names = options.oracles ?? ORACLE_NAMES;

@@ -1,0 +1,51 @@
+/**
+ * What the orders of exploration share: what they are asked, what they report, and their limits.
+ */
+import type { World } from '../world.js';
+import type { OracleName } from '../world-state.js';
+
+export interface ExploreOptions {
+  readonly order: 'dfs' | 'bfs';
+  /** The exploration ends, incomplete, when it has seen this many states. */
+  readonly maxStates?: number | undefined;
+  /** The oracles that count; all when absent. */
+  readonly oracles?: readonly OracleName[] | undefined;
+  /** Called every few thousand states. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface Progress {
+  readonly states: number;
+  readonly transitions: number;
+  readonly depth: number;
+}
+
+export interface Exploration {
+  readonly holds: boolean;
+  /** Every reachable state was seen. */
+  readonly complete: boolean;
+  readonly oracle: OracleName | null;
+  /** What the machine reported, when a driver threw or touched memory it may not. */
+  readonly fault: string | null;
+  readonly states: number;
+  readonly transitions: number;
+  /** Longest path on the stack (dfs) or last level (bfs). */
+  readonly depth: number;
+  readonly tableBytes: number;
+  /** Choices that lead to the failure; empty when it holds. */
+  readonly choices: readonly number[];
+}
+
+/** What the two orders share. */
+export interface Search {
+  readonly world: World;
+  readonly mask: number;
+  readonly maxStates: number;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** States between two calls of `onProgress`. */
+export const PROGRESS_STATES = 1 << 14;
+
+/** More choices than one state of any world can offer. */
+export const CHOICES_MAX = 4096;
