@@ -8,7 +8,8 @@ import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
 import type { Task } from '../hypervisor/steps.js';
 import type { TimerPlace } from '../hypervisor/timers.js';
 import { type Actor, type ActorGroup, actor, groupOf, TaskActor } from './actors.js';
-import { guestAgent, type Machine, TOOLSTACK_AGENT } from './machine.js';
+import { guestAgent, TOOLSTACK_AGENT } from './frames.js';
+import type { Machine } from './machine.js';
 import type { Slot } from './slot.js';
 
 /** A guest's tasks, its interrupt, and the thread that handles its watch events. */
