@@ -72,8 +72,7 @@ export function closeVtpm(store: StoreClient, place: VtpmPlace): void {
   const front = frontendPath({ frontend: place.frontend, handle: 0 });
   const back = backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 });
   store.transaction(() => {
-    store.remove(front);
-    store.remove(parent(front));
+    removeWithEmptyParents(store, front);
     store.write(`${back}/${DeviceNode.Online}`, '0');
     store.write(`${back}/${DeviceNode.State}`, '5');
   });
@@ -85,10 +84,8 @@ export function removeVtpmNodes(store: StoreClient, place: VtpmPlace): void {
   const kept = privatePath(place.frontend);
   store.transaction(() => {
     store.remove(frontendPath({ frontend: place.frontend, handle: 0 }));
-    store.remove(kept);
-    store.remove(parent(kept));
-    store.remove(back);
-    store.remove(parent(back));
+    removeWithEmptyParents(store, kept);
+    removeWithEmptyParents(store, back);
   });
 }
 
@@ -125,6 +122,18 @@ function own(store: StoreClient, path: string, value: string, permissions: reado
 function privatePath(domid: number): string {
   return `/libxl/${domid}/device/vtpm/0`;
 }
+
+/** The directories above that are left empty go too, up to that of all vTPMs. */
+function removeWithEmptyParents(store: StoreClient, path: string): void {
+  store.remove(path);
+  let above = parent(path);
+  while (OF_VTPMS.test(above) && store.list(above)?.length === 0) {
+    store.remove(above);
+    above = parent(above);
+  }
+}
+
+const OF_VTPMS = /\/vtpm(\/|$)/;
 
 function parent(path: string): string {
   return path.slice(0, path.lastIndexOf('/'));

@@ -6,8 +6,9 @@
  * waits for that worker, which polls a page that nobody maps any more, until the command's limit is reached: then
  * CANCEL, and ETIME to the user. Whether the command was executed, only the device knows.
  *
- * Probing sends four commands of its own between state 3 and the watch on the backend: two capability queries and two
- * random reads. State 4 is written after them.
+ * Probing sends commands of its own between state 3 and the watch on the backend: two capability queries and a random
+ * read. Registering the chip starts the kernel's random number thread, which sends a second random read at the same
+ * time as the watch is set.
  */
 import { DONE, task, type Task, type TaskDefinition } from '../../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
@@ -19,8 +20,8 @@ import { DRIVER_PFN } from '../guest-memory.js';
 import { type DriverTimer, type GuestServices, storeStep } from './tpmfront.js';
 import { ECANCELED, ETIME, V2Tpmfront } from './v2.js';
 
-/** Commands that probing sends; they follow the session in the pool. */
-export const PROBE_COMMANDS = 4;
+/** Commands that probing waits for, and the one of the random number thread; they follow the session in the pool. */
+const PROBE_COMMANDS = 3;
 
 const EXTRA = {
   /** Commands of the probe that are still to be sent. */
@@ -77,6 +78,12 @@ export class LinuxTpmfront extends V2Tpmfront<typeof EXTRA> {
     return this.state.registered && !this.state.busy;
   }
 
+  /** The bus looks whether the node is there and writes it in one transaction. */
+  override switchState(xenbusState: XenbusState): void {
+    if (this.state.xenbus_state === xenbusState) return;
+    this.services.store.transaction(() => super.switchState(xenbusState));
+  }
+
   override submit(command: number): void {
     this.state.own = false;
     super.submit(command);
@@ -110,15 +117,16 @@ export class LinuxTpmfront extends V2Tpmfront<typeof EXTRA> {
     return DONE;
   }
 
+  /** Sends the next command of its own; the last is the random number thread's, and nobody waits for it here. */
   probeCommand(): string {
     const { state, services } = this;
-    if (state.probing === PROBE_COMMANDS) return 'register';
+    const last = state.probing === PROBE_COMMANDS;
     const command = services.commands.sessionLength + state.probing;
     state.probing += 1;
     state.own = true;
     services.probe.issued(services.slot, command);
     super.submit(command);
-    return 'probe_answer';
+    return last ? 'register' : 'probe_answer';
   }
 
   register(): void {
@@ -145,7 +153,9 @@ export class LinuxTpmfront extends V2Tpmfront<typeof EXTRA> {
     this.services.probe.failed(this.services.slot, errno);
   }
 
+  /** The bus drops the old watch first, and only then asks the driver to resume. */
   override resume(): void {
+    this.services.unwatchOtherend();
     this.state.registered = false;
     this.#resumeTask.start();
   }
