@@ -3,7 +3,7 @@
  * milliseconds are left. So timers are saved, restored and cloned with the pages they lie in, and stand still while
  * their domain does not run (CLOCK_MONOTONIC of a guest does not count a suspend).
  *
- * Time passes only when nothing else can happen (*maximal progress*): then the timers nearest to their end fire.
+ * Time passes only when nothing else has to happen (*maximal progress*): then the timers nearest to their end fire.
  * A wait that is long compared with everything else is thereby ordered by its length, and the rest by interleaving.
  */
 import type { JournaledMemory } from './journaled-memory.js';

@@ -14,6 +14,8 @@ export interface Actor {
   /** The process that can be killed between two stores of what it does here. */
   readonly process: BackendProcess | null;
   enabled(): boolean;
+  /** Whether no time passes while it can act. Faults need not strike, and nobody need ask for a suspend at once. */
+  urgent(): boolean;
   run(): void;
   /** What would happen, as a schedule names it. Asked before it happens. */
   describe(): string;
@@ -30,6 +32,18 @@ export interface ActorGroup {
 /** How much of a task one choice runs: one step, or all steps until it has to wait. */
 export type Grain = 'fine' | 'coarse';
 
+export interface TaskActorParts {
+  /** Who the task belongs to, as schedules name it. */
+  readonly owner: string;
+  readonly agents: number;
+  readonly task: Task<never>;
+  readonly grain: Grain;
+  /** The process that can be killed between two stores of the task. */
+  readonly process?: BackendProcess;
+  /** A step before which time may pass. */
+  readonly idleStep?: string;
+}
+
 /** The next step of a task, or in coarse grain the next steps. */
 export class TaskActor implements Actor {
   readonly agents: number;
@@ -37,17 +51,23 @@ export class TaskActor implements Actor {
   readonly task: Task<never>;
   readonly #owner: string;
   readonly #coarse: boolean;
+  readonly #idleStep: string | null;
 
-  constructor(owner: string, agents: number, task: Task<never>, grain: Grain, process: BackendProcess | null = null) {
-    this.#coarse = grain === 'coarse';
-    this.process = process;
-    this.#owner = owner;
-    this.agents = agents;
-    this.task = task;
+  constructor(parts: TaskActorParts) {
+    this.#coarse = parts.grain === 'coarse';
+    this.#idleStep = parts.idleStep ?? null;
+    this.#owner = parts.owner;
+    this.process = parts.process ?? null;
+    this.agents = parts.agents;
+    this.task = parts.task;
   }
 
   enabled(): boolean {
     return this.task.ready();
+  }
+
+  urgent(): boolean {
+    return this.#idleStep === null || !this.task.at(this.#idleStep);
   }
 
   run(): void {
@@ -73,7 +93,8 @@ export interface SimpleActor {
 
 export function actor(parts: SimpleActor): Actor {
   const { name, agents, process = null, enabled, run, describe = () => name } = parts;
-  return { agents, process, enabled, run, describe };
+  const isUrgent = !name.startsWith('fault/');
+  return { agents, process, enabled, urgent: () => isUrgent, run, describe };
 }
 
 export function groupOf(active: () => boolean, actors: readonly Actor[]): ActorGroup {

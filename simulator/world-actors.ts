@@ -28,9 +28,9 @@ export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
   return groupOf(
     () => domain.running,
     [
-      ...front.tasks.map((task) => new TaskActor(`${domain.name}.tpmfront`, agent, task, grain)),
-      new TaskActor(domain.name, agent, guest.userTask as Task<never>, 'fine'),
-      new TaskActor(domain.name, agent, guest.manageTask as Task<never>, grain),
+      ...front.tasks.map((task) => new TaskActor({ owner: `${domain.name}.tpmfront`, agents: agent, task, grain })),
+      new TaskActor({ owner: domain.name, agents: agent, task: guest.userTask as Task<never>, grain: 'fine' }),
+      new TaskActor({ owner: domain.name, agents: agent, task: guest.manageTask as Task<never>, grain }),
       actor({
         name: `${domain.name}.tpmfront/interrupt`,
         agents: agent,
@@ -65,7 +65,7 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
   const agents = backend.agent;
   const { grain } = machine.options;
   const actors: Actor[] = [
-    ...driver.tasks.map((task) => new TaskActor(name, agents, task, grain, backend)),
+    ...driver.tasks.map((task) => new TaskActor({ owner: name, agents, task, grain, process: backend })),
     actor({
       name: `${name}/interrupt`,
       agents,
@@ -124,7 +124,14 @@ function backendDeath(machine: Machine, slot: Slot): readonly Actor[] {
 export function deviceGroup(slot: Slot): ActorGroup {
   return groupOf(
     () => slot.device.busy,
-    [new TaskActor(`tpm${slot.domid}`, ALL_AGENTS, slot.device.task as Task<never>, 'fine')],
+    [
+      new TaskActor({
+        owner: `tpm${slot.domid}`,
+        agents: ALL_AGENTS,
+        task: slot.device.task as Task<never>,
+        grain: 'fine',
+      }),
+    ],
   );
 }
 
@@ -134,11 +141,18 @@ export function toolstackGroup(machine: Machine): ActorGroup {
   const { faults } = options.scenario;
   // A toolstack that may be killed is killed before any of its steps.
   const grain = faults.toolstackKills > 0 ? 'fine' : options.grain;
+  const agents = TOOLSTACK_AGENT;
   return groupOf(
     () => true,
     [
-      new TaskActor('toolstack', TOOLSTACK_AGENT, toolstack.runTask as Task<never>, grain),
-      new TaskActor('toolstack', TOOLSTACK_AGENT, toolstack.recoverTask as Task<never>, grain),
+      new TaskActor({
+        owner: 'toolstack',
+        agents,
+        task: toolstack.runTask as Task<never>,
+        grain,
+        idleStep: 'request_suspend',
+      }),
+      new TaskActor({ owner: 'toolstack', agents, task: toolstack.recoverTask as Task<never>, grain }),
       ...(faults.toolstackKills > 0 ? toolstackDeath(machine) : []),
       ...(faults.doubleResumes > 0 ? [doubleResume(machine)] : []),
     ],

@@ -115,8 +115,15 @@ export class World {
         end = this.#enumerateGroups(choices, first, 0, this.#groups.length);
         break;
     }
-    if (end === first && (this.#actors[this.#time] as Actor).enabled()) choices[end++] = this.#time;
+    if (!this.#urgent(choices, first, end) && (this.#actors[this.#time] as Actor).enabled())
+      choices[end++] = this.#time;
     return this.#enumerateKills(choices, first, end) - first;
+  }
+
+  /** Whether somebody acts before any time passes. */
+  #urgent(choices: Int32Array, first: number, end: number): boolean {
+    for (let i = first; i < end; i++) if ((this.#actors[choices[i] as number] as Actor).urgent()) return true;
+    return false;
   }
 
   /** Puts the choices of the groups `from` to `to` - 1 into `choices` from index `end` on; returns where they end. */
