@@ -7,7 +7,7 @@
 
 import { QUIESCE_NODE, QUIESCED_NODE } from '../backend/tpmback/v2.js';
 import { DomainState, SuspendResult } from '../hypervisor/domain.js';
-import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import { ALL_AGENTS, type JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
 import { bool, layout, u32 } from '../protocol/layout.js';
@@ -220,8 +220,13 @@ export class Toolstack {
   }
 
   restoreDevice(): void {
-    if (this.#moves) this.#target.device.load(this.source.deviceImage);
-    else this.#target.device.manufacture();
+    if (this.#moves) {
+      this.#target.device.load(this.source.deviceImage);
+      return;
+    }
+    // A new vTPM makes its own state; the toolstack may not touch it.
+    this.#memory.current = ALL_AGENTS;
+    this.#target.device.manufacture();
   }
 
   createVtpm(): void {
