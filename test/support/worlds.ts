@@ -17,6 +17,9 @@ import { recordedSession } from './sessions.js';
 /** Startup, then extends of a PCR: each command changes the state of the TPM. */
 export const SESSION = recordedSession('ima_extends');
 
+/** More than any schedule of a test has. */
+const STEPS_MAX = 10_000;
+
 /** A situation; the options are those of the world, with two commands where nothing else is said. */
 export interface Situation extends Partial<Omit<WorldOptions, 'scenario' | 'tpmfront' | 'tpmback'>> {
   readonly front: string | TpmfrontEntry;
@@ -118,7 +121,8 @@ export function take(world: World, ...names: readonly string[]): void {
  * of `avoid`. Returns whether `ready` holds.
  */
 export function runUntil(world: World, ready: () => boolean, avoid: readonly string[] = []): boolean {
-  while (!ready()) {
+  for (let steps = 0; !ready(); steps++) {
+    assert(steps < STEPS_MAX, 'the world goes on for ever');
     const choice = choicesOf(world).find((candidate) => {
       const name = world.describe(candidate);
       return !avoid.some((prefix) => name.startsWith(prefix));
