@@ -303,14 +303,14 @@ export class JournaledMemory implements Memory {
     this.journalLength++;
   }
 
-  /** Checks once for each page what the single loads and stores check for each word, and tells the observer. */
+  /** Checks once for each page what single loads and stores check for each word, and tells the observer of whole words. */
   #checkRange(address: number, length: number, access: 'load' | 'store'): void {
     for (let at = address; at < address + length; at = (at & ~(PAGE_SIZE - 1)) + PAGE_SIZE) {
       if (((this.#table[at >>> 12] as number) & this.current) === 0) this.#fault(at, access);
     }
     if (this.observer === null) return;
     for (let at = address; at < address + length; at += 4)
-      this.observer[access](at, Math.min(4, address + length - at));
+      this.observer[access](at, 4);
   }
 
   #countStore(): void {

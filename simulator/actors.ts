@@ -12,7 +12,7 @@ export interface Actor {
   /** Who may touch what while it runs: the agents of the memory. */
   readonly agents: number;
   /** The process that can be killed between two stores of what it does here. */
-  readonly process: BackendProcess | null;
+  readonly backend: BackendProcess | null;
   enabled(): boolean;
   /** Whether no time passes while it can act. Faults need not strike, and nobody need ask for a suspend at once. */
   urgent(): boolean;
@@ -39,7 +39,7 @@ export interface TaskActorParts {
   readonly task: Task<never>;
   readonly grain: Grain;
   /** The process that can be killed between two stores of the task. */
-  readonly process?: BackendProcess;
+  readonly backend?: BackendProcess;
   /** A step before which time may pass. */
   readonly idleStep?: string;
 }
@@ -47,7 +47,7 @@ export interface TaskActorParts {
 /** The next step of a task, or in coarse grain the next steps. */
 export class TaskActor implements Actor {
   readonly agents: number;
-  readonly process: BackendProcess | null;
+  readonly backend: BackendProcess | null;
   readonly task: Task<never>;
   readonly #owner: string;
   readonly #coarse: boolean;
@@ -57,7 +57,7 @@ export class TaskActor implements Actor {
     this.#coarse = parts.grain === 'coarse';
     this.#idleStep = parts.idleStep ?? null;
     this.#owner = parts.owner;
-    this.process = parts.process ?? null;
+    this.backend = parts.backend ?? null;
     this.agents = parts.agents;
     this.task = parts.task;
   }
@@ -85,16 +85,16 @@ export class TaskActor implements Actor {
 export interface SimpleActor {
   readonly name: string;
   readonly agents: number;
-  readonly process?: BackendProcess;
+  readonly backend?: BackendProcess;
   readonly enabled: () => boolean;
   readonly run: () => void;
   readonly describe?: () => string;
 }
 
 export function actor(parts: SimpleActor): Actor {
-  const { name, agents, process = null, enabled, run, describe = () => name } = parts;
+  const { name, agents, backend = null, enabled, run, describe = () => name } = parts;
   const isUrgent = !name.startsWith('fault/');
-  return { agents, process, enabled, urgent: () => isUrgent, run, describe };
+  return { agents, backend, enabled, urgent: () => isUrgent, run, describe };
 }
 
 export function groupOf(active: () => boolean, actors: readonly Actor[]): ActorGroup {

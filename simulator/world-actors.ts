@@ -65,11 +65,11 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
   const agents = backend.agent;
   const { grain } = machine.options;
   const actors: Actor[] = [
-    ...driver.tasks.map((task) => new TaskActor({ owner: name, agents, task, grain, process: backend })),
+    ...driver.tasks.map((task) => new TaskActor({ owner: name, agents, task, grain, backend })),
     actor({
       name: `${name}/interrupt`,
       agents,
-      process: backend,
+      backend,
       enabled: () => driver.port !== 0 && driver.interruptible && host.events.deliverable(dom0, driver.port),
       run: () => {
         host.events.acknowledge(dom0, driver.port);
@@ -79,7 +79,7 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
     actor({
       name: `${name}/watches`,
       agents,
-      process: backend,
+      backend,
       enabled: () => backend.alive && store.hasEvent,
       run: () => {
         store.takeEvents();

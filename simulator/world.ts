@@ -164,9 +164,9 @@ export class World {
       this.lastFault = `${this.map.describe(this.#doubleFetch.address)} is loaded twice in one step`;
       this.machine.oracles.fail('stray-memory');
     }
-    if (killed && chosen.process !== null) {
+    if (killed && chosen.backend !== null) {
       this.machine.world.backend_kills -= 1;
-      chosen.process.kill();
+      chosen.backend.kill();
     }
   }
 
@@ -180,8 +180,8 @@ export class World {
     if (choice < KILL_BASE) return (this.#actors[choice] as Actor).describe();
     const index = Math.floor((choice - KILL_BASE) / STORES_MAX);
     const stores = (choice - KILL_BASE) % STORES_MAX;
-    const { process, describe } = this.#actors[index] as Actor;
-    return `fault/kill ${process?.name} in ${describe.call(this.#actors[index])} after store ${stores}`;
+    const { backend, describe } = this.#actors[index] as Actor;
+    return `fault/kill ${backend?.name} in ${describe.call(this.#actors[index])} after store ${stores}`;
   }
 
   /** To be called where `enumerate` gave no choice: judges the end. */
@@ -201,7 +201,7 @@ export class World {
     let next = end;
     for (let i = first; i < end; i++) {
       const index = choices[i] as number;
-      if ((this.#actors[index] as Actor).process === null) continue;
+      if ((this.#actors[index] as Actor).backend === null) continue;
       const mark = memory.journalLength;
       const { hashLow, hashHigh } = memory;
       this.step(index);

@@ -250,8 +250,8 @@ t.test('an observer sees every access with its size, also a store that changes n
     'store 2 2',
     'store 4 4',
     'load 0 4',
-    'store 16 4',
     'load 4 4',
+    'store 16 4',
     'store 20 4',
   ]);
   memory.observer = null;
