@@ -103,8 +103,9 @@ function heap(): void {
     const { states } = explore(made, { order: 'dfs' });
     globalThis.gc();
     const grown = process.memoryUsage().heapUsed - before;
+    const per = `${(grown / states).toFixed(2)} bytes per state`;
     print(
-      `  ${String(states).padStart(9)} states: ${(grown / 1024).toFixed(0).padStart(7)} KiB more than before, ${(grown / states).toFixed(2)} bytes per state`,
+      `  ${String(states).padStart(9)} states: ${(grown / 1024).toFixed(0).padStart(7)} KiB more than before, ${per}`,
     );
   }
 }

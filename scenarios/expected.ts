@@ -15,18 +15,21 @@ const FAILS = (oracle: OracleName, why: string): Expectation => ({ oracle, why }
 
 const NEVER_WOKEN = FAILS(
   'no-hang',
-  'suspend has taken the lock of every sender and written Closing; only a backend seen Connected releases it, and after a cancel nobody reconnects',
+  'suspend has taken the lock of every sender and written Closing; only a backend seen Connected ' +
+    'releases it, and after a cancel nobody reconnects',
 );
 const UNTOUCHED = HOLDS(
   'nothing is done at suspend and nothing at a cancel: page, channel and backend are as they were',
 );
 const ANSWER_LEFT_BEHIND = FAILS(
   'in-step',
-  'the vTPM answers the command in flight after the memory was copied: the saved device has executed a command whose answer is nowhere in the snapshot',
+  'the vTPM answers the command in flight after the memory was copied: the saved device has executed ' +
+    'a command whose answer is nowhere in the snapshot',
 );
 const EXECUTED_TWICE = FAILS(
   'exactly-once',
-  'the new backend finds SUBMIT in the page and cannot know that its predecessor had the command executed: it is executed again',
+  'the new backend finds SUBMIT in the page and cannot know that its predecessor had the command ' +
+    'executed: it is executed again',
 );
 const WAITED_FOR = HOLDS('the suspend waits for the response, so no command is in flight when anything is saved');
 const REOPENED = HOLDS('the suspend waits for the response, and suspendCancelled takes commands again');
@@ -34,7 +37,8 @@ const IN_THE_PAGE = HOLDS(
   'the vTPM is drained before the memory is copied, so the response lies in the page that is copied',
 );
 const NUMBERED = HOLDS(
-  'number and response are kept with the state of the vTPM: whatever was saved when, the numbers tell what became of the command',
+  'number and response are kept with the state of the vTPM: whatever was saved when, the numbers tell ' +
+    'what became of the command',
 );
 
 type Row = { readonly [scenario: string]: Expectation };
@@ -43,7 +47,9 @@ export const EXPECTED: { readonly [tpmfront: string]: Row } = {
   'wait-loop': {
     'clean-migration': FAILS(
       'exactly-once',
-      'binding the new channel raises an event; taken between fill and notify of the first command it makes the notification a second order, and what then lies in the page, an answer or the beginning of the next command, is executed though nobody issued it',
+      'binding the new channel raises an event; taken between fill and notify of the first command it ' +
+        'makes the notification a second order, and what then lies in the page, an answer or the ' +
+        'beginning of the next command, is executed though nobody issued it',
     ),
     'cancelled-suspend': NEVER_WOKEN,
     'save-fails': NEVER_WOKEN,
@@ -51,11 +57,13 @@ export const EXPECTED: { readonly [tpmfront: string]: Row } = {
     'toolstack-dies': NEVER_WOKEN,
     'slow-command': FAILS(
       'in-step',
-      'after 301 s the driver gives the command up and suspends; the vTPM executes it all the same, and the answer is nowhere in the snapshot',
+      'after 301 s the driver gives the command up and suspends; the vTPM executes it all the same, ' +
+        'and the answer is nowhere in the snapshot',
     ),
     'backend-restart': FAILS(
       'right-answer',
-      'binding raises an event and the ring has no state: the new backend takes the half-written answer for a request and answers TPM_FAIL to a command that was executed',
+      'binding raises an event and the ring has no state: the new backend takes the half-written ' +
+        'answer for a request and answers TPM_FAIL to a command that was executed',
     ),
     checkpoint: NEVER_WOKEN,
   },
@@ -87,7 +95,8 @@ export const EXPECTED: { readonly [tpmfront: string]: Row } = {
     'toolstack-dies': ANSWER_LEFT_BEHIND,
     'slow-command': FAILS(
       'right-answer',
-      "the command's limit (750 ms for an extend, at most 300 s) is reached before the vTPM answers: CANCEL and ETIME, and it is executed all the same",
+      "the command's limit (750 ms for an extend, at most 300 s) is reached before the vTPM answers: " +
+        'CANCEL and ETIME, and it is executed all the same',
     ),
     'backend-restart': EXECUTED_TWICE,
     checkpoint: ANSWER_LEFT_BEHIND,
@@ -100,7 +109,8 @@ export const EXPECTED: { readonly [tpmfront: string]: Row } = {
     'toolstack-dies': REOPENED,
     'slow-command': FAILS(
       'no-hang',
-      'the guest acknowledges and then waits longer than the 60 s of the toolstack, which gives up and resumes nobody; the guest suspends later and stays so',
+      'the guest acknowledges and then waits longer than the 60 s of the toolstack, which gives up ' +
+        'and resumes nobody; the guest suspends later and stays so',
     ),
     'backend-restart': EXECUTED_TWICE,
     checkpoint: REOPENED,
