@@ -118,10 +118,11 @@ export class GrantTables {
       mapping.ref = 0;
       mapping.address = 0;
       mapping.agents = 0;
-      if (this.#mappedBy(address, agents)) return GNTST_okay;
-      this.#protect(address, this.#memory.agentsOf(address / PAGE_SIZE) & ~agents);
+      // The pages of a domain that has ended are nobody's, or those of another by now.
       const granter = this.#find(domid);
       if (granter === undefined) return GNTST_okay;
+      this.#protect(address, (this.#memory.agentsOf(address / PAGE_SIZE) & ~agents) | this.#mappersOf(domid, address));
+      if (this.#pinned(domid, ref)) return GNTST_okay;
       const entry = this.#entry.at(granter.grantTable + ref * GrantEntry.size);
       entry.flags &= ~(GTF_reading | GTF_writing);
       return GNTST_okay;
@@ -154,10 +155,21 @@ export class GrantTables {
     return this.#mapping.at(this.#maptrack + (handle - 1) * Mapping.size);
   }
 
-  #mappedBy(address: number, agents: number): boolean {
+  /** The agents of every mapping of a page, through whichever grant of domain `domid`. */
+  #mappersOf(domid: number, address: number): number {
+    let agents = 0;
     for (let handle = 1; handle <= MAPPINGS_MAX; handle++) {
       const mapping = this.#at(handle);
-      if (mapping.used !== 0 && mapping.address === address && mapping.agents === agents) return true;
+      if (mapping.used !== 0 && mapping.domid === domid && mapping.address === address) agents |= mapping.agents;
+    }
+    return agents;
+  }
+
+  /** Whether anybody maps a grant: its flags stay until the last mapping is gone (XSA-230). */
+  #pinned(domid: number, ref: number): boolean {
+    for (let handle = 1; handle <= MAPPINGS_MAX; handle++) {
+      const mapping = this.#at(handle);
+      if (mapping.used !== 0 && mapping.domid === domid && mapping.ref === ref) return true;
     }
     return false;
   }
