@@ -80,7 +80,10 @@ export class GrantTables {
     return true;
   }
 
-  /** Maps grant `ref` of domain `domid` for `mapper`, of which the processes `agents` may touch it. Returns a handle, or a negative GNTST status. */
+  /**
+   * Maps grant `ref` of domain `domid` for `mapper`, of which the processes `agents` may touch it.
+   * Returns a handle, or a negative GNTST status.
+   */
   map(mapper: number, agents: number, domid: number, ref: number): number {
     return this.#asHypervisor(() => {
       const granter = this.#find(domid);
