@@ -5,7 +5,7 @@
 import { EXPECTED, type Expectation } from '../scenarios/expected.js';
 import { CHECK_SCENARIOS } from '../scenarios/scenarios.js';
 import { ORACLE_NAMES, type OracleName } from '../simulator/world-state.js';
-import { counted, failureLines, oracleTitle, replayLine, scheduleLines } from './schedule-text.js';
+import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { type TableCell, tableLines } from './table.js';
 import { type Colours, coloursOf, type Terminal } from './terminal.js';
 import type { TimedVerdict } from './timed-verdict.js';
@@ -31,7 +31,7 @@ export function checkReport(verdicts: readonly TimedVerdict[], terminal: Termina
   const comparisons = verdicts.map(compare);
   const lines = [...tableOf(comparisons, terminal), '', ...legend(colours), ''];
   for (const oracle of ORACLE_NAMES) lines.push(...failureOf(oracle, verdicts, terminal));
-  lines.push(...differences(comparisons, colours));
+  lines.push(...differences(comparisons, terminal));
   const agreeing = comparisons.filter(({ agrees }) => agrees).length;
   const summary = `${agreeing} of ${counted(comparisons.length, 'verdict')} ${agreeing === 1 ? 'is' : 'are'} as expected`;
   lines.push(agreeing === comparisons.length ? colours.green(summary) : colours.red(summary));
@@ -77,10 +77,11 @@ function failureOf(oracle: OracleName, verdicts: readonly TimedVerdict[], termin
     return best === undefined || verdict.schedule.length < best.schedule.length ? verdict : best;
   }, undefined);
   if (shortest === undefined) return [];
-  const { tpmfront, tpmback, scenario, schedule, fault, token } = shortest;
+  const { tpmfront, scenario, schedule, fault, token } = shortest;
   return [
-    `${colours.bold(oracle)}: ${oracleTitle(oracle)}`,
-    `Fails in ${failing.length} of ${counted(verdicts.length, 'cell')}, soonest with ${tpmfront} (tpmback ${tpmback}) in ${scenario}:`,
+    colours.bold(oracle),
+    ...wrapped(oracleTitle(oracle), terminal.columns),
+    `Fails in ${failing.length} of ${counted(verdicts.length, 'cell')}, soonest with ${tpmfront} in ${scenario}:`,
     ...scheduleLines(schedule, colours),
     ...failureLines(oracle, fault, colours),
     'To replay it:',
@@ -89,14 +90,15 @@ function failureOf(oracle: OracleName, verdicts: readonly TimedVerdict[], termin
   ];
 }
 
-function differences(comparisons: readonly Comparison[], colours: Colours): readonly string[] {
+function differences(comparisons: readonly Comparison[], terminal: Terminal): readonly string[] {
+  const colours = coloursOf(terminal);
   const lines = comparisons
     .filter(({ agrees }) => !agrees)
     .flatMap(({ verdict, expected }) => [
       colours.red(
         `${verdict.tpmfront}, ${verdict.scenario}: expected ${nameOf(expected?.oracle)}, found ${foundName(verdict)}`,
       ),
-      ...(expected === undefined ? [] : [`    expected because ${expected.why}`]),
+      ...(expected === undefined ? [] : wrapped(`    because ${expected.why}`, terminal.columns, '    ')),
     ]);
   return lines.length === 0 ? [] : [...lines, ''];
 }

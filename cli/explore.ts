@@ -10,7 +10,7 @@ import { EXIT, type ExitStatus } from './exit-status.js';
 import { writeWhole } from './files.js';
 import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
 import { ProgressLine } from './progress.js';
-import { counted, failureLines, oracleTitle, replayLine, scheduleLines } from './schedule-text.js';
+import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { coloursOf, type Terminal } from './terminal.js';
 import { decideTimed, type TimedVerdict } from './timed-verdict.js';
 
@@ -60,9 +60,8 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
   if (!verdict.holds) return EXIT.fails;
   if (verdict.complete) return EXIT.holds;
-  terminal.err(
-    `quiesce explore: the bound of ${counted(maxStates ?? 0, 'state')} was reached before every state was seen; a larger --max-states, --commands N or --grain coarse may help\n`,
-  );
+  const bound = `the bound of ${counted(maxStates ?? 0, 'state')} was reached before every state was seen`;
+  terminal.err(`quiesce explore: ${bound}; a larger --max-states, --commands N or --grain coarse may help\n`);
   return EXIT.refused;
 }
 
@@ -71,7 +70,8 @@ function verdictText({ scenario }: Pairing, verdict: TimedVerdict, terminal: Ter
   const { tpmfront, tpmback, oracle, fault, states, transitions, seconds, schedule, token } = verdict;
   const effort = `${counted(states, 'state')}, ${counted(transitions, 'transition')}, ${seconds.toFixed(2)} s`;
   const lines = [
-    `${colours.bold(scenario.name)}: ${scenario.title}`,
+    colours.bold(scenario.name),
+    ...wrapped(scenario.title, terminal.columns),
     `tpmfront ${tpmfront} with tpmback ${tpmback}`,
     '',
   ];
@@ -84,7 +84,8 @@ function verdictText({ scenario }: Pairing, verdict: TimedVerdict, terminal: Ter
     );
   } else {
     lines.push(
-      `${colours.red(`${oracle} fails`)}: ${oracleTitle(oracle)}`,
+      colours.red(`${oracle} fails`),
+      ...wrapped(oracleTitle(oracle), terminal.columns),
       `${effort}, a schedule of ${counted(schedule.length, 'step')}:`,
       '',
     );

@@ -29,5 +29,6 @@ export function writeWhole(path: string, text: string): void {
 }
 
 function reason(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/^[A-Z]+: /, '') : String(error);
+  // Of `ENOENT: no such file or directory, open 'x'` only the middle is news.
+  return error instanceof Error ? error.message.replace(/^[A-Z]+: /, '').replace(/, \w+( '.*)?$/, '') : String(error);
 }

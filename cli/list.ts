@@ -8,6 +8,7 @@ import { ORACLES } from '../simulator/world-state.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { wrapped } from './schedule-text.js';
 import { coloursOf, type Terminal } from './terminal.js';
 
 interface Kind {
@@ -70,9 +71,13 @@ function textOf(groups: Kind['groups'], terminal: Terminal): string {
   const colours = coloursOf(terminal);
   const width = Math.max(...groups.flatMap(({ entries }) => entries.map(({ name }) => name.length)));
   const parts = groups.map(({ heading, entries }) => {
-    return [colours.bold(heading), ...entries.map(({ name, title }) => `  ${name.padEnd(width)}  ${title}`), ''].join(
-      '\n',
-    );
+    return [
+      colours.bold(heading),
+      ...entries.flatMap(({ name, title }) =>
+        wrapped(`  ${name.padEnd(width)}  ${title}`, terminal.columns, ' '.repeat(width + 4)),
+      ),
+      '',
+    ].join('\n');
   });
   return parts.join('\n');
 }

@@ -32,3 +32,19 @@ export function counted(count: number, noun: string): string {
 export function replayLine(program: string, token: string): string {
   return `${program} replay ${token}`;
 }
+
+/** `text` in lines of at most `width` characters, broken at blanks; lines after the first begin with `indent`. */
+export function wrapped(text: string, width: number, indent = ''): readonly string[] {
+  const lines: string[] = [];
+  const [first = '', ...words] = text.trimStart().split(' ');
+  let line = text.slice(0, text.length - text.trimStart().length) + first;
+  for (const word of words) {
+    if (line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line += ` ${word}`;
+    }
+  }
+  return [...lines, line];
+}

@@ -22,8 +22,8 @@ const PARTICIPANTS: readonly string[] = [
   'tpm2',
 ];
 
-/** Requests drawn as arrows of their own; the rest of a step's requests become one. */
-const REQUESTS_DRAWN = 3;
+/** Arrows of one step between the same two; the rest become one. */
+const ARROWS_MAX = 4;
 
 const SHOWN: ReadonlySet<StoreOperation['operation']> = new Set([
   'WRITE',
@@ -54,17 +54,29 @@ function stepLines({ step, choice, actor, store, changes, fault }: TraceStep): r
   const lines = [...eventLine(step, choice, place)];
   if (lines.length === 0) lines.push(note(`${step}. ${withoutActor(choice, place)}`, [place]));
   const requests = store.filter(({ operation }) => SHOWN.has(operation));
-  for (const request of requests.slice(0, REQUESTS_DRAWN))
-    lines.push(arrow(participantOf(request.client), 'xenstored', requestText(request)));
-  const rest = requests.length - REQUESTS_DRAWN;
-  if (rest > 0) lines.push(arrow(place, 'xenstored', `and ${rest} more of ${requests.length} requests`));
-  for (const change of changes) {
-    const to = participantOf(change.owner);
-    if (change.from === null || to === place || !PARTICIPANTS.includes(to) || place === 'xenstored') continue;
-    if (!ownsOfActor(actor, change)) lines.push(arrow(place, to, changeText(change)));
+  lines.push(...arrows(place, 'xenstored', requests.map(requestText)));
+  // What a killed process leaves and what its supervisor does to it is no message between the two.
+  if (PARTICIPANTS.includes(actor)) {
+    for (const to of PARTICIPANTS) {
+      if (to === actor) continue;
+      const written = changes.filter((change) => participantOf(change.owner) === to && isMessage(change));
+      lines.push(...arrows(actor, to, written.map(changeText)));
+    }
   }
   if (fault !== null) lines.push(note(fault, [place]));
   return lines;
+}
+
+/** The first few as arrows of their own, the rest as one. */
+function arrows(from: string, to: string, texts: readonly string[]): readonly string[] {
+  const lines = texts.slice(0, ARROWS_MAX).map((text) => arrow(from, to, text));
+  const rest = texts.length - ARROWS_MAX;
+  return rest <= 0 ? lines : [...lines, arrow(from, to, `and ${rest} more`)];
+}
+
+/** A field of another; what the oracles remember in a guest's pages is not part of the protocol. */
+function isMessage({ field, from }: FieldChange): boolean {
+  return from !== null && !field.startsWith('history: ');
 }
 
 /** What reaches an actor from outside comes as an arrow. */
@@ -79,11 +91,6 @@ function placeOf(actor: string, choice: string): string {
   return PARTICIPANTS.find((name) => new RegExp(`\\b${name}\\b`).test(choice)) ?? 'toolstack';
 }
 
-/** A guest's page is mapped by its backend, and the hypervisor's tables are nobody's. */
-function ownsOfActor(actor: string, { owner }: FieldChange): boolean {
-  return actor === 'fault' || actor === 'supervisor' || participantOf(owner) === actor;
-}
-
 function participantOf(owner: string): string {
   // One domain 0 a host, where its backend lives.
   const dom0 = /^dom0([ab]?)$/.exec(owner);
@@ -96,11 +103,14 @@ function withoutActor(choice: string, place: string): string {
 }
 
 function requestText({ operation, path, value }: StoreOperation): string {
-  return `${operation} ${path}${value === '' ? '' : ` = ${value}`}`;
+  if (operation === 'WRITE') return `${operation} ${path} = ${value === '' ? '(empty)' : value}`;
+  return [operation, path, value].filter((part) => part !== '').join(' ');
 }
 
+/** The layout's name says no more than the page's. */
 function changeText({ field, from, to }: FieldChange): string {
-  return /^event \d+ pending$/.test(field) && to === 1 ? field : `${field} = ${to}, was ${from}`;
+  const short = field.replace(/: .*\.(?=[^.]*$)/, ': ');
+  return short.startsWith('event ') && short.endsWith(' pending') && to === 1 ? short : `${short} = ${to}, was ${from}`;
 }
 
 function arrow(from: string, to: string, text: string): string {

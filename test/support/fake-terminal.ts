@@ -1,0 +1,32 @@
+/** A terminal that remembers what was written to it. */
+import { main } from '../../cli/program.js';
+import type { Terminal } from '../../cli/terminal.js';
+
+export interface Output {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs the program in this process. Its clock stands still. */
+export async function quiesce(argv: readonly string[], more: Partial<Terminal> = {}): Promise<Output> {
+  let out = '';
+  let err = '';
+  const terminal: Terminal = {
+    out(text) {
+      out += text;
+    },
+    err(text) {
+      err += text;
+    },
+    colour: false,
+    progress: false,
+    columns: 80,
+    jobs: 1,
+    program: 'quiesce',
+    clock: () => 0,
+    ...more,
+  };
+  const status = await main(argv, terminal);
+  return { status, out, err };
+}
