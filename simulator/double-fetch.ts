@@ -16,36 +16,40 @@ export class DoubleFetch implements AccessObserver {
   /** Address of the first byte that was loaded twice in this step, or 0. */
   address = 0;
   readonly #memory: JournaledMemory;
-  readonly #slots: readonly Slot[];
-  readonly #loaded: Set<number> = new Set();
+  /** The agents of the backends. */
+  readonly #backends: number;
+  /** For each frame, 1 if it is a guest's. */
+  readonly #ofGuest: Uint8Array;
+  /** For each byte, the number of the step in which it was loaded last. */
+  readonly #loaded: Int32Array;
+  #step = 0;
 
   constructor(memory: JournaledMemory, slots: readonly Slot[]) {
     this.#memory = memory;
-    this.#slots = slots;
+    this.#backends = slots.reduce((agents, { backend }) => agents | backend.agent, 0);
+    this.#ofGuest = new Uint8Array(memory.size / PAGE_SIZE);
+    for (const { domain } of slots) {
+      const first = domain.page(0) / PAGE_SIZE;
+      this.#ofGuest.fill(1, first, first + domain.pages);
+    }
+    this.#loaded = new Int32Array(memory.size);
   }
 
   /** A step begins. */
   begin(): void {
     this.address = 0;
-    this.#loaded.clear();
+    this.#step = (this.#step + 1) | 0;
   }
 
   load(address: number, size: number): void {
-    // What the hypervisor loads on behalf of a process is not the process's own load.
+    // What the hypervisor loads on behalf of a process, it loads as all agents: that is not the process's own load.
     const { current } = this.#memory;
-    if (!this.#slots.some(({ backend }) => backend.agent === current) || !this.#isOfGuest(address)) return;
+    if (current < 0 || (current & this.#backends) === 0 || this.#ofGuest[address >>> 12] === 0) return;
     for (let byte = address; byte < address + size; byte++) {
-      if (this.#loaded.has(byte) && this.address === 0) this.address = byte;
-      this.#loaded.add(byte);
+      if (this.#loaded[byte] === this.#step && this.address === 0) this.address = byte;
+      this.#loaded[byte] = this.#step;
     }
   }
 
   store(): void {}
-
-  #isOfGuest(address: number): boolean {
-    return this.#slots.some(({ domain }) => {
-      const first = domain.page(0);
-      return address >= first && address < first + domain.pages * PAGE_SIZE;
-    });
-  }
 }

@@ -52,6 +52,9 @@ export function scenarioOf(
   return { ...scenario, ...change, plan: { ...scenario.plan, ...plan } };
 }
 
+/** Both ends are connected, and nothing happens but the commands of the user. */
+export const CONNECTED: Scenario = scenarioOf('connect', { name: 'connected', start: 'connected' });
+
 /** The entry `like` of the zoo with another driver in it. */
 export function frontOf(like: string, create: (services: GuestServices) => Tpmfront): TpmfrontEntry {
   return { ...findTpmfront(like), create };
