@@ -2,7 +2,7 @@
  * What `check` shows a person: the table, one shortest schedule for each kind of failure, and how the verdicts compare
  * with those expected.
  */
-import { EXPECTED, type Expectation } from '../scenarios/expected.js';
+import { EXPECTED, type Expectation, isExpected } from '../scenarios/expected.js';
 import { CHECK_SCENARIOS } from '../scenarios/scenarios.js';
 import { ORACLE_NAMES, type OracleName } from '../simulator/world-state.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
@@ -22,7 +22,7 @@ export function compare(verdict: TimedVerdict): Comparison {
   const row = Object.hasOwn(EXPECTED, verdict.tpmfront) ? EXPECTED[verdict.tpmfront] : undefined;
   const expected = row !== undefined && Object.hasOwn(row, verdict.scenario) ? row[verdict.scenario] : undefined;
   const settled = verdict.holds ? verdict.complete : true;
-  return { verdict, expected, agrees: settled && verdict.oracle === expected?.oracle };
+  return { verdict, expected, agrees: settled && expected !== undefined && isExpected(expected, verdict.oracle) };
 }
 
 /** `verdicts` in the order of the table. */
