@@ -120,7 +120,7 @@ export class Oracles implements CommandProbe {
     const history = this.#history.at((slot.memoryImage + KERNEL_PFN - FIRST_GUEST_PFN) * PAGE_SIZE + HISTORY_OFFSET);
     const device = this.#device.at(slot.deviceImage * PAGE_SIZE);
     const ahead = device.executed - history.published;
-    const kept = ahead === 1 && device.executed_sequence !== 0;
+    const kept = ahead === 1 && device.numbered;
     if (ahead !== 0 && !kept) this.fail('in-step');
     this.#leave(caller);
   }

@@ -12,12 +12,14 @@ import { Task, task } from '../../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
 import { mix } from '../../protocol/digest.js';
 import { QuiesceError } from '../../protocol/errors.js';
-import { layout, u8, u32 } from '../../protocol/layout.js';
+import { bool, layout, u8, u32 } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import type { TpmEngine } from './engine.js';
 
 export const TpmDeviceState = layout('tpm device', {
   locality: u8,
+  /** The command given last carries a number of the sequenced protocol. Numbers wrap, so 0 does not tell. */
+  numbered: bool,
   /** Bytes of the command that executes. */
   length: u32,
   /** Its number in the sequenced protocol. */
@@ -41,6 +43,17 @@ const RECORD = 0;
 const COMMAND = 1;
 const RESPONSE = 2;
 const ENGINE = 3;
+
+export interface TpmCommand {
+  /** Bytes. */
+  readonly length: number;
+  readonly locality: number;
+  /** Its number in the sequenced protocol, if it is `numbered`. */
+  readonly sequence: number;
+  readonly numbered?: boolean;
+  /** For the onlookers: the request this is for. */
+  readonly ordinal: number;
+}
 
 export interface TpmDevicePlace {
   readonly slot: number;
@@ -128,7 +141,7 @@ export class TpmDevice {
    * Begins to execute the `length` bytes at `commandAddress`.
    * Throws `DEVICE_BUSY` while another command executes: a TPM takes one at a time.
    */
-  start(command: { length: number; locality: number; sequence: number; ordinal: number }): void {
+  start(command: TpmCommand): void {
     if (this.busy)
       throw new QuiesceError(
         'DEVICE_BUSY',
@@ -137,6 +150,7 @@ export class TpmDevice {
     this.state.length = command.length;
     this.state.locality = command.locality;
     this.state.sequence = command.sequence;
+    this.state.numbered = command.numbered ?? false;
     this.state.ordinal = command.ordinal;
     this.task.start();
     const milliseconds = this.#place.duration(command.ordinal);

@@ -222,7 +222,7 @@ export class TpmbackV2 implements Tpmback {
   execute(): void {
     const { device } = this.services;
     const { length, locality, sequence } = device.state;
-    device.start({ length, locality, sequence, ordinal: this.state.ordinal });
+    device.start({ length, locality, sequence, numbered: this.state.sequenced, ordinal: this.state.ordinal });
   }
 
   respond(): string | typeof DONE {
