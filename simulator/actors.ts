@@ -13,6 +13,8 @@ export interface Actor {
   readonly agents: number;
   /** The process that can be killed between two stores of what it does here. */
   readonly backend: BackendProcess | null;
+  /** It is a fault: it may strike, and need not. */
+  readonly fault: boolean;
   enabled(): boolean;
   /** Whether no time passes while it can act. Faults need not strike, and nobody need ask for a suspend at once. */
   urgent(): boolean;
@@ -52,6 +54,7 @@ export class TaskActor implements Actor {
   readonly #owner: string;
   readonly #coarse: boolean;
   readonly #idleStep: string | null;
+  readonly fault = false;
 
   constructor(parts: TaskActorParts) {
     this.#coarse = parts.grain === 'coarse';
@@ -93,8 +96,8 @@ export interface SimpleActor {
 
 export function actor(parts: SimpleActor): Actor {
   const { name, agents, backend = null, enabled, run, describe = () => name } = parts;
-  const isUrgent = !name.startsWith('fault/');
-  return { agents, backend, enabled, urgent: () => isUrgent, run, describe };
+  const fault = name.startsWith('fault/');
+  return { agents, backend, fault, enabled, urgent: () => !fault, run, describe };
 }
 
 export function groupOf(active: () => boolean, actors: readonly Actor[]): ActorGroup {

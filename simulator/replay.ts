@@ -88,8 +88,9 @@ export function replay(
     if (world.failed !== undefined) return result({ fault: world.lastFault });
     count = world.enumerate(choices);
   }
-  if (count === 0) world.quiescent();
-  return result({ quiescent: count === 0 });
+  const { atRest } = world;
+  if (atRest) world.quiescent();
+  return result({ quiescent: atRest });
 }
 
 /** The names of a list of choices, and how wide hashes must be to tell them from all others there are on the way. */

@@ -1,8 +1,9 @@
 /**
  * What the toolstack writes into xenstore for a domain and its vTPM: libxl 4.17 as recorded, node by node.
  */
-import { backendPath, DeviceNode, domainPath, frontendPath, shutdownPath } from '../protocol/xenbus.js';
+
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
+import { backendPath, DeviceNode, domainPath, frontendPath, shutdownPath } from '../protocol/xenbus.js';
 import type { StoreClient } from './store-client.js';
 
 /** One virtual TPM, whoever runs it; both devices of a migrating guest carry it. */

@@ -41,6 +41,8 @@ export class World {
   readonly machine: Machine;
   /** What went wrong in the step that was taken last, when an oracle of the machine itself failed. */
   lastFault: string | null = null;
+  /** Nothing but a fault could happen in the state that was enumerated last: if none strikes, this is the end. */
+  atRest = false;
   readonly #actors: Actor[] = [];
   readonly #groups: ActorGroup[];
   readonly #groupStart: number[] = [];
@@ -97,27 +99,36 @@ export class World {
   }
 
   /**
-   * Puts every choice of the present state into `choices` from index `first` on, and returns how many there are. None
-   * means that the world is quiescent. The order is the same in equal states.
+   * Puts every choice of the present state into `choices` from index `first` on, and returns how many there are. The
+   * order is the same in equal states. Afterwards `atRest` says whether nothing but faults is left to happen.
    */
   enumerate(choices: Int32Array, first = 0): number {
     let end = first;
     switch (this.options.reduction === false ? 'none' : this.machine.independence()) {
       case 'source-first':
         end = this.#enumerateGroups(choices, first, 0, TARGET_GROUPS);
-        if (end === first) end = this.#enumerateGroups(choices, first, TARGET_GROUPS, this.#groups.length);
+        if (!this.#anyNotFault(choices, first, end)) {
+          end = this.#enumerateGroups(choices, end, TARGET_GROUPS, this.#groups.length);
+        }
         break;
       case 'toolstack-first':
         end = this.#enumerateGroups(choices, first, TOOLSTACK_GROUP, this.#groups.length);
-        if (end === first) end = this.#enumerateGroups(choices, first, 0, TOOLSTACK_GROUP);
+        if (!this.#anyNotFault(choices, first, end)) end = this.#enumerateGroups(choices, end, 0, TOOLSTACK_GROUP);
         break;
       case 'none':
         end = this.#enumerateGroups(choices, first, 0, this.#groups.length);
         break;
     }
-    if (!this.#urgent(choices, first, end) && (this.#actors[this.#time] as Actor).enabled())
-      choices[end++] = this.#time;
+    const urgent = this.#urgent(choices, first, end);
+    if (!urgent && (this.#actors[this.#time] as Actor).enabled()) choices[end++] = this.#time;
+    this.atRest = !urgent && !this.#anyNotFault(choices, first, end);
     return this.#enumerateKills(choices, first, end) - first;
+  }
+
+  /** Whether any of the choices is more than a fault that need not strike. */
+  #anyNotFault(choices: Int32Array, first: number, end: number): boolean {
+    for (let i = first; i < end; i++) if (!(this.#actors[choices[i] as number] as Actor).fault) return true;
+    return false;
   }
 
   /** Whether somebody acts before any time passes. */
@@ -172,7 +183,7 @@ export class World {
 
   /** Whether a choice is a fault that strikes. */
   isFault(choice: number): boolean {
-    return choice >= KILL_BASE || (this.#actors[choice] as Actor).describe().startsWith('fault/');
+    return choice >= KILL_BASE || (this.#actors[choice] as Actor).fault;
   }
 
   /** Name of a choice of the present state. */
@@ -184,7 +195,7 @@ export class World {
     return `fault/kill ${backend?.name} in ${describe.call(this.#actors[index])} after store ${stores}`;
   }
 
-  /** To be called where `enumerate` gave no choice: judges the end. */
+  /** To be called where the world is at rest: judges the end. */
   quiescent(): void {
     this.machine.oracles.quiescent();
   }

@@ -32,7 +32,7 @@ export function breadthFirst({ world, mask, maxStates, onProgress }: Search): Ex
     const mark = memory.journalLength;
     const { hashLow, hashHigh } = memory;
     const count = world.enumerate(choices);
-    if (count === 0) {
+    if (world.atRest) {
       world.quiescent();
       violations = world.violations & mask;
       memory.undo(mark, hashLow, hashHigh);

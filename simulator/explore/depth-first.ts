@@ -36,13 +36,13 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
       open = larger;
     }
     const count = world.enumerate(open, top);
-    if (count === 0) {
+    if (world.atRest) {
       const mark = memory.journalLength;
       const { hashLow, hashHigh } = memory;
       world.quiescent();
       violations = world.violations & mask;
       memory.undo(mark, hashLow, hashHigh);
-      return false;
+      if (violations !== 0 || count === 0) return false;
     }
     depth++;
     onPath.push(memory.hashLow, memory.hashHigh, depth);
