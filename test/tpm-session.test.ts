@@ -101,7 +101,9 @@ t.test('what is harmless is accepted', async (t) => {
 
 t.test('every broken input is refused, naming file, line, expectation and finding', async (t) => {
   const cases: readonly (readonly [unknown, RegExp])[] = [
-    [{ ...EXTEND_REFUSED, session: 'other' }, /expected session "s", as the file is named, found other/],
+    [{ ...EXTEND_REFUSED, session: 'other' }, /expected session "s", as in line 1, found other/],
+    [{ ...EXTEND_REFUSED, session: '' }, /expected session "s", as in line 1, found $/],
+    [{ ...EXTEND_REFUSED, session: undefined }, /a string in session, found nothing/],
     [{ ...EXTEND_REFUSED, session: 1 }, /a string in session, found 1/],
     [{ ...EXTEND_REFUSED, seq: 2 }, /expected seq 1, found 2/],
     [{ ...EXTEND_REFUSED, seq: '1' }, /an integer from 0 to \d+ in seq, found 1/],
@@ -153,7 +155,28 @@ t.test('a file that is no list of lines is refused', async (t) => {
   t.match(complaint('s.jsonl', `${line}\n\n${line}`), /^s\.jsonl:2: expected a JSON object/);
   t.match(complaint('s.jsonl', line.slice(0, -1)), /^s\.jsonl:1: expected a JSON object/);
   t.match(complaint('s.jsonl', `[${line}]`), /^s\.jsonl:1: expected a JSON object/);
-  t.match(complaint('renamed.jsonl', line), /^renamed\.jsonl:1: expected session "renamed"/);
+});
+
+t.test('a session has the name that its lines have, whatever the file is called', async (t) => {
+  const line = JSON.stringify(STARTUP);
+  const second = JSON.stringify(EXTEND_REFUSED);
+  for (const file of ['s.jsonl', 'renamed.jsonl', '/tmp/copy of s', '']) {
+    t.equal(parseSession(file, line).name, 's');
+    t.equal(parseSession(file, `${line}\n${second}`).entries.length, 2);
+  }
+  const other = JSON.stringify({ ...EXTEND_REFUSED, session: 'renamed' });
+  t.match(
+    complaint('renamed.jsonl', `${line}\n${other}`),
+    /^renamed\.jsonl:2: expected session "s", as in line 1, found renamed$/,
+  );
+  t.match(complaint('s.jsonl', line.replace('"s"', '7')), /^s\.jsonl:1: expected a string in session, found 7/);
+  const long = 'x'.repeat(5000);
+  const message = complaint('s.jsonl', `${JSON.stringify({ ...STARTUP, session: long })}\n${second}`);
+  t.match(message, /^s\.jsonl:2: expected session "x{40}…", as in line 1, found s$/);
+});
+
+t.test('the recorded sessions are named as their files', async (t) => {
+  for (const file of SESSION_FILES) t.equal(`${parseSession(file, sessionText(file)).name}.jsonl`, file);
 });
 
 t.test('entries know whether they changed the state', async (t) => {

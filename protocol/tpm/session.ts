@@ -3,9 +3,9 @@
  *
  *     {"session":"boot","seq":0,"locality":0,"cc":"Startup","rc":0,"elapsed_us":475,"command":"8001…","response":"8001…"}
  *
- * `session` is the file's name without `.jsonl`, `seq` counts from 0 in the order of execution, `cc` is the command's
- * name without prefix, `rc` the response code in decimal, `elapsed_us` the microseconds the TPM took, and the bytes
- * are hexadecimal without any framing. The parser trusts nothing and accepts only what a TPM can have answered, so
+ * `session` is the session's name and the same in every line, `seq` counts from 0 in the order of execution, `cc` is
+ * the command's name without prefix, `rc` the response code in decimal, `elapsed_us` the microseconds the TPM took, and
+ * the bytes are hexadecimal without any framing. The parser trusts nothing and accepts only what a TPM can have answered, so
  * that an engine built on a session need not check again. Members it does not know are ignored.
  */
 import { digestWords } from '../digest.js';
@@ -54,6 +54,7 @@ export interface SessionEntry {
 }
 
 export interface Session {
+  /** As its lines have it, whatever the file is called. */
   readonly name: string;
   /** One at least. */
   readonly entries: readonly SessionEntry[];
@@ -65,32 +66,34 @@ const TPM_RS_PW = 0x40000009;
 const QUOTE_MAX = 40;
 
 /**
- * Parses the text of a session file. `file` is its name or path; the part before `.jsonl` is the session's name.
+ * Parses the text of a session file. `file` is its name or path, for messages.
  * Throws `QuiesceError('BAD_SESSION')` naming the file, the line, what was expected and what was found.
  */
 export function parseSession(file: string, text: string): Session {
-  const name = (file.split(/[/\\]/).pop() ?? file).replace(/\.jsonl$/, '');
   const lines = text.split('\n');
   while (lines.length > 0 && (lines.at(-1) as string).trim() === '') lines.pop();
   if (lines.length === 0) throw new QuiesceError('BAD_SESSION', `${file}: expected one line at least, found none`);
-  return { name, entries: lines.map((line, i) => new LineParser(file, i + 1, name).parse(line, i)) };
+  const name = new LineParser(file, 1).sessionName(lines[0] as string);
+  return { name, entries: lines.map((line, i) => new LineParser(file, i + 1).parse(line, i, name)) };
 }
 
 class LineParser {
   readonly #file: string;
   readonly #line: number;
-  readonly #session: string;
 
-  constructor(file: string, line: number, session: string) {
+  constructor(file: string, line: number) {
     this.#file = file;
     this.#line = line;
-    this.#session = session;
   }
 
-  parse(text: string, sequence: number): SessionEntry {
+  sessionName(text: string): string {
+    return this.#string(this.#object(text), 'session');
+  }
+
+  parse(text: string, sequence: number, expectedSession: string): SessionEntry {
     const record = this.#object(text);
     const session = this.#string(record, 'session');
-    this.#expect(session === this.#session, `session "${this.#session}", as the file is named`, session);
+    this.#expect(session === expectedSession, `session "${excerpt(expectedSession)}", as in line 1`, session);
     const seq = this.#integer(record, 'seq', Number.MAX_SAFE_INTEGER);
     this.#expect(seq === sequence, `seq ${sequence}`, seq);
     const locality = this.#integer(record, 'locality', LOCALITY_MAX);
@@ -195,8 +198,7 @@ class LineParser {
 
   #fail(expected: string, found: unknown): never {
     const text = typeof found === 'string' ? found : (JSON.stringify(found) ?? 'nothing');
-    const quoted = text.length > QUOTE_MAX ? `${text.slice(0, QUOTE_MAX)}…` : text;
-    throw new QuiesceError('BAD_SESSION', `${this.#file}:${this.#line}: expected ${expected}, found ${quoted}`);
+    throw new QuiesceError('BAD_SESSION', `${this.#file}:${this.#line}: expected ${expected}, found ${excerpt(text)}`);
   }
 }
 
@@ -218,6 +220,10 @@ function usesSession(command: Uint8Array, code: number): boolean {
     at += 2 + bigEndian16(command, at);
   }
   return false;
+}
+
+function excerpt(text: string): string {
+  return text.length > QUOTE_MAX ? `${text.slice(0, QUOTE_MAX)}…` : text;
 }
 
 function hex(value: number): string {
