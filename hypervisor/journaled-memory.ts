@@ -309,8 +309,7 @@ export class JournaledMemory implements Memory {
       if (((this.#table[at >>> 12] as number) & this.current) === 0) this.#fault(at, access);
     }
     if (this.observer === null) return;
-    for (let at = address; at < address + length; at += 4)
-      this.observer[access](at, 4);
+    for (let at = address; at < address + length; at += 4) this.observer[access](at, 4);
   }
 
   #countStore(): void {

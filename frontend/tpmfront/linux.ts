@@ -10,7 +10,7 @@
  * read. Registering the chip starts the kernel's random number thread, which sends a second random read at the same
  * time as the watch is set.
  */
-import { DONE, task, type Task, type TaskDefinition } from '../../hypervisor/steps.js';
+import { DONE, type Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
 import { digestMemory } from '../../protocol/digest.js';
 import { bool, u8, u32 } from '../../protocol/layout.js';
@@ -141,7 +141,10 @@ export class LinuxTpmfront extends V2Tpmfront<typeof EXTRA> {
     }
     const page = this.ring();
     this.state.busy = false;
-    this.services.probe.answered(this.services.slot, digestMemory(this.memory, page.base + payloadOffset(), page.length));
+    this.services.probe.answered(
+      this.services.slot,
+      digestMemory(this.memory, page.base + payloadOffset(), page.length),
+    );
   }
 
   protected override giveUp(errno: number): void {
