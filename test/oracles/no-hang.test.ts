@@ -3,13 +3,15 @@
  * one that goes round in a circle.
  */
 import t from 'tap';
+import type { BackendServices } from '../../backend/tpmback/tpmback.js';
+import { TpmbackV2 } from '../../backend/tpmback/v2.js';
 import { QuiesceTpmfront } from '../../frontend/tpmfront/quiesce.js';
 import type { GuestServices } from '../../frontend/tpmfront/tpmfront.js';
 import { V2Tpmfront } from '../../frontend/tpmfront/v2.js';
 import { type Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
 import { explore } from '../../simulator/explore/explore.js';
 import { oracleBit } from '../../simulator/world-state.js';
-import { CONNECTED, choicesOf, frontOf, holds, shortest, worldOf } from '../support/worlds.js';
+import { backOf, CONNECTED, choicesOf, frontOf, holds, shortest, worldOf } from '../support/worlds.js';
 
 /** Publishes its request and tells nobody. */
 class NeverNotifies extends V2Tpmfront {
@@ -20,6 +22,17 @@ class NeverNotifies extends V2Tpmfront {
   }
 
   override notify(): void {}
+}
+
+/** Never tells the toolstack that nothing is in hand any more. */
+class NeverQuiet extends TpmbackV2 {
+  constructor(services: BackendServices) {
+    super(services, false);
+  }
+
+  override drained(): boolean {
+    return false;
+  }
 }
 
 /** Takes no commands after a suspend that was cancelled. */
@@ -56,6 +69,18 @@ t.test('a request that nobody is told of is seen when nothing more can happen', 
   t.equal(world.violations, oracleBit('no-hang'), 'and nothing else is wrong');
   t.equal(steps.at(-1), 'guest1.tpmfront.transmit/notify');
   t.strictSame(choicesOf(world), []);
+});
+
+t.test('a hang counts although a fault that need not strike would end it', async (t) => {
+  // The toolstack waits for ever for the vTPM to fall quiet; if it died, its successor would resume the source.
+  const back = backOf('v2', (services) => new NeverQuiet(services));
+  const world = worldOf({ front: 'ring-handoff', back, scenario: 'toolstack-dies' });
+  const { oracle } = shortest(world);
+  t.equal(oracle, 'no-hang');
+  t.strictSame(
+    choicesOf(world).map((choice) => world.describe(choice)),
+    ['fault/kill toolstack'],
+  );
 });
 
 t.test('a driver that stays shut after a cancelled suspend is seen', async (t) => {

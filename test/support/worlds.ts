@@ -82,7 +82,8 @@ export function shortest(world: World, oracles?: readonly OracleName[]): Failure
     world.step(choice);
     return name;
   });
-  if (choicesOf(world).length === 0) world.quiescent();
+  choicesOf(world);
+  if (world.atRest) world.quiescent();
   return { oracle: exploration.oracle, fault: exploration.fault, steps, exploration };
 }
 
@@ -139,11 +140,12 @@ export function runUntil(world: World, ready: () => boolean, avoid: readonly str
 /** Lets happen what can until nothing can any more, and has the end judged. */
 export function runToEnd(world: World, avoid: readonly string[] = []): void {
   runUntil(world, () => false, avoid);
-  if (choicesOf(world).length === 0) world.quiescent();
+  choicesOf(world);
+  if (world.atRest) world.quiescent();
 }
 
 /**
- * Stands in every state that can be reached, once, and calls `visit` there; ends are judged before. Failed oracles do
+ * Stands in every state that can be reached, once, and calls `visit` there; where the world is at rest it is judged before. Failed oracles do
  * not stop it.
  */
 export function everyState(world: World, visit: (end: boolean) => void): { states: number; transitions: number } {
@@ -157,8 +159,9 @@ export function everyState(world: World, visit: (end: boolean) => void): { state
     const mark = memory.journalLength;
     const { hashLow, hashHigh } = memory;
     const choices = choicesOf(world);
-    if (choices.length === 0) world.quiescent();
-    visit(choices.length === 0);
+    const { atRest } = world;
+    if (atRest) world.quiescent();
+    visit(atRest);
     memory.undo(mark, hashLow, hashHigh);
     for (const choice of choices) {
       world.step(choice);
