@@ -138,6 +138,19 @@ export function buildSlot(context: SlotContext): Slot {
   describeSlot(map, { name, guestDomain, guest, ring, backendPage, backend, deviceFrame, devicePages, domid });
   const memoryImage = frames.take(GUEST_PAGES - FIRST_GUEST_PFN);
   const deviceImage = frames.take(devicePages);
+  map.add({
+    owner: name,
+    name: 'saved memory',
+    address: memoryImage * PAGE_SIZE,
+    size: (deviceImage - memoryImage) * PAGE_SIZE,
+  });
+  map.add({
+    owner: `tpm${domid}`,
+    name: 'saved state',
+    address: deviceImage * PAGE_SIZE,
+    size: devicePages * PAGE_SIZE,
+    layout: TpmDeviceState,
+  });
   return new Slot(
     memory,
     { index, domid, host, domain: guestDomain, device, guestStore, memoryImage, deviceImage },

@@ -94,6 +94,8 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     dom0.create(0);
     dom0.resume(0);
     host.domains.push(dom0);
+    map.add({ owner: dom0.name, name: 'shared info', address: dom0.sharedInfo, size: PAGE_SIZE });
+    map.add({ owner: dom0.name, name: 'grant table', address: dom0.grantTable, size: PAGE_SIZE });
     return host;
   });
 
