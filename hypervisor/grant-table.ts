@@ -13,6 +13,7 @@ import { ALL_AGENTS, type JournaledMemory } from './journaled-memory.js';
 export const GrantEntry = layout('grant_entry_v1', { flags: u16, domid: u16, frame: u32 });
 
 export const GTF_permit_access = 1;
+const GTF_type_mask = 3;
 export const GTF_reading = 8;
 export const GTF_writing = 16;
 
@@ -25,6 +26,7 @@ export const GNTST_bad_gntref = -3;
 export const GNTST_bad_handle = -4;
 export const GNTST_bad_domain = -2;
 export const GNTST_permission_denied = -8;
+export const GNTST_bad_page = -9;
 export const GNTST_no_space = -13;
 
 /** One mapping in the hypervisor's table; handle h is entry h - 1, so that 0 is no handle. */
@@ -36,6 +38,8 @@ export interface GrantDomain {
   readonly domid: number;
   /** Address of the page with its grant entries. */
   readonly grantTable: number;
+  /** How many pages it has. */
+  readonly pages: number;
   /** Address of its page number `pfn`. */
   page(pfn: number): number;
 }
@@ -90,8 +94,10 @@ export class GrantTables {
       if (granter === undefined) return GNTST_bad_domain;
       if (ref < FIRST_GREF || ref >= GREFS_MAX) return GNTST_bad_gntref;
       const entry = this.#entry.at(granter.grantTable + ref * GrantEntry.size);
-      if ((entry.flags & GTF_permit_access) === 0) return GNTST_bad_gntref;
+      if ((entry.flags & GTF_type_mask) !== GTF_permit_access) return GNTST_bad_gntref;
       if (entry.domid !== mapper) return GNTST_permission_denied;
+      // The entry is the guest's to write: a frame it does not have is its mistake, not ours.
+      if (entry.frame >= granter.pages) return GNTST_bad_page;
       for (let handle = 1; handle <= MAPPINGS_MAX; handle++) {
         const mapping = this.#at(handle);
         if (mapping.used !== 0) continue;

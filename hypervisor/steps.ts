@@ -52,7 +52,10 @@ export class Task<C = never> {
     this.definition = definition;
     this.#context = context;
     this.#word = address >>> 2;
-    this.#indexOf = Object.fromEntries(definition.stepNames.map((name, index) => [name, index]));
+    this.#indexOf = Object.assign(
+      Object.create(null),
+      Object.fromEntries(definition.stepNames.map((name, index) => [name, index])),
+    );
   }
 
   get address(): number {

@@ -2,7 +2,7 @@
  * A client of the simulated xenstored: requests are answered at once, and each is one store to the host's cell.
  */
 
-import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import { CrashSignal, type JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { QuiesceError } from '../protocol/errors.js';
 import {
   connect,
@@ -214,6 +214,10 @@ export class StoreClient implements StoreAccess {
       body();
       this.#request('TRANSACTION_END', '', 'T');
       this.listener?.({ client: this.name, operation: 'TRANSACTION_END', path: '', value: 'T' });
+    } catch (error) {
+      // Whoever dies in it leaves it to the store, which drops it with the connection; everybody else gives it up.
+      if (!(error instanceof CrashSignal)) this.#request('TRANSACTION_END', '', 'F');
+      throw error;
     } finally {
       this.#transaction = 0;
     }
@@ -259,7 +263,7 @@ export class StoreClient implements StoreAccess {
   }
 
   #key(operation: string, path: string): RequestKey {
-    const kind = this.#transaction === 0 ? operation : IN_TRANSACTION[operation as StoreOperationName];
+    const kind = this.#transaction === 0 ? operation : (IN_TRANSACTION[operation as StoreOperationName] ?? operation);
     let byPath = this.#keys.get(path);
     if (byPath === undefined) {
       byPath = new Map();
@@ -324,7 +328,7 @@ function requestOf(operation: StoreOperationName, path: string, argument: string
     case 'TRANSACTION_START':
       return { type: 'transactionStart' };
     case 'TRANSACTION_END':
-      return { type: 'transactionEnd', commit: true, transaction };
+      return { type: 'transactionEnd', commit: argument === 'T', transaction };
     case 'INTRODUCE':
       return { type: 'introduce', domid: Number(argument), gfn: 1, port: 1 };
     case 'RESUME':

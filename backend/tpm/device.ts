@@ -198,8 +198,14 @@ export class TpmDevice {
     for (let page = 0; page < this.pages; page++) this.#memory.clearPage(this.#place.address / PAGE_SIZE + page);
   }
 
-  /** Takes over a state blob. */
+  /** Takes over a state blob. Throws `DEVICE_BUSY` while a command executes. */
   load(image: number): void {
+    if (this.busy) {
+      throw new QuiesceError(
+        'DEVICE_BUSY',
+        'the TPM was given a state while it executes a command; wait for its response first',
+      );
+    }
     for (let page = 0; page < this.pages; page++)
       this.#memory.copyPage(image + page, this.#place.address / PAGE_SIZE + page);
   }

@@ -145,8 +145,8 @@ export function runToEnd(world: World, avoid: readonly string[] = []): void {
 }
 
 /**
- * Stands in every state that can be reached, once, and calls `visit` there; where the world is at rest it is judged before. Failed oracles do
- * not stop it.
+ * Stands in every state that can be reached, once, and calls `visit` there; where the world is at rest it is judged
+ * before. Failed oracles do not stop it.
  */
 export function everyState(world: World, visit: (end: boolean) => void): { states: number; transitions: number } {
   const { memory } = world;
