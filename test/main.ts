@@ -7,6 +7,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
+const ALL_TESTS_MILLISECONDS = 15 * 60 * 1000;
+
 /** Folders that hold no tests. */
 const SKIPPED = ['support', 'recordings'];
 
@@ -20,6 +22,8 @@ const files = readdirSync(here, { recursive: true, encoding: 'utf8' })
   .sort();
 if (files.length === 0) throw new Error(`no tests match ${only.join(' ')}`);
 
+// The limit of 30 s is for one test, not for all of them together.
+t.setTimeout(ALL_TESTS_MILLISECONDS);
 for (const file of files) {
   if (file.endsWith('.test.js')) await import(new URL(file, here).href);
 }
