@@ -48,7 +48,8 @@ export const GuestHistory = layout('guest history', {
   answered: u32,
   /** Ordinal of the last response that a backend made visible in this guest's memory. */
   published: u32,
-  /** Digest of that response, as the device gave it. */
+  /** Whether that is the request the device executed last, and the digest of the response when the device gave it. */
+  published_executed: bool,
   published_digest: u32,
   /** Digest over every state-changing command issued, and the same without the last command issued. */
   chain_low: u32,

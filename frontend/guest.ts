@@ -122,6 +122,11 @@ export class Guest {
     return !this.manageTask.running && !this.kernel.store_suspended;
   }
 
+  /** Its kernel is somewhere in a suspend or resume, or has not come back from one whole. */
+  get stuck(): boolean {
+    return this.manageTask.running || this.kernel.frozen || this.kernel.store_suspended;
+  }
+
   /** Handles one watch event. */
   watchFired(path: string, token: string): void {
     if (token === SHUTDOWN_TOKEN) {

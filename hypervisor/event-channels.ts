@@ -8,7 +8,7 @@
  */
 import { assert } from '../protocol/assert.js';
 import { layout, u8, u16, u32 } from '../protocol/layout.js';
-import { ALL_AGENTS, type JournaledMemory } from './journaled-memory.js';
+import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from './journaled-memory.js';
 
 /** Offsets of the bitmaps in shared_info on x86-64, in bytes; 512 bytes each. */
 export const PENDING_OFFSET = 2048;
@@ -17,7 +17,7 @@ export const MASK_OFFSET = 2560;
 export const ChannelState = { Closed: 0, Unbound: 1, Interdomain: 2 } as const;
 
 /** One entry of the hypervisor's table. */
-export const Channel = layout('evtchn', { state: u8, pad: u8, remote_domid: u16, remote_port: u32 });
+export const Channel = layout('evtchn', { state: u8, pad: u8, remote_domid: u16, remote_port: u32, owner: u32 });
 
 /** Ports 1 and 2 are those of the store and the console, made by the toolstack. */
 export const FIRST_PORT = 3;
@@ -67,6 +67,7 @@ export class EventChannels {
 
   /** Binds a new port of `domain` to an unbound port reserved for it. Returns the new port, or minus `EINVAL` or `ENOSPC`. */
   bindInterdomain(domain: ChannelDomain, remoteDomid: number, remotePort: number): number {
+    const owner = this.#memory.current;
     return this.#asHypervisor(() => {
       const peer = this.#find(remoteDomid);
       if (peer === undefined || remotePort < FIRST_PORT || remotePort >= PORTS_MAX) return -EINVAL;
@@ -78,6 +79,7 @@ export class EventChannels {
         local.state = ChannelState.Interdomain;
         local.remote_domid = remoteDomid;
         local.remote_port = remotePort;
+        local.owner = owner;
         remote.state = ChannelState.Interdomain;
         remote.remote_port = port;
         this.#setPending(domain, port);
@@ -117,9 +119,17 @@ export class EventChannels {
       local.state = ChannelState.Closed;
       local.remote_domid = 0;
       local.remote_port = 0;
+      local.owner = 0;
       this.#setBit(domain.sharedInfo + PENDING_OFFSET, port, false);
       return 0;
     });
+  }
+
+  /** Closes every channel that a process of `domain` has bound, by its agent: what the kernel does when it dies. */
+  closeOwned(domain: ChannelDomain, agent: number): void {
+    for (let port = FIRST_PORT; port < PORTS_MAX; port++) {
+      if (this.#asHypervisor(() => this.#at(domain, port).owner) === agent) this.close(domain, port);
+    }
   }
 
   /** Closes every channel of a domain that ends. */
@@ -131,6 +141,11 @@ export class EventChannels {
 
   state(domain: ChannelDomain, port: number): number {
     return this.#asHypervisor(() => this.#at(domain, port).state);
+  }
+
+  /** Whether `port` is one that the domain has open; 0 and other numbers that are none are not. */
+  isOpen(domain: ChannelDomain, port: number): boolean {
+    return port >= FIRST_PORT && port < PORTS_MAX && this.state(domain, port) !== ChannelState.Closed;
   }
 
   /** Whether an event waits at `port` and is not masked. */
@@ -193,13 +208,17 @@ export class EventChannels {
     this.#memory.write32(address, value ? word | bit : word & ~bit);
   }
 
+  /** A hypercall runs whole: nobody dies in the middle of it. */
   #asHypervisor(body: () => number): number {
-    const caller = this.#memory.current;
-    this.#memory.current = ALL_AGENTS;
+    const memory = this.#memory;
+    const { current, storesLeft } = memory;
+    memory.current = ALL_AGENTS;
+    memory.storesLeft = NO_CRASH;
     try {
       return body();
     } finally {
-      this.#memory.current = caller;
+      memory.current = current;
+      memory.storesLeft = storesLeft;
     }
   }
 }

@@ -8,7 +8,7 @@
  */
 import { layout, u8, u16, u32 } from '../protocol/layout.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import { ALL_AGENTS, type JournaledMemory } from './journaled-memory.js';
+import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from './journaled-memory.js';
 
 export const GrantEntry = layout('grant_entry_v1', { flags: u16, domid: u16, frame: u32 });
 
@@ -187,13 +187,17 @@ export class GrantTables {
     this.#memory.protect(address / PAGE_SIZE, agents);
   }
 
+  /** A hypercall runs whole: nobody dies in the middle of it. */
   #asHypervisor(body: () => number): number {
-    const caller = this.#memory.current;
-    this.#memory.current = ALL_AGENTS;
+    const memory = this.#memory;
+    const { current, storesLeft } = memory;
+    memory.current = ALL_AGENTS;
+    memory.storesLeft = NO_CRASH;
     try {
       return body();
     } finally {
-      this.#memory.current = caller;
+      memory.current = current;
+      memory.storesLeft = storesLeft;
     }
   }
 }

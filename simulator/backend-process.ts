@@ -68,7 +68,7 @@ export class BackendProcess {
   kill(): void {
     const { host, domain, agent, page } = this.#place;
     this.#memory.current = ALL_AGENTS;
-    if (this.driver.port !== 0) host.events.close(domain, this.driver.port);
+    host.events.closeOwned(domain, agent);
     host.grants.unmapAll(agent);
     this.store.disconnect();
     this.#memory.clearPage(page / PAGE_SIZE);

@@ -105,7 +105,13 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     return made;
   };
   const slots: Slot[] = [];
-  const oracles = new Oracles(memory, pool, world, slots);
+  const oracles = new Oracles(
+    memory,
+    pool,
+    world,
+    slots,
+    () => toolstack.runTask.running || toolstack.recoverTask.running,
+  );
   const toolstackStores = hosts.map((host) => client('toolstack', host, TOOLSTACK_CONNECTION, 0));
   for (const store of toolstackStores) store.connect();
 

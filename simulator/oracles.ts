@@ -26,16 +26,19 @@ export class Oracles implements CommandProbe {
   readonly #history;
   readonly #device;
   readonly #slots: readonly Slot[];
+  readonly #toolstackWaits: () => boolean;
   #depth = 0;
   #storesLeft = NO_CRASH;
 
-  /** `slots` may be filled later. */
+  /** `slots` may be filled later; `toolstackWaits` says whether the toolstack is in the middle of something. */
   constructor(
     memory: JournaledMemory,
     commands: CommandPool,
     world: ReturnType<typeof WorldState.view>,
     slots: readonly Slot[],
+    toolstackWaits: () => boolean,
   ) {
+    this.#toolstackWaits = toolstackWaits;
     this.#memory = memory;
     this.#commands = commands;
     this.#world = world;
@@ -75,6 +78,9 @@ export class Oracles implements CommandProbe {
     const all = chain_low === history.chain_low && chain_high === history.chain_high;
     const allButLast = chain_low === history.before_low && chain_high === history.before_high;
     if (!all && !allButLast) this.fail('exactly-once');
+    const { device } = place;
+    device.state.answer_ordinal = device.state.ordinal;
+    device.state.answer_digest = digestMemory(this.#memory, device.responseAddress, device.state.response_length);
     this.#leave(caller);
   }
 
@@ -89,16 +95,18 @@ export class Oracles implements CommandProbe {
     const { device } = this.#slots[slot] as Slot;
     const history = this.#at(slot);
     history.published = ordinal;
-    history.published_digest = digestMemory(this.#memory, device.responseAddress, device.state.response_length);
+    history.published_executed = device.state.answer_ordinal === ordinal;
+    history.published_digest = device.state.answer_digest;
     this.#leave(caller);
   }
 
-  /** Oracle 2: the response is that of the command that waits, and is what the device answered to it. */
+  /** Oracle 2: the response is that of the command that waits, is what the device answered to it, and comes once. */
   answered(slot: number, responseDigest: number): void {
     const caller = this.#enter();
     const history = this.#at(slot);
-    if (history.published !== history.issued || responseDigest !== (history.published_digest | 0))
-      this.fail('right-answer');
+    const once = history.answered !== history.issued;
+    const own = history.published === history.issued && history.published_executed;
+    if (!once || !own || responseDigest !== (history.published_digest | 0)) this.fail('right-answer');
     history.answered = history.issued;
     this.#leave(caller);
   }
@@ -136,9 +144,9 @@ export class Oracles implements CommandProbe {
   quiescent(): void {
     const caller = this.#enter();
     const live = this.#slots.filter((slot) => slot.exists && slot.domain.running);
-    if (live.length === 0) this.fail('no-hang');
+    if (live.length === 0 || this.#toolstackWaits()) this.fail('no-hang');
     for (const slot of live) {
-      if (slot.guest.userTask.running) {
+      if (slot.guest.userTask.running || slot.guest.stuck) {
         this.fail('no-hang');
         continue;
       }
@@ -167,6 +175,11 @@ export class Oracles implements CommandProbe {
     memory.current = ALL_AGENTS;
     memory.storesLeft = NO_CRASH;
     return caller;
+  }
+
+  /** Forgets a probe that an exception has left unfinished. */
+  reset(): void {
+    this.#depth = 0;
   }
 
   #leave(caller: number): void {

@@ -12,6 +12,7 @@ import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
 import { bool, layout, u32 } from '../protocol/layout.js';
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
+import { DeviceNode } from '../protocol/xenbus.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
 import type { StoreClient } from './store-client.js';
@@ -189,8 +190,9 @@ export class Toolstack {
     return this.plan.operation === 'save-restore' ? 'close_source' : 'create_target';
   }
 
+  /** A successor may find it closed already: 5 written over 6 would never be answered. */
   closeSource(): void {
-    closeVtpm(this.#store, this.#vtpm(this.source));
+    if (!this.sourceClosed()) closeVtpm(this.#store, this.#vtpm(this.source));
   }
 
   sourceClosed(): boolean {
@@ -256,8 +258,14 @@ export class Toolstack {
       return DONE;
     }
     if (!this.source.exists || !this.sourceSuspended()) return DONE;
+    // A save to a file has taken the devices away: there is no way back, only on.
+    if (this.state.device_saved && this.#store.peek(this.#frontState()) === null) {
+      this.runTask.start('await_source_closed');
+      return DONE;
+    }
     if (this.#target.exists) {
-      if (this.#target.attached) closeVtpm(this.#place.storeOf(this.#target), this.#vtpm(this.#target));
+      if (this.#target.attached && !this.targetClosed())
+        closeVtpm(this.#place.storeOf(this.#target), this.#vtpm(this.#target));
       return 'await_target_closed';
     }
     return 'resume_source';
@@ -310,6 +318,10 @@ export class Toolstack {
 
   #vtpm(slot: Slot): VtpmPlace {
     return { frontend: slot.domid, backend: 0, instance: this.#place.instance };
+  }
+
+  #frontState(): string {
+    return vtpmPaths(0, this.source.domid).front(DeviceNode.State);
   }
 
   /** A node in the directory of the source's backend. */

@@ -17,7 +17,7 @@ import type { OracleName } from './world-state.js';
 export type Order = 'dfs' | 'bfs';
 
 export interface VerdictOptions {
-  /** One search in this order; when absent, depth-first, and after a failure breadth-first. */
+  /** The order of the first search; when absent, depth-first, and after a failure breadth-first. */
   readonly order?: Order | undefined;
   /** Each search ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
@@ -56,6 +56,8 @@ export function decide(pairing: Pairing, options: VerdictOptions = {}): Verdict 
   const names = namesOf(pairing, options);
   const world = worldOf(pairing, names);
   let found = explore(world, { order: order ?? 'dfs', maxStates, onProgress });
+  // Where breadth-first finds nothing, depth-first must say that nothing is there.
+  if (order === 'bfs' && found.holds && found.complete) found = explore(world, { order: 'dfs', maxStates, onProgress });
   if (order === undefined && !found.holds) {
     const shortest = explore(world, { order: 'bfs', maxStates, onProgress });
     // The bound may end the second search before it comes to any failure, and only the first one sees cycles.

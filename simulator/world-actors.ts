@@ -22,7 +22,7 @@ export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
   const spurious = spuriousEvent(
     machine,
     `${domain.name}.tpmfront`,
-    () => front.port,
+    () => host.events.isOpen(domain, front.port),
     () => host.events.raiseSpurious(domain, front.port),
   );
   return groupOf(
@@ -90,7 +90,7 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
     ...spuriousEvent(
       machine,
       name,
-      () => driver.port,
+      () => host.events.isOpen(dom0, driver.port),
       () => host.events.raiseSpurious(dom0, driver.port),
     ),
   ];
@@ -219,13 +219,13 @@ export function timersOf(machine: Machine): readonly TimerPlace[] {
   return places;
 }
 
-function spuriousEvent(machine: Machine, end: string, port: () => number, raise: () => void): readonly Actor[] {
+function spuriousEvent(machine: Machine, end: string, open: () => boolean, raise: () => void): readonly Actor[] {
   if (machine.options.scenario.faults.spuriousEvents === 0) return [];
   return [
     actor({
       name: `fault/spurious event at ${end}`,
       agents: ALL_AGENTS,
-      enabled: () => machine.world.spurious_events > 0 && port() !== 0,
+      enabled: () => machine.world.spurious_events > 0 && open(),
       run: () => {
         machine.world.spurious_events -= 1;
         raise();

@@ -29,7 +29,7 @@ import { firstOracle, type OracleName, oracleBit } from './world-state.js';
 
 /** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
 const KILL_BASE = 1 << 12;
-const STORES_MAX = 1 << 8;
+const STORES_MAX = 1 << 11;
 /** Of the groups, the first three are of the source's host, then comes the toolstack, then the target's host. */
 const TOOLSTACK_GROUP = 3;
 const TARGET_GROUPS = 4;
@@ -43,6 +43,8 @@ export class World {
   lastFault: string | null = null;
   /** Nothing but a fault could happen in the state that was enumerated last: if none strikes, this is the end. */
   atRest = false;
+  /** Whether steps that commute with all others are taken first. An exploration that finds a cycle goes without. */
+  reducing: boolean;
   readonly #actors: Actor[] = [];
   readonly #groups: ActorGroup[];
   readonly #groupStart: number[] = [];
@@ -53,6 +55,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.options = options;
+    this.reducing = options.reduction ?? true;
     const engine = options.engine ?? recordedEngine(options.session);
     const count = Math.min(options.commands ?? Number.POSITIVE_INFINITY, options.session.entries.length);
     const pool = new CommandPool(options.session.entries.slice(0, count), ownCommands());
@@ -104,7 +107,7 @@ export class World {
    */
   enumerate(choices: Int32Array, first = 0): number {
     let end = first;
-    switch (this.options.reduction === false ? 'none' : this.machine.independence()) {
+    switch (this.reducing ? this.machine.independence() : 'none') {
       case 'source-first':
         end = this.#enumerateGroups(choices, first, 0, TARGET_GROUPS);
         if (!this.#anyNotFault(choices, first, end)) {
@@ -209,6 +212,7 @@ export class World {
   #enumerateKills(choices: Int32Array, first: number, end: number): number {
     const { machine, memory } = this;
     if (this.options.scenario.faults.backendKills === 0 || machine.world.backend_kills === 0) return end;
+    const { lastFault } = this;
     let next = end;
     for (let i = first; i < end; i++) {
       const index = choices[i] as number;
@@ -216,15 +220,18 @@ export class World {
       const mark = memory.journalLength;
       const { hashLow, hashHigh } = memory;
       this.step(index);
-      const stores = Math.min(memory.journalLength - mark, STORES_MAX);
+      const stores = memory.journalLength - mark;
       memory.undo(mark, hashLow, hashHigh);
+      assert(stores <= STORES_MAX, `world: a step of ${stores} stores has more places to die at than are told apart`);
       for (let k = 1; k < stores; k++) choices[next++] = KILL_BASE + index * STORES_MAX + k;
     }
+    this.lastFault = lastFault;
     return next;
   }
 
   #fault(error: unknown): void {
     const { oracles } = this.machine;
+    oracles.reset();
     this.memory.storesLeft = NO_CRASH;
     if (error instanceof MemoryFault) {
       this.lastFault = `${error.access} of ${this.map.describe(error.address)}, which it may not touch`;

@@ -31,6 +31,9 @@ export const TpmDeviceState = layout('tpm device', {
   executed: u32,
   /** For the onlookers: the request this is for. */
   ordinal: u32,
+  /** For the onlookers: the request executed last, and the digest of the response when it was given. */
+  answer_ordinal: u32,
+  answer_digest: u32,
   /** For the onlookers: two words of digest over every state-changing command executed. */
   chain_low: u32,
   chain_high: u32,

@@ -20,7 +20,7 @@ export class QuiesceTpmfront extends V2Tpmfront {
   }
 
   override suspended(): boolean {
-    return !this.state.busy;
+    return super.suspended() && !this.state.busy;
   }
 
   override suspendCancelled(): void {

@@ -22,16 +22,17 @@ import {
   SequenceNode,
   SequenceTrailer,
 } from '../../protocol/tpmif-sequence.js';
+import { checkLength } from '../../protocol/tpmif-v2.js';
 import { XenbusState } from '../../protocol/xenbus.js';
 import type { GuestServices } from './tpmfront.js';
-import { Connection, EIO, V2Tpmfront } from './v2.js';
+import { Connection, EINVAL, EIO, V2Tpmfront } from './v2.js';
 
 const EXTRA = {
   /** Number of the command taken last. */
   sequence: u32,
   /** Both ends speak the extension on the present ring. */
   sequenced: bool,
-  /** Commands are taken again only after the device has been found to be another one. */
+  /** The device is not this guest's: until it is connected to its own, every command fails. */
   refused: bool,
 } as const;
 
@@ -45,11 +46,20 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
   }
 
   override accepts(): boolean {
-    return super.accepts() && !this.state.refused;
+    return this.state.refused ? !this.state.busy : super.accepts();
   }
 
   override submit(command: number): void {
     const { state, services } = this;
+    if (state.refused) {
+      services.fail(EIO);
+      return;
+    }
+    // A command that is too long is never sent, so it must not take a number.
+    if (!checkLength(services.commands.at(command).length, 0, this.reserved)) {
+      services.fail(EINVAL);
+      return;
+    }
     // A plain backend numbers nothing, and its device forgets the number with the next command: so does this end.
     state.sequence = state.sequenced ? nextSequence(state.sequence, services.sequenceBits) : SEQUENCE_NONE;
     super.submit(command);
@@ -60,7 +70,7 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
   }
 
   override suspended(): boolean {
-    return this.state.sequenced || !this.state.busy;
+    return super.suspended() && (this.state.sequenced || !this.state.busy);
   }
 
   override suspendCancelled(): void {
@@ -75,12 +85,14 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
   protected override admits(): boolean {
     const { state, services } = this;
     state.sequenced = services.store.read(this.otherend(SequenceNode.Feature)) === '1';
+    state.refused = false;
     if (!state.sequenced) return true;
     const { sequenceBits } = services;
     const executed = parseSequence(services.store.read(this.otherend(SequenceNode.Executed)), sequenceBits);
     const wasExecuted = executed === state.sequence;
     const neverExecuted = state.busy && executed !== null && nextSequence(executed, sequenceBits) === state.sequence;
-    if (wasExecuted || neverExecuted) return true;
+    state.refused = !wasExecuted && !neverExecuted;
+    if (!state.refused) return true;
     this.#refuse(executed);
     return false;
   }
@@ -112,7 +124,6 @@ export class SequencedTpmfront extends V2Tpmfront<typeof EXTRA> {
   /** The device has executed something this driver never sent, or lacks what it did send: it is not this guest's. */
   #refuse(executed: number | null): void {
     const { state, services } = this;
-    state.refused = true;
     state.connection = Connection.Closed;
     services.store.write(
       this.own(SequenceNode.Error),

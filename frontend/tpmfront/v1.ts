@@ -184,7 +184,7 @@ export class WaitLoopTpmfront implements Tpmfront {
   }
 
   suspended(): boolean {
-    return !this.#suspend.running;
+    return !this.#suspend.running && !this.#connect.running;
   }
 
   suspendCancelled(): void {

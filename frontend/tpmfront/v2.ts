@@ -151,8 +151,9 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
   }
 
   suspend(): void {}
+  /** A handshake under way is finished first: the bus holds the device's lock while it probes. */
   suspended(): boolean {
-    return true;
+    return !this.connectTask.running;
   }
   suspendCancelled(): void {}
   resume(): void {
@@ -167,7 +168,10 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
     this.state.connection = Connection.Detached;
     this.state.xenbus_state = XenbusState.Initialising;
     this.services.unwatchOtherend();
+    this.transmitTask.stop();
     this.freeRing();
+    this.state.submitted = false;
+    this.state.port = 0;
     this.connectTask.start();
   }
 

@@ -73,6 +73,7 @@ export function breadthFirst({ world, mask, maxStates, onProgress }: Search): Ex
     transitions,
     depth,
     tableBytes: visited.bytes,
+    cyclic: false,
     choices: failure,
   };
 }

@@ -24,6 +24,7 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
   let violations = 0;
   let fault: string | null = null;
   let cut = false;
+  let cyclic = false;
 
   visited.add(memory.hashLow, memory.hashHigh);
   let top = 0;
@@ -81,9 +82,10 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
       }
       if (expand()) continue;
       if (violations !== 0) break;
-    } else if ((mask & HANG) !== 0) {
+    } else {
       const start = onPath.depthOf(memory.hashLow, memory.hashHigh);
-      if (start >= 0 && isFair(world, frames, open, start, depth)) {
+      if (start >= 0) cyclic = true;
+      if (start >= 0 && (mask & HANG) !== 0 && isFair(world, frames, open, start, depth)) {
         violations = HANG;
         fault = `the last ${depth - start + 1} steps lead back to where they began, and nobody gets on`;
         break;
@@ -102,6 +104,7 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search): Expl
     transitions,
     depth: deepest,
     tableBytes: visited.bytes,
+    cyclic,
     choices: violations === 0 ? [] : frames.path(depth, open),
   };
 }

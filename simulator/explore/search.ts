@@ -32,6 +32,8 @@ export interface Exploration {
   /** Longest path on the stack (dfs) or last level (bfs). */
   readonly depth: number;
   readonly tableBytes: number;
+  /** A step led back to a state on the path. Only a depth-first search sees that. */
+  readonly cyclic: boolean;
   /** Choices that lead to the failure; empty when it holds. */
   readonly choices: readonly number[];
 }
