@@ -23,12 +23,16 @@ export const ORACLES = [
     title: 'Each command changes the TPM exactly once: the chain of the device equals the chain of what was issued.',
   },
   { name: 'right-answer', title: 'Each response reaches the user that issued the command, once, and belongs to it.' },
-  { name: 'no-hang', title: 'Nobody waits for ever: no quiescent world in which a user still waits.' },
+  {
+    name: 'no-hang',
+    title: 'Nobody waits for ever: when nothing more can happen, no user, kernel or toolstack is left waiting.',
+  },
   { name: 'in-step', title: 'A snapshot of the domain after command n holds the device after command n.' },
   { name: 'one-instance', title: 'At most one running copy of a domain owns the state of a device.' },
   {
     name: 'stray-memory',
-    title: 'No access to a page that is not granted, no write after access ended, no double fetch.',
+    title:
+      'No access to a page that is not granted, no write after access ended; no double fetch, where it is looked for.',
   },
   { name: 'driver-fault', title: 'No driver throws, and no driver breaks an assertion.' },
 ] as const;

@@ -22,9 +22,8 @@ t.test('hazard 2: without a cancel for the store, a handshake cut by a suspend i
     const { guest } = world.machine.slots[0];
     t.ok(guest.kernel.store_suspended);
     t.notOk(guest.kernel.frozen, 'everything else goes on');
-    const connect = guest.front.tasks.find((task) => task.definition.name === 'connect');
-    t.ok(connect?.running);
-    t.notOk(connect?.ready());
+    t.notOk(guest.watching, 'but no watch event is handled any more');
+    t.notOk(guest.front.accepts(), 'so the driver never sees the backend connected');
   }
 });
 

@@ -10,7 +10,7 @@ import {
   FIRST_PORT,
   PORTS_MAX,
 } from '../../hypervisor/event-channels.js';
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import { ALL_AGENTS, type JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { PAGE_SIZE, readBytes } from '../../protocol/memory.js';
 import { bareHost } from '../support/bare-host.js';
 
@@ -81,9 +81,22 @@ t.test('an entry of the table holds state, remote domain and remote port', async
   const entry = (domain: Domain, port: number): number[] => [
     ...readBytes(memory, domain.channelTable + port * Channel.size, Channel.size),
   ];
-  t.equal(Channel.size, 8);
-  t.strictSame(entry(front, frontPort), [2, 0, BACK, 0, backPort, 0, 0, 0]);
-  t.strictSame(entry(back, backPort), [2, 0, FRONT, 0, frontPort, 0, 0, 0]);
+  t.strictSame(entry(front, frontPort).slice(0, 8), [2, 0, BACK, 0, backPort, 0, 0, 0]);
+  t.strictSame(entry(back, backPort).slice(0, 8), [2, 0, FRONT, 0, frontPort, 0, 0, 0]);
+});
+
+t.test('the ports a process has bound are closed with it, and only those', async (t) => {
+  const { memory, events, front, back } = pair();
+  const [first, second] = [events.allocateUnbound(front, BACK), events.allocateUnbound(front, BACK)];
+  memory.current = 1 << 5;
+  const mine = events.bindInterdomain(back, FRONT, first);
+  memory.current = 1 << 6;
+  const other = events.bindInterdomain(back, FRONT, second);
+  memory.current = ALL_AGENTS;
+  events.closeOwned(back, 1 << 5);
+  t.equal(events.state(back, mine), ChannelState.Closed);
+  t.equal(events.state(front, first), ChannelState.Unbound);
+  t.equal(events.state(back, other), ChannelState.Interdomain);
 });
 
 t.test('ports of the store and the console are not given away', async (t) => {

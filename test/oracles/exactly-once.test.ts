@@ -44,9 +44,9 @@ t.test('a command executed twice is seen in the step that executes it again', as
 
 t.test('a command that is answered but dropped is seen when nothing more can happen', async (t) => {
   const world = worldOf({ front: 'quiesce', back: backOf('v2', (services) => new NeverExecutes(services)), scenario });
-  const { oracle, steps } = shortest(world);
+  const { oracle, steps } = shortest(world, ['exactly-once']);
   t.equal(oracle, 'exactly-once');
-  t.equal(world.violations, oracleBit('exactly-once'));
+  t.equal(world.violations, oracleBit('exactly-once') | oracleBit('right-answer'), 'the answers are nobody’s, too');
   t.equal(steps.at(-1), 'guest1.user/issue', 'the user has nothing more to ask');
   t.equal(world.machine.slots[0].device.state.executed, 0);
 });
