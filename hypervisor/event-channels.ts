@@ -92,14 +92,20 @@ export class EventChannels {
   /** Notifies the other end. Returns 0 also when there is nobody at the other end, minus `EINVAL` on a closed port. */
   send(domain: ChannelDomain, port: number): number {
     if (port < FIRST_PORT || port >= PORTS_MAX) return -EINVAL;
-    return this.#asHypervisor(() => {
-      const local = this.#at(domain, port);
-      if (local.state === ChannelState.Closed) return -EINVAL;
-      if (local.state === ChannelState.Unbound) return 0;
+    // Once for each command and each response: without the closure of `#asHypervisor`.
+    const memory = this.#memory;
+    const { current, storesLeft } = memory;
+    memory.current = ALL_AGENTS;
+    memory.storesLeft = NO_CRASH;
+    const local = this.#at(domain, port);
+    const { state } = local;
+    if (state === ChannelState.Interdomain) {
       const peer = this.#find(local.remote_domid);
       if (peer !== undefined) this.#setPending(peer, local.remote_port);
-      return 0;
-    });
+    }
+    memory.current = current;
+    memory.storesLeft = storesLeft;
+    return state === ChannelState.Closed ? -EINVAL : 0;
   }
 
   /** Frees a port. The other end falls back to unbound and is not told. Returns 0, or minus `EINVAL` on a closed port. */
@@ -159,10 +165,14 @@ export class EventChannels {
 
   /** The guest's own clearing of the pending bit, which must come before it looks for work. */
   acknowledge(domain: ChannelDomain, port: number): void {
-    this.#asHypervisor(() => {
+    const memory = this.#memory;
+    const { current } = memory;
+    memory.current = ALL_AGENTS;
+    try {
       this.#setBit(domain.sharedInfo + PENDING_OFFSET, port, false);
-      return 0;
-    });
+    } finally {
+      memory.current = current;
+    }
   }
 
   setMask(domain: ChannelDomain, port: number, masked: boolean): void {

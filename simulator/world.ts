@@ -51,6 +51,9 @@ export class World {
   readonly #time: number;
   readonly #timers: readonly TimerPlace[];
   readonly #violations: number;
+  /** Of the choices enumerated so far: somebody acts before any time passes; none is more than a fault. */
+  #urgent = false;
+  #onlyFaults = true;
   readonly #doubleFetch: DoubleFetch | null;
 
   constructor(options: WorldOptions) {
@@ -106,38 +109,29 @@ export class World {
    * order is the same in equal states. Afterwards `atRest` says whether nothing but faults is left to happen.
    */
   enumerate(choices: Int32Array, first = 0): number {
+    this.#urgent = false;
+    this.#onlyFaults = true;
     let end = first;
     switch (this.reducing ? this.machine.independence() : 'none') {
       case 'source-first':
         end = this.#enumerateGroups(choices, first, 0, TARGET_GROUPS);
-        if (!this.#anyNotFault(choices, first, end)) {
-          end = this.#enumerateGroups(choices, end, TARGET_GROUPS, this.#groups.length);
-        }
+        // Faults need not strike, so they alone cannot stand for what is put off.
+        if (this.#onlyFaults) end = this.#enumerateGroups(choices, end, TARGET_GROUPS, this.#groups.length);
         break;
       case 'toolstack-first':
         end = this.#enumerateGroups(choices, first, TOOLSTACK_GROUP, this.#groups.length);
-        if (!this.#anyNotFault(choices, first, end)) end = this.#enumerateGroups(choices, end, 0, TOOLSTACK_GROUP);
+        if (this.#onlyFaults) end = this.#enumerateGroups(choices, end, 0, TOOLSTACK_GROUP);
         break;
       case 'none':
         end = this.#enumerateGroups(choices, first, 0, this.#groups.length);
         break;
     }
-    const urgent = this.#urgent(choices, first, end);
-    if (!urgent && (this.#actors[this.#time] as Actor).enabled()) choices[end++] = this.#time;
-    this.atRest = !urgent && !this.#anyNotFault(choices, first, end);
+    if (!this.#urgent && (this.#actors[this.#time] as Actor).enabled()) {
+      choices[end++] = this.#time;
+      this.#onlyFaults = false;
+    }
+    this.atRest = this.#onlyFaults;
     return this.#enumerateKills(choices, first, end) - first;
-  }
-
-  /** Whether any of the choices is more than a fault that need not strike. */
-  #anyNotFault(choices: Int32Array, first: number, end: number): boolean {
-    for (let i = first; i < end; i++) if (!(this.#actors[choices[i] as number] as Actor).fault) return true;
-    return false;
-  }
-
-  /** Whether somebody acts before any time passes. */
-  #urgent(choices: Int32Array, first: number, end: number): boolean {
-    for (let i = first; i < end; i++) if ((this.#actors[choices[i] as number] as Actor).urgent()) return true;
-    return false;
   }
 
   /** Puts the choices of the groups `from` to `to` - 1 into `choices` from index `end` on; returns where they end. */
@@ -147,11 +141,16 @@ export class World {
       const group = this.#groups[g] as ActorGroup;
       if (!group.active()) continue;
       const start = this.#groupStart[g] as number;
+      const { actors } = group;
       const exclusive = exclusiveOf(group);
-      for (let i = 0; i < group.actors.length; i++) {
-        const candidate = group.actors[i] as Actor;
+      for (let i = 0; i < actors.length; i++) {
+        const candidate = actors[i] as Actor;
         if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
-        if (candidate.enabled()) choices[next++] = start + i;
+        if (!candidate.enabled()) continue;
+        choices[next++] = start + i;
+        if (candidate.fault) continue;
+        this.#onlyFaults = false;
+        if (!this.#urgent) this.#urgent = candidate.urgent();
       }
     }
     return next;
