@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { parseSession } from '../protocol/tpm/session.js';
+import { parseSession, type Session } from '../protocol/tpm/session.js';
 import { EXPECTED } from '../scenarios/expected.js';
 import { CHECK_SCENARIOS, SCENARIOS } from '../scenarios/scenarios.js';
 import { find, findTpmback, findTpmfront, TPMFRONTS } from '../simulator/drivers.js';
@@ -16,7 +16,8 @@ import { World } from '../simulator/world.js';
 import { exploreByCopying } from './copying-peer.js';
 
 const RUNS = 5;
-const session = parseSession('ima_extends.jsonl', readFileSync('scenarios/sessions/ima_extends.jsonl', 'latin1'));
+const session = sessionOf('ima_extends');
+const long = sessionOf('context_juggling');
 
 main();
 
@@ -24,7 +25,9 @@ function main(): void {
   print(
     `quiesce bench: Node ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown processor'}`,
   );
-  print(`median [min .. max] of ${RUNS} runs; session ${session.name}, ${session.entries.length} commands`);
+  print(
+    `median [min .. max] of ${RUNS} runs after one that does not count; session ${session.name}, ${session.entries.length} commands`,
+  );
   print('');
   exploreSpeed('clean-migration');
   exploreSpeed('toolstack-dies');
@@ -39,6 +42,7 @@ function main(): void {
 function exploreSpeed(scenario: string): void {
   const seconds: number[] = [];
   let result: Exploration | undefined;
+  explore(world('sequenced', scenario), { order: 'dfs' });
   for (let run = 0; run < RUNS; run++) {
     const made = world('sequenced', scenario);
     seconds.push(timed(() => (result = explore(made, { order: 'dfs' }))));
@@ -96,8 +100,13 @@ function heap(): void {
     print('  not measured: start with node --expose-gc');
     return;
   }
-  for (const commands of [4, 16, 63]) {
-    const made = world('sequenced', 'toolstack-dies', commands);
+  for (const [from, commands] of [
+    [session, 4],
+    [session, 16],
+    [session, 63],
+    [long, 203],
+  ] as const) {
+    const made = world('sequenced', 'toolstack-dies', commands, from);
     globalThis.gc();
     const before = process.memoryUsage().heapUsed;
     const { states } = explore(made, { order: 'dfs' });
@@ -139,15 +148,20 @@ function repeated(
   return { seconds, result };
 }
 
-function world(tpmfront: string, scenario: string, commands?: number): World {
+function world(tpmfront: string, scenario: string, commands?: number, from: Session = session): World {
   const front = findTpmfront(tpmfront);
   const pairing = {
     scenario: find('scenario', SCENARIOS, scenario),
     tpmfront: front,
     tpmback: findTpmback(front.tpmback),
-    session,
+    session: from,
   };
   return new World(worldOptions(pairing, commands === undefined ? {} : { commands }));
+}
+
+function sessionOf(name: string): Session {
+  const file = `scenarios/sessions/${name}.jsonl`;
+  return parseSession(file, readFileSync(file, 'latin1'));
 }
 
 function timed(body: () => unknown): number {
