@@ -4,7 +4,7 @@
 import { assert } from '../protocol/assert.js';
 import { layout, u8, u16 } from '../protocol/layout.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import { ALL_AGENTS, type JournaledMemory } from './journaled-memory.js';
+import type { JournaledMemory } from './journaled-memory.js';
 
 export const DomainState = { Free: 0, Paused: 1, Running: 2, Suspended: 3, Crashed: 4 } as const;
 export type DomainState = (typeof DomainState)[keyof typeof DomainState];
@@ -88,7 +88,7 @@ export class Domain {
   /** Brings the domain into being, with empty pages that only it may touch. */
   create(domid: number): void {
     assert(this.state === DomainState.Free, `${this.name}: it exists already`);
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       this.#record.domid = domid;
       this.#record.state = DomainState.Paused;
       for (let pfn = 0; pfn < this.pages; pfn++) this.#memory.protect(this.#firstFrame + pfn, this.agent);
@@ -96,14 +96,14 @@ export class Domain {
   }
 
   setState(state: DomainState): void {
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       this.#record.state = state;
     });
   }
 
   /** Lets a suspended or restored domain run; the guest's suspend hypercall returns `result`. */
   resume(result: number): void {
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       this.#record.suspend_result = result;
       this.#record.state = DomainState.Running;
     });
@@ -111,7 +111,7 @@ export class Domain {
 
   /** Ends the domain: its pages are zeroed and nobody may touch them. */
   destroy(): void {
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       for (let pfn = 0; pfn < this.pages; pfn++) {
         this.#memory.clearPage(this.#firstFrame + pfn);
         this.#memory.protect(this.#firstFrame + pfn, 0);
@@ -133,16 +133,6 @@ export class Domain {
   restore(image: number): void {
     for (let pfn = FIRST_GUEST_PFN; pfn < this.pages; pfn++) {
       this.#memory.copyPage(image + pfn - FIRST_GUEST_PFN, this.#firstFrame + pfn);
-    }
-  }
-
-  #asHypervisor(body: () => void): void {
-    const caller = this.#memory.current;
-    this.#memory.current = ALL_AGENTS;
-    try {
-      body();
-    } finally {
-      this.#memory.current = caller;
     }
   }
 }

@@ -52,7 +52,7 @@ export class EventChannels {
 
   /** Reserves a port that only `remoteDomid` may bind. Returns it, or minus `ENOSPC`. */
   allocateUnbound(domain: ChannelDomain, remoteDomid: number): number {
-    return this.#asHypervisor(() => {
+    return this.#memory.asHypervisor(() => {
       for (let port = FIRST_PORT; port < PORTS_MAX; port++) {
         const channel = this.#at(domain, port);
         if (channel.state !== ChannelState.Closed) continue;
@@ -68,7 +68,7 @@ export class EventChannels {
   /** Binds a new port of `domain` to an unbound port reserved for it. Returns the new port, or minus `EINVAL` or `ENOSPC`. */
   bindInterdomain(domain: ChannelDomain, remoteDomid: number, remotePort: number): number {
     const owner = this.#memory.current;
-    return this.#asHypervisor(() => {
+    return this.#memory.asHypervisor(() => {
       const peer = this.#find(remoteDomid);
       if (peer === undefined || remotePort < FIRST_PORT || remotePort >= PORTS_MAX) return -EINVAL;
       const remote = this.#remote.at(peer.channelTable + remotePort * Channel.size);
@@ -92,7 +92,7 @@ export class EventChannels {
   /** Notifies the other end. Returns 0 also when there is nobody at the other end, minus `EINVAL` on a closed port. */
   send(domain: ChannelDomain, port: number): number {
     if (port < FIRST_PORT || port >= PORTS_MAX) return -EINVAL;
-    // Once for each command and each response: without the closure of `#asHypervisor`.
+    // Once for each command and each response: without the closure of `asHypervisor`.
     const memory = this.#memory;
     const { current, storesLeft } = memory;
     memory.current = ALL_AGENTS;
@@ -111,7 +111,7 @@ export class EventChannels {
   /** Frees a port. The other end falls back to unbound and is not told. Returns 0, or minus `EINVAL` on a closed port. */
   close(domain: ChannelDomain, port: number): number {
     if (port < FIRST_PORT || port >= PORTS_MAX) return -EINVAL;
-    return this.#asHypervisor(() => {
+    return this.#memory.asHypervisor(() => {
       const local = this.#at(domain, port);
       if (local.state === ChannelState.Closed) return -EINVAL;
       if (local.state === ChannelState.Interdomain) {
@@ -134,7 +134,7 @@ export class EventChannels {
   /** Closes every channel that a process of `domain` has bound, by its agent: what the kernel does when it dies. */
   closeOwned(domain: ChannelDomain, agent: number): void {
     for (let port = FIRST_PORT; port < PORTS_MAX; port++) {
-      if (this.#asHypervisor(() => this.#at(domain, port).owner) === agent) this.close(domain, port);
+      if (this.#memory.asHypervisor(() => this.#at(domain, port).owner) === agent) this.close(domain, port);
     }
   }
 
@@ -146,7 +146,7 @@ export class EventChannels {
   }
 
   state(domain: ChannelDomain, port: number): number {
-    return this.#asHypervisor(() => this.#at(domain, port).state);
+    return this.#memory.asHypervisor(() => this.#at(domain, port).state);
   }
 
   /** Whether `port` is one that the domain has open; 0 and other numbers that are none are not. */
@@ -176,7 +176,7 @@ export class EventChannels {
   }
 
   setMask(domain: ChannelDomain, port: number, masked: boolean): void {
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       this.#setBit(domain.sharedInfo + MASK_OFFSET, port, masked);
       return 0;
     });
@@ -184,7 +184,7 @@ export class EventChannels {
 
   /** Raises an event that nobody sent; for the fault of that name. */
   raiseSpurious(domain: ChannelDomain, port: number): void {
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       this.#setPending(domain, port);
       return 0;
     });
@@ -192,7 +192,7 @@ export class EventChannels {
 
   /** What a guest does on resume in a new domain: no channel has survived, so it clears every bit. */
   forget(domain: ChannelDomain): void {
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       this.#memory.clear(domain.sharedInfo + PENDING_OFFSET, PORTS_MAX / 8);
       this.#memory.clear(domain.sharedInfo + MASK_OFFSET, PORTS_MAX / 8);
       return 0;
@@ -216,19 +216,5 @@ export class EventChannels {
     const bit = 1 << (port & 31);
     const word = this.#memory.read32(address);
     this.#memory.write32(address, value ? word | bit : word & ~bit);
-  }
-
-  /** A hypercall runs whole: nobody dies in the middle of it. */
-  #asHypervisor(body: () => number): number {
-    const memory = this.#memory;
-    const { current, storesLeft } = memory;
-    memory.current = ALL_AGENTS;
-    memory.storesLeft = NO_CRASH;
-    try {
-      return body();
-    } finally {
-      memory.current = current;
-      memory.storesLeft = storesLeft;
-    }
   }
 }

@@ -8,7 +8,7 @@
  */
 import { layout, u8, u16, u32 } from '../protocol/layout.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from './journaled-memory.js';
+import type { JournaledMemory } from './journaled-memory.js';
 
 export const GrantEntry = layout('grant_entry_v1', { flags: u16, domid: u16, frame: u32 });
 
@@ -89,7 +89,7 @@ export class GrantTables {
    * Returns a handle, or a negative GNTST status.
    */
   map(mapper: number, agents: number, domid: number, ref: number): number {
-    return this.#asHypervisor(() => {
+    return this.#memory.asHypervisor(() => {
       const granter = this.#find(domid);
       if (granter === undefined) return GNTST_bad_domain;
       if (ref < FIRST_GREF || ref >= GREFS_MAX) return GNTST_bad_gntref;
@@ -117,7 +117,7 @@ export class GrantTables {
 
   /** Ends a mapping. Returns `GNTST_okay` or `GNTST_bad_handle`. */
   unmap(handle: number): number {
-    return this.#asHypervisor(() => {
+    return this.#memory.asHypervisor(() => {
       if (handle < 1 || handle > MAPPINGS_MAX) return GNTST_bad_handle;
       const mapping = this.#at(handle);
       if (mapping.used === 0) return GNTST_bad_handle;
@@ -154,7 +154,7 @@ export class GrantTables {
 
   /** In a new domain the table is empty. */
   reset(domain: GrantDomain): void {
-    this.#asHypervisor(() => {
+    this.#memory.asHypervisor(() => {
       this.#memory.clear(domain.grantTable, GREFS_MAX * GrantEntry.size);
       return 0;
     });
@@ -185,19 +185,5 @@ export class GrantTables {
 
   #protect(address: number, agents: number): void {
     this.#memory.protect(address / PAGE_SIZE, agents);
-  }
-
-  /** A hypercall runs whole: nobody dies in the middle of it. */
-  #asHypervisor(body: () => number): number {
-    const memory = this.#memory;
-    const { current, storesLeft } = memory;
-    memory.current = ALL_AGENTS;
-    memory.storesLeft = NO_CRASH;
-    try {
-      return body();
-    } finally {
-      memory.current = current;
-      memory.storesLeft = storesLeft;
-    }
   }
 }
