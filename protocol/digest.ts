@@ -12,6 +12,11 @@ export function mix(digest: number, value: number): number {
   return h ^ (h >>> 16);
 }
 
+/** Another mixing of the same: two chains made with `mix` and `mixSecond` are 64 bits that do not depend on each other. */
+export function mixSecond(digest: number, value: number): number {
+  return mix(digest ^ 0x5bd1e995, value);
+}
+
 /** Digest of `length` bytes from an aligned address on. Equal bytes give equal digests wherever they lie. */
 export function digestMemory(memory: Memory, address: number, length: number): number {
   let digest = length | 0;

@@ -11,13 +11,10 @@ import { GuestHistory, HISTORY_OFFSET, KERNEL_PFN } from '../frontend/guest-memo
 import { FIRST_GUEST_PFN } from '../hypervisor/domain.js';
 import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from '../hypervisor/journaled-memory.js';
 import type { CommandProbe } from '../hypervisor/probes.js';
-import { digestMemory, mix } from '../protocol/digest.js';
+import { digestMemory, mix, mixSecond } from '../protocol/digest.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
 import type { Slot } from './slot.js';
 import { type OracleName, oracleBit, type WorldState } from './world-state.js';
-
-/** Mixed into the second word of a chain so that the two are independent. */
-const SECOND = 0x5bd1e995;
 
 export class Oracles implements CommandProbe {
   readonly #memory: JournaledMemory;
@@ -56,7 +53,7 @@ export class Oracles implements CommandProbe {
     history.before_high = history.chain_high;
     if (effect !== 0) {
       history.chain_low = mix(history.chain_low | 0, effect);
-      history.chain_high = mix((history.chain_high | 0) ^ SECOND, effect);
+      history.chain_high = mixSecond(history.chain_high | 0, effect);
     }
     this.#leave(caller);
   }

@@ -29,8 +29,7 @@ import {
 } from './toolstack-nodes.js';
 
 export const ToolstackState = layout('toolstack', {
-  /** The image of the domain's memory, and that of its vTPM, are complete. */
-  memory_saved: bool,
+  /** The image of the domain's memory is complete, and so is that of its vTPM, which is taken after it. */
   device_saved: bool,
   run: u32,
   recover: u32,
@@ -175,7 +174,6 @@ export class Toolstack {
 
   saveMemory(): string | typeof DONE {
     this.source.domain.save(this.source.memoryImage);
-    this.state.memory_saved = true;
     if (this.plan.ends === 'save-fails') return this.#cancel();
     return 'save_vtpm';
   }
@@ -299,7 +297,6 @@ export class Toolstack {
 
   #discardImages(): void {
     this.source.discardImages();
-    this.state.memory_saved = false;
     this.state.device_saved = false;
   }
 

@@ -61,39 +61,23 @@ export class Connection implements Hashed, ConnectionState {
   }
 
   withPending(pending: readonly WatchEvent[]): Connection {
-    const { watches, transactions, nextTransaction } = this;
-    return new Connection(
-      this.id,
-      this.domid,
-      this.privileged,
-      { watches, pending, transactions, nextTransaction },
-      this,
-    );
+    return this.#with({ pending });
   }
 
   withWatches(watches: readonly Watch[]): Connection {
-    const { pending, transactions, nextTransaction } = this;
-    return new Connection(
-      this.id,
-      this.domid,
-      this.privileged,
-      { watches, pending, transactions, nextTransaction },
-      this,
-    );
+    return this.#with({ watches });
   }
 
   withTransactions(transactions: readonly Transaction[], nextTransaction = this.nextTransaction): Connection {
-    const { watches, pending } = this;
-    return new Connection(
-      this.id,
-      this.domid,
-      this.privileged,
-      { watches, pending, transactions, nextTransaction },
-      this,
-    );
+    return this.#with({ transactions, nextTransaction });
   }
 
   transaction(id: number): Transaction | undefined {
     return this.transactions.find((transaction) => transaction.id === id);
+  }
+  #with(change: Partial<ConnectionState>): Connection {
+    const { watches, pending, transactions, nextTransaction } = this;
+    const state = { watches, pending, transactions, nextTransaction, ...change };
+    return new Connection(this.id, this.domid, this.privileged, state, this);
   }
 }

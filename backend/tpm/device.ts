@@ -10,7 +10,7 @@ import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { CommandProbe } from '../../hypervisor/probes.js';
 import { Task, task } from '../../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
-import { mix } from '../../protocol/digest.js';
+import { mix, mixSecond } from '../../protocol/digest.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { bool, layout, u8, u32 } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
@@ -176,7 +176,7 @@ export class TpmDevice {
     state.response_length = this.engine.execute(this.#memory, this.#request);
     if (effect !== 0) {
       state.chain_low = mix(state.chain_low | 0, effect);
-      state.chain_high = mix((state.chain_high | 0) ^ 0x5bd1e995, effect);
+      state.chain_high = mixSecond(state.chain_high | 0, effect);
     }
     state.executed += 1;
     state.executed_sequence = state.sequence;

@@ -16,7 +16,7 @@
  * Not guaranteed: the answer to a command out of order is the recorded one, which a real TPM in that other state might
  * not give. The digest tells, the answer does not.
  */
-import { digestMemory, mix } from '../../protocol/digest.js';
+import { digestMemory, mix, mixSecond } from '../../protocol/digest.js';
 import { layout, u32 } from '../../protocol/layout.js';
 import type { Memory } from '../../protocol/memory.js';
 import { TPM_CC } from '../../protocol/tpm/command-codes.js';
@@ -56,7 +56,7 @@ export function digestOfEntries(entries: readonly SessionEntry[]): ExecutionDige
   for (const entry of entries) {
     if (!entry.changesState) continue;
     low = mix(low, entry.commandDigest);
-    high = mix(high ^ HIGH_SALT, entry.commandDigest);
+    high = mixSecond(high, entry.commandDigest);
   }
   return { low: low >>> 0, high: high >>> 0 };
 }
@@ -66,7 +66,6 @@ export function recordedEngine(session: Session): TpmEngine {
   return new RecordedEngine(session);
 }
 
-const HIGH_SALT = 0x5bd1e995;
 /** Most bytes that one GetRandom gives: the largest digest, as on swtpm 0.7.1. */
 const RANDOM_MAX = 64;
 const GET_RANDOM_SIZE = 12;
@@ -153,7 +152,7 @@ function addToDigest(memory: Memory, state: number, commandDigest: number): void
   const low = memory.read32(state + DIGEST_LOW) | 0;
   const high = memory.read32(state + DIGEST_HIGH) | 0;
   memory.write32(state + DIGEST_LOW, mix(low, commandDigest));
-  memory.write32(state + DIGEST_HIGH, mix(high ^ HIGH_SALT, commandDigest));
+  memory.write32(state + DIGEST_HIGH, mixSecond(high, commandDigest));
 }
 
 function answerUnrecorded(memory: Memory, place: TpmCommandPlace): number {

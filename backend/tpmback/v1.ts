@@ -23,8 +23,6 @@ export const TpmbackV1State = layout('tpmback v1', {
   known: bool,
   xenbus_state: u8,
   connected: bool,
-  /** TPM_FAIL has been sent for the packet that executes; its response will be dropped. */
-  discard: bool,
   handle: u32,
   data_handle: u32,
   port: u32,
@@ -193,10 +191,8 @@ export class TpmbackV1 implements Tpmback {
     const { memory, device } = services;
     stopTimer(memory, this.timerAddress);
     if (state.data_handle === 0) return DONE;
-    if (device.busy) {
-      state.discard = true;
-      return this.#fail();
-    }
+    // Too late: TPM_FAIL, and the response that is still to come is dropped (step `drop` waits for it).
+    if (device.busy) return this.#fail();
     const length = device.state.response_length;
     memory.copy(device.responseAddress, this.#dataPage(), length);
     this.#endPacket(length);
@@ -211,7 +207,6 @@ export class TpmbackV1 implements Tpmback {
 
   nextPacket(): string | typeof DONE {
     const { state } = this;
-    state.discard = false;
     if (state.queued === 0) return DONE;
     state.queued = 0;
     return 'receive';

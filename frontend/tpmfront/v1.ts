@@ -38,7 +38,6 @@ const State = layout('tpmfront wait-loop', {
   connection: u8,
   xenbus_state: u8,
   tx_busy: bool,
-  is_suspended: bool,
   /** Taken by `suspend`; every sender waits for it. */
   suspend_lock: bool,
   backend_domid: u32,
@@ -140,7 +139,6 @@ export class WaitLoopTpmfront implements Tpmfront {
       case XenbusState.Connected:
         if (state.connection !== Connection.Initialised) return;
         state.connection = Connection.Connected;
-        state.is_suspended = false;
         state.suspend_lock = false;
         return;
       case XenbusState.Closing:
@@ -178,7 +176,6 @@ export class WaitLoopTpmfront implements Tpmfront {
   takeLock(): void {
     const { rounds } = this.#options;
     this.state.suspend_lock = true;
-    this.state.is_suspended = true;
     if (this.#options.closes === 'before') this.switchState(XenbusState.Closed);
     if (rounds > 0) setTimer(this.#memory, this.#wait, rounds * ROUND_MILLISECONDS);
   }
@@ -190,7 +187,6 @@ export class WaitLoopTpmfront implements Tpmfront {
   suspendCancelled(): void {
     if (!this.#options.cancelHook) return;
     this.state.suspend_lock = false;
-    this.state.is_suspended = false;
   }
 
   resume(): void {

@@ -44,7 +44,6 @@ function saveDeviceFirst(world: World): void {
   source.device.save(source.deviceImage);
   runUntil(world, () => false, ['toolstack']);
   source.domain.save(source.memoryImage);
-  toolstack.state.memory_saved = true;
   toolstack.state.device_saved = true;
   toolstack.runTask.start('create_target');
 }
