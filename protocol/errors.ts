@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'BAD_SCHEDULE'
   | 'BAD_RECORDING'
   | 'BAD_TPM_COMMAND'
+  | 'BAD_FRAME'
   | 'RING_OVERFLOW'
   | 'DEVICE_BUSY'
   | 'BAD_STATE_BLOB'

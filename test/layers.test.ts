@@ -28,6 +28,10 @@ t.test('an import against the arrows is found', async (t) => {
     ['protocol/a.ts', "import { EventEmitter } from 'eventemitter3';"],
     ['backend/a.ts', "import x from 'eventemitter3-more';"],
     ['protocol/a.ts', "import x from '../elsewhere/b.js';"],
+    ['simulator/a.ts', "import { b } from '../xenstore-sim/client/b.js';"],
+    ['xenstore-sim/a.ts', "import { b } from './server/b.js';"],
+    ['xenstore-sim/a.ts', "import { b } from 'ws';"],
+    ['xenstore-sim/client/a.ts', "import { b } from '../../hypervisor/b.js';"],
   ];
   for (const [path, text] of cases) t.equal(breaches(path, text).length, 1, `${path}: ${text}`);
   t.match(breaches('protocol/a.ts', "import { b } from '../hypervisor/b.js';"), [
@@ -56,6 +60,7 @@ t.test('what is allowed is left alone', async (t) => {
     ['frontend/a.ts', "import { a } from './b.js';\nimport { c } from '../protocol/c.js';"],
     ['backend/a.ts', "import { sha256 } from '@noble/hashes/sha2.js';\nimport E from 'eventemitter3';"],
     ['scenarios/a.ts', "import { a } from '../simulator/a.js';\nimport 'node:fs';"],
+    ['xenstore-sim/server/a.ts', "import { b } from 'node:net';\nimport { c } from '../store.js';\nsetTimeout(c, 1);"],
     ['cli/a.ts', "import { a } from '../scenarios/a.js';\nprocess.exit(Date.now());"],
     ['protocol/a.ts', "// process, Date.now()\n/* import x from '../cli/x.js' */"],
     ['protocol/a.ts', `const a = 'Date'; const b = "it's process"; const c = \`Buffer ${hole('a')} Date\`;`],
