@@ -9,8 +9,8 @@ import t from 'tap';
 
 const ALL_TESTS_MILLISECONDS = 15 * 60 * 1000;
 
-/** Folders that hold no tests. */
-const SKIPPED = ['support', 'recordings'];
+/** Folders that hold no tests, and those that need programs of the system: `test/real/main.ts` runs them. */
+const SKIPPED = ['support', 'recordings', 'real'];
 
 const here = new URL('./', import.meta.url);
 const only = process.argv.slice(2);

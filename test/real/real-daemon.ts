@@ -1,0 +1,131 @@
+/**
+ * Debian's unmodified C xenstored or OCaml oxenstored 4.17, as a process of its own on a machine without a hypervisor.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Machine } from './machine.js';
+import { compileC, DAEMON_PROGRAMS, type DaemonKind, removeFolder, temporaryFolder } from './toolbox.js';
+
+const START_MILLISECONDS = 10_000;
+
+/** Limits by their names in the recordings; those a daemon does not have are left out. */
+export interface Quota {
+  readonly nodes?: number;
+  readonly watches?: number;
+  readonly transactions?: number;
+  readonly permissions?: number;
+  readonly requests?: number;
+  readonly 'node-size'?: number;
+  readonly 'path-max'?: number;
+  readonly 'trans-nodes'?: number;
+}
+
+export interface RealDaemon {
+  readonly kind: DaemonKind;
+  readonly socketPath: string;
+  readonly machine: Machine;
+  /** Ends the daemon; leaves no process and no file. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a daemon with a fresh store. It ends with this process at the latest.
+ *
+ * @throws Error when it does not answer within 10 s, with what it printed.
+ */
+export async function startRealDaemon(kind: DaemonKind, options: { readonly quota?: Quota } = {}): Promise<RealDaemon> {
+  const library = compileC('test/real/fakexen/fakexen.c', '-shared', '-fPIC', '-ldl');
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'run'));
+  const machine = await Machine.start(folder);
+  const log = openSync(join(folder, 'log'), 'w');
+  const child = spawn(DAEMON_PROGRAMS[kind], daemonArguments(kind, folder, options.quota ?? {}), {
+    cwd: folder,
+    env: { LD_PRELOAD: library, FAKEXEN_DIR: folder },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', () => resolve());
+  });
+  const socketPath = join(folder, 'run', 'socket');
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended;
+    await machine.stop();
+    removeFolder(folder);
+  };
+  if (await answers(socketPath, child)) return { kind, socketPath, machine, stop };
+  const printed = readFileSync(join(folder, 'log'), 'latin1');
+  await stop();
+  throw new Error(`expected ${DAEMON_PROGRAMS[kind]} to listen at ${socketPath}, found: ${printed}`);
+}
+
+/** Whether somebody comes to listen at `path` while `child` runs. */
+async function answers(path: string, child: ChildProcess): Promise<boolean> {
+  const end = Date.now() + START_MILLISECONDS;
+  while (Date.now() < end && child.exitCode === null && child.pid !== undefined) {
+    const listening = await new Promise<boolean>((resolve) => {
+      const socket = connect(path, () => resolve(true)).on('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (listening) return true;
+    // Nothing tells when a socket begins to listen.
+    await delay(2);
+  }
+  return false;
+}
+
+function daemonArguments(kind: DaemonKind, folder: string, quota: Quota): string[] {
+  if (kind === 'c') {
+    const settings: readonly (readonly [string, number | undefined, string?])[] = [
+      ['-E', quota.nodes],
+      ['-W', quota.watches],
+      ['-t', quota.transactions],
+      ['-S', quota['node-size']],
+      ['-A', quota.permissions],
+      ['-M', quota['path-max']],
+      ['-Q', quota['trans-nodes'], 'transaction-nodes='],
+    ];
+    const options = settings.flatMap(([option, value, name = '']) =>
+      value === undefined ? [] : [option, `${name}${value}`],
+    );
+    return ['--no-fork', ...options];
+  }
+  writeFileSync(join(folder, 'configuration'), oxenstoredConfiguration(folder, quota));
+  return ['--no-fork', '--no-access-log', '--config-file', join(folder, 'configuration')];
+}
+
+/** Debian's oxenstored.conf, with the files of this daemon. */
+function oxenstoredConfiguration(folder: string, quota: Quota): string {
+  const settings: { readonly [key: string]: string | number } = {
+    'pid-file': join(folder, 'pid'),
+    'xenstored-log-file': join(folder, 'log'),
+    'xenstored-kva': join(folder, 'page.0'),
+    'xenstored-port': join(folder, 'port'),
+    'test-eagain': 'false',
+    'merge-activate': 'true',
+    'conflict-burst-limit': '5.0',
+    'conflict-max-history-seconds': '0.05',
+    'conflict-rate-limit-is-aggregate': 'true',
+    'perms-activate': 'true',
+    'perms-watch-activate': 'true',
+    'quota-activate': 'true',
+    'quota-maxentity': quota.nodes ?? 1000,
+    'quota-maxsize': quota['node-size'] ?? 2048,
+    'quota-maxwatch': quota.watches ?? 100,
+    'quota-transaction': quota.transactions ?? 10,
+    'quota-maxrequests': quota.requests ?? 1024,
+    'quota-path-max': quota['path-max'] ?? 1024,
+    'quota-maxoutstanding': 1024,
+    'quota-maxwatchevents': 1024,
+    persistent: 'false',
+  };
+  return Object.entries(settings)
+    .map(([key, value]) => `${key} = ${value}\n`)
+    .join('');
+}

@@ -1,0 +1,85 @@
+/**
+ * A real daemon as a daemon under test: its connections, and a way to tell when it has come to rest.
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setImmediate as immediate } from 'node:timers/promises';
+import { encodeFrame, FrameDecoder, XsType } from '../../protocol/xs-wire.js';
+import type { RingWire, Sink, TestedDaemon, Wire } from '../support/xenstore-transcript.js';
+import type { RealDaemon } from './real-daemon.js';
+
+/** Both daemons answer a request at the latest two rounds of their loop after they have taken it in. */
+const ROUND_TRIPS = 3;
+
+/** A connection to the daemon at `path`; what it sends goes to `sink`. */
+export async function openSocketWire(path: string, sink: Sink): Promise<Wire> {
+  const socket = connect(path);
+  socket.on('data', (bytes) => sink.bytes(bytes));
+  // Sending to a daemon that has closed its end fails; the end is what counts.
+  socket.on('error', () => undefined);
+  socket.on('close', () => sink.closed());
+  await once(socket, 'connect');
+  return { send: (bytes) => void socket.write(bytes), close: () => void socket.destroy() };
+}
+
+/** A connection of its own, on which nothing happens but questions with a known answer. */
+export class Probe {
+  readonly #socket: Socket;
+  readonly #decoder = new FrameDecoder();
+  #answered: () => void = () => undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('error', () => undefined);
+    socket.on('data', (bytes) => this.#decoder.push(bytes, () => this.#answered()));
+    socket.on('close', () => this.#answered());
+  }
+
+  static async open(path: string): Promise<Probe> {
+    const socket = connect(path);
+    await once(socket, 'connect');
+    return new Probe(socket);
+  }
+
+  /** Resolves when the daemon has executed what it was sent before, and its output has been read here. */
+  async settle(): Promise<void> {
+    const question = encodeFrame({ type: XsType.GET_DOMAIN_PATH, requestId: 0, transactionId: 0, payload: '0\0' });
+    for (let trip = 0; trip < ROUND_TRIPS; trip++) {
+      await new Promise<void>((resolve) => {
+        this.#answered = resolve;
+        this.#socket.write(question);
+      });
+    }
+    // What was ready along with the last answer is read by the end of the next round of the event loop.
+    await immediate();
+    await immediate();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+export async function testedRealDaemon(daemon: RealDaemon): Promise<TestedDaemon> {
+  const probe = await Probe.open(daemon.socketPath);
+  const { machine } = daemon;
+  return {
+    openSocket: (sink) => openSocketWire(daemon.socketPath, sink),
+    openRing: async (domid, sink): Promise<RingWire> => {
+      const ring = machine.ring(domid);
+      ring.onBytes = (bytes) => sink.bytes(bytes);
+      return {
+        send: (bytes) => ring.send(bytes),
+        close: () => undefined,
+        state: () => ring.state(),
+        askForReconnection: () => ring.askForReconnection(),
+      };
+    },
+    createDomain: (domid) => machine.createDomain(domid),
+    setDomain: (domid, state) => machine.setDomain(domid, state),
+    settle: async () => {
+      await probe.settle();
+      machine.pump();
+    },
+  };
+}
