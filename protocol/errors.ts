@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'RING_OVERFLOW'
   | 'DEVICE_BUSY'
   | 'BAD_STATE_BLOB'
+  | 'BAD_STATE_STREAM'
   | 'DRIVER_FAULT';
 
 export class QuiesceError extends Error {
