@@ -11,6 +11,8 @@ export type ErrorCode =
   | 'BAD_RECORDING'
   | 'BAD_TPM_COMMAND'
   | 'BAD_FRAME'
+  | 'CANNOT_LISTEN'
+  | 'BAD_TOKEN'
   | 'RING_OVERFLOW'
   | 'DEVICE_BUSY'
   | 'BAD_STATE_BLOB'
