@@ -4,8 +4,9 @@
  * After each step it waits for as many frames as were recorded, then for the daemon to come to rest, so that one frame
  * too many is found, too. The order of frames of different connections is not compared.
  */
-import { encodeFrame, FrameDecoder, readWord } from '../../protocol/xs-wire.js';
-import { type Step, scenariosOf } from './xenstore-replay.js';
+import { readWord } from '../../protocol/xs-wire.js';
+import { Inbox } from './xenstore-inbox.js';
+import type { Step } from './xenstore-replay.js';
 
 /** Where a daemon's output goes. */
 export interface Sink {
@@ -53,60 +54,27 @@ export interface TranscriptStep extends Step {
 
 /** The scenarios of a recording by their names. */
 export function transcriptsOf(text: string): ReadonlyMap<string, readonly TranscriptStep[]> {
-  return scenariosOf(text);
+  const lines = text.split('\n').filter((line) => line !== '');
+  const transcripts = new Map<string, TranscriptStep[]>();
+  for (const step of lines.map((line) => JSON.parse(line) as TranscriptStep)) {
+    const steps = transcripts.get(step.scenario);
+    if (steps === undefined) transcripts.set(step.scenario, [step]);
+    else steps.push(step);
+  }
+  return transcripts;
 }
 
+/** How long to wait for frames that were recorded, at most. */
 const FRAMES_MILLISECONDS = 2000;
-/** oxenstored sends longer frames than the protocol allows. */
-const PAYLOAD_BYTES_MAX = 1 << 20;
 /** A scenario that has lost step is not worth playing to its end. */
 const DIFFERENCES_MAX = 3;
 
-/** What arrives on one connection. */
-class Inbox implements Sink {
-  #frames: string[] = [];
-  #isClosed = false;
-  #onChange: () => void = () => undefined;
-  readonly #decoder = new FrameDecoder(PAYLOAD_BYTES_MAX);
-
-  bytes(piece: Uint8Array): void {
-    this.#decoder.push(piece, (frame) => this.#frames.push(Buffer.from(encodeFrame(frame)).toString('hex')));
-    this.#onChange();
-  }
-
-  closed(): void {
-    this.#isClosed = true;
-    this.#onChange();
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
-  /** Resolves when `count` frames wait, and the end of the connection if that is wanted; in any case after 2 s. */
-  async holds(count: number, wantClosed: boolean): Promise<void> {
-    const enough = (): boolean => this.#frames.length >= count && (this.#isClosed || !wantClosed);
-    if (enough()) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, FRAMES_MILLISECONDS);
-      this.#onChange = () => {
-        if (!enough()) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#onChange = () => undefined;
-  }
-
-  take(): string[] {
-    const frames = this.#frames;
-    this.#frames = [];
-    return frames;
-  }
-}
-
 /** Plays `steps`, one scenario from its start, against `daemon`, which must be fresh. Returns one text per difference. */
-export async function playTranscript(steps: readonly TranscriptStep[], daemon: TestedDaemon): Promise<string[]> {
+export async function playTranscript(
+  steps: readonly TranscriptStep[],
+  daemon: TestedDaemon,
+  milliseconds = FRAMES_MILLISECONDS,
+): Promise<string[]> {
   const differences: string[] = [];
   const inboxes = new Map<string, Inbox>();
   const wires = new Map<string, Wire>();
@@ -129,7 +97,7 @@ export async function playTranscript(steps: readonly TranscriptStep[], daemon: T
     if ((step.replies ?? []).length > 0) expected[conn] = step.replies ?? [];
     for (const [name, inbox] of inboxes) {
       const count = lengthOfMerged(expected[name] ?? [], step);
-      await inbox.holds(count, name === conn && step.closed === true);
+      await inbox.holds(count, name === conn && step.closed === true, milliseconds);
     }
     await daemon.settle();
     const found: { [conn: string]: string[] } = {};
@@ -160,6 +128,7 @@ export async function playTranscript(steps: readonly TranscriptStep[], daemon: T
   function hostAction({ what, domid = 0 }: TranscriptStep): void {
     if (what === 'create-domain') daemon.createDomain(domid);
     else if (what === 'domain-gone') daemon.setDomain(domid, 'gone');
+    else if (what === 'domain-shutdown') daemon.setDomain(domid, 'shut-down');
     else if (what === 'guest sets connection=1 and signals') {
       for (const ring of rings.values()) ring.askForReconnection();
     } else throw new Error(`expected a known host action, found ${what}`);

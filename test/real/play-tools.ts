@@ -1,0 +1,42 @@
+/**
+ * Runs the commands of a recorded session with the real tools, and compares what they print, how they end, and every
+ * frame that passes.
+ */
+import { framesBefore, framesOf, maskGeneration, type ToolLine } from '../support/tool-session.js';
+import { RecordingProxy } from './recording-proxy.js';
+import { runTool, type ToolResult } from './run-tool.js';
+
+/** Runs `lines` in order against the fresh store at `socketPath`. Returns one text per difference. */
+export async function playTools(lines: readonly ToolLine[], socketPath: string): Promise<string[]> {
+  const differences: string[] = [];
+  const proxy = await RecordingProxy.start(socketPath);
+  try {
+    for (const line of lines) {
+      if (line.setup !== undefined) await runTool(line.setup, socketPath);
+      else await playLine(line);
+    }
+  } finally {
+    await proxy.stop();
+  }
+  return differences;
+
+  async function playLine(line: ToolLine): Promise<void> {
+    const { cmd = [], rc, stdout = '', stderr = '' } = line;
+    proxy.clear();
+    const running = runTool(cmd, proxy.socketPath);
+    if (line.during !== undefined) {
+      await Promise.race([proxy.serverFrames(framesBefore(line)), running]);
+      for (const command of line.during) await runTool(command, socketPath);
+    }
+    const found = await running;
+    const differs = (what: string, expected: unknown, is: unknown): void => {
+      if (JSON.stringify(expected) === JSON.stringify(is)) return;
+      differences.push(
+        `${line.n} ${cmd.join(' ')}: ${what}: expected ${JSON.stringify(expected)}, found ${JSON.stringify(is)}`,
+      );
+    };
+    differs('result', { rc, stdout, stderr } satisfies ToolResult, found);
+    differs('client frames', framesOf(line, 'c'), proxy.passed.client);
+    differs('server frames', framesOf(line, 's').map(maskGeneration), proxy.passed.server.map(maskGeneration));
+  }
+}
