@@ -6,10 +6,12 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { encodeFrame, XsType } from '../../protocol/xs-wire.js';
 import { Machine } from './machine.js';
 import { compileC, DAEMON_PROGRAMS, type DaemonKind, removeFolder, temporaryFolder } from './toolbox.js';
 
 const START_MILLISECONDS = 10_000;
+const QUESTION = encodeFrame({ type: XsType.GET_DOMAIN_PATH, requestId: 0, transactionId: 0, payload: '0\0' });
 
 /** Limits by their names in the recordings; those a daemon does not have are left out. */
 export interface Quota {
@@ -65,15 +67,22 @@ export async function startRealDaemon(kind: DaemonKind, options: { readonly quot
   throw new Error(`expected ${DAEMON_PROGRAMS[kind]} to listen at ${socketPath}, found: ${printed}`);
 }
 
-/** Whether somebody comes to listen at `path` while `child` runs. */
+/**
+ * Whether somebody comes to answer at `path` while `child` runs. Afterwards nobody waits in the queue of that socket.
+ */
 async function answers(path: string, child: ChildProcess): Promise<boolean> {
   const end = Date.now() + START_MILLISECONDS;
   while (Date.now() < end && child.exitCode === null && child.pid !== undefined) {
-    const listening = await new Promise<boolean>((resolve) => {
-      const socket = connect(path, () => resolve(true)).on('error', () => resolve(false));
-      socket.once('connect', () => socket.destroy());
+    const answered = await new Promise<boolean>((resolve) => {
+      const socket = connect(path, () => socket.write(QUESTION));
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        resolve(true);
+        socket.destroy();
+      });
+      socket.once('close', () => resolve(false));
     });
-    if (listening) return true;
+    if (answered) return true;
     // Nothing tells when a socket begins to listen.
     await delay(2);
   }
