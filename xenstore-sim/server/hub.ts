@@ -1,0 +1,141 @@
+/**
+ * The daemon and its clients: every piece that comes in goes to the daemon, and what the daemon has to say, to anybody,
+ * goes out before the next piece is looked at.
+ *
+ * A client that does not read is blocked: its replies and events stay where they are, and nothing more is read from it.
+ * It is cut off when more than `queuedBytes` wait for it, or when it stays blocked for too long. Nothing here is
+ * asynchronous but the sweep that looks for clients that have run out of time.
+ */
+import { assert } from '../../protocol/assert.js';
+import type { Engine } from './engine.js';
+import type { Limits } from './limits.js';
+import { Session, type Transport } from './session.js';
+
+/** The clock looks this often in each of the times of `Limits`: they are kept to within a quarter. */
+const SWEEPS_A_LIMIT = 4;
+const SWEEP_MILLISECONDS_MAX = 1000;
+
+export class Hub {
+  readonly limits: Limits;
+  readonly #engine: Engine;
+  readonly #sessions = new Map<number, Session>();
+  readonly #sweepMilliseconds: number;
+  readonly #timer: NodeJS.Timeout;
+  /** Sessions that did not take all of the last flush. */
+  #slow: Session[] = [];
+  #closed = false;
+
+  constructor(engine: Engine, limits: Limits) {
+    this.#engine = engine;
+    this.limits = limits;
+    const shortest = Math.min(limits.requestMilliseconds, limits.stalledMilliseconds);
+    this.#sweepMilliseconds = Math.max(1, Math.min(SWEEP_MILLISECONDS_MAX, Math.floor(shortest / SWEEPS_A_LIMIT)));
+    this.#timer = setInterval(() => this.#sweep(), this.#sweepMilliseconds).unref();
+  }
+
+  /** Clients at this moment. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Whether there is no room for another client. */
+  get full(): boolean {
+    return this.#closed || this.#sessions.size >= this.limits.connections;
+  }
+
+  /** A new client of domain `domid`; 0 is the control domain. There must be room. */
+  open(domid: number, transport: Transport): Session {
+    assert(!this.full, 'hub: expected room for a client');
+    const session = new Session(this.#engine.connect(domid), transport);
+    this.#sessions.set(session.id, session);
+    return session;
+  }
+
+  /**
+   * Takes the next piece of a client's stream, at most `PIECE_BYTES`, and sends what follows from it. False: read no
+   * more, `transport.resume` or `transport.close` comes later or has come.
+   */
+  receive(session: Session, piece: Uint8Array): boolean {
+    if (session.closed) return false;
+    session.boundary.push(piece);
+    if (!this.#engine.receive(session.id, piece)) this.#forget(session);
+    this.#flush();
+    return !session.blocked && !session.closed;
+  }
+
+  /** The client has taken all that waited. */
+  drained(session: Session): void {
+    if (!session.blocked || session.closed) return;
+    session.blocked = false;
+    this.#engine.block(session.id, false);
+    this.#flush();
+    if (!session.blocked && !session.closed) session.transport.resume();
+  }
+
+  /** The client is gone, or is to go. */
+  close(session: Session): void {
+    if (session.closed) return;
+    this.#engine.disconnect(session.id);
+    this.#forget(session);
+    this.#flush();
+  }
+
+  /** Closes every client. Nothing is accepted from now on. */
+  closeAll(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const session of [...this.#sessions.values()]) this.close(session);
+  }
+
+  #forget(session: Session): void {
+    session.closed = true;
+    this.#sessions.delete(session.id);
+    session.transport.close();
+  }
+
+  #flush(): void {
+    this.#engine.flush(this.#write);
+    while (this.#slow.length > 0) this.#settle();
+  }
+
+  readonly #write = (id: number, bytes: Uint8Array): void => {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return;
+    session.transport.send(bytes);
+    if (session.transport.queued() > 0) this.#slow.push(session);
+  };
+
+  /** The daemon is not called while it hands over its output, so what follows from that waits until here. */
+  #settle(): void {
+    const slow = this.#slow;
+    this.#slow = [];
+    for (const session of slow) {
+      if (session.closed) continue;
+      if (session.transport.queued() > this.limits.queuedBytes) {
+        this.#engine.disconnect(session.id);
+        this.#forget(session);
+      } else if (!session.blocked) {
+        session.blocked = true;
+        session.blockedSweeps = 0;
+        this.#engine.block(session.id, true);
+        session.transport.pause();
+      }
+    }
+    this.#engine.flush(this.#write);
+  }
+
+  #sweep(): void {
+    const { requestMilliseconds, stalledMilliseconds } = this.limits;
+    for (const session of this.#sessions.values()) {
+      if (session.blocked) {
+        session.blockedSweeps++;
+        if (session.blockedSweeps * this.#sweepMilliseconds > stalledMilliseconds) this.close(session);
+        continue;
+      }
+      const { inside, begun } = session.boundary;
+      session.requestSweeps = inside && begun === session.begunAtSweep ? session.requestSweeps + 1 : 0;
+      session.begunAtSweep = begun;
+      if (session.requestSweeps * this.#sweepMilliseconds > requestMilliseconds) this.close(session);
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * One client: its connection in the daemon, and the transport its bytes come and go by.
+ */
+import { FrameBoundary } from './frame-boundary.js';
+
+/** What carries the bytes of one client. After `close` nothing of it is called. */
+export interface Transport {
+  /** Sends a copy of `bytes`. */
+  send(bytes: Uint8Array): void;
+  /** Bytes that wait in this process because the client does not read. Once there were some and all are gone, the hub hears of it. */
+  queued(): number;
+  /** Stops reading from the client; what has been read already may still come. */
+  pause(): void;
+  resume(): void;
+  /** Closes the connection at once. What waits is thrown away. */
+  close(): void;
+}
+
+export class Session {
+  readonly id: number;
+  readonly transport: Transport;
+  readonly boundary = new FrameBoundary();
+  /** The client does not take its bytes: the daemon keeps what comes, and nothing is read from the client. */
+  blocked = false;
+  closed = false;
+  /** Sweeps since it was blocked. */
+  blockedSweeps = 0;
+  /** Sweeps in which the request that is coming in has not changed to another. */
+  requestSweeps = 0;
+  /** `boundary.begun` at the last sweep. */
+  begunAtSweep = 0;
+
+  constructor(id: number, transport: Transport) {
+    this.id = id;
+    this.transport = transport;
+  }
+}
