@@ -30,9 +30,9 @@ const SHORT: Readonly<Record<string, string>> = { h: 'help', V: 'version' };
 
 export class Arguments {
   readonly words: readonly string[];
-  readonly #values: ReadonlyMap<string, string>;
+  readonly #values: ReadonlyMap<string, readonly string[]>;
 
-  constructor(values: ReadonlyMap<string, string>, words: readonly string[]) {
+  constructor(values: ReadonlyMap<string, readonly string[]>, words: readonly string[]) {
     this.#values = values;
     this.words = words;
   }
@@ -42,7 +42,12 @@ export class Arguments {
   }
 
   text(name: string): string | undefined {
-    return this.#values.get(name);
+    return this.#values.get(name)?.at(-1);
+  }
+
+  /** Every value of an option that may be repeated, in the order given. */
+  texts(name: string): readonly string[] {
+    return this.#values.get(name) ?? [];
   }
 
   /** Throws `USAGE` for what is not an integer from `minimum` to `maximum`. */
@@ -74,7 +79,7 @@ export function parseArguments(argv: readonly string[], { options, words, requir
   );
   const { tokens } = parseArgs({ args: [...argv], options: Object.fromEntries(types), strict: false, tokens: true });
 
-  const values = new Map<string, string>();
+  const values = new Map<string, string[]>();
   const found: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'positional') found.push(token.value);
@@ -87,7 +92,7 @@ export function parseArguments(argv: readonly string[], { options, words, requir
     } else if (token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('-'))) {
       throw usage(`--${name}: expected ${spec.value} after it`);
     }
-    values.set(name, token.value ?? '');
+    values.set(name, [...(values.get(name) ?? []), token.value ?? '']);
   }
   const parsed = new Arguments(values, found);
   if (parsed.flag('help') || parsed.flag('version')) return parsed;

@@ -15,12 +15,21 @@ export function readText(path: string): string {
   }
 }
 
-/** Writes the file whole or not at all: readers see the old text or the new one. Throws `USAGE` when it cannot. */
-export function writeWhole(path: string, text: string): void {
+/** Throws `USAGE` when the file cannot be read. */
+export function readBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw usage(`cannot read ${path}: ${reason(error)}`);
+  }
+}
+
+/** Writes the file whole or not at all: readers see the old content or the new one. Throws `USAGE` when it cannot. */
+export function writeWhole(path: string, content: string | Uint8Array): void {
   // A rename is atomic within one folder only.
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   try {
-    writeFileSync(temporary, text, { flag: 'wx' });
+    writeFileSync(temporary, content, { flag: 'wx' });
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
