@@ -261,3 +261,19 @@ t.test('an id is not given again while its request is not answered', async (t) =
   t.ok(small.take(1));
   t.equal(small.size, 2);
 });
+
+t.test('many requests may share one signal', async (t) => {
+  const { client, link } = await connectFake();
+  const warnings: string[] = [];
+  const note = (warning: Error): void => void warnings.push(warning.message);
+  process.on('warning', note);
+  const stop = new AbortController();
+  const reads = Array.from({ length: 50 }, (_, i) => codeOf(client.read(`/${i}`, { signal: stop.signal })));
+  for (let i = 0; i < 25; i++) link.reply(await link.next(), 'v');
+  stop.abort();
+  const codes = await Promise.all(reads);
+  t.strictSame(codes, [...Array(25).fill('OK'), ...Array(25).fill('ABORTED')]);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', note);
+  t.strictSame(warnings, [], 'and no leak is suspected');
+});

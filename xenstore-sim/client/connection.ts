@@ -13,6 +13,7 @@ import {
   type XsTypeName,
   xsTypeName,
 } from '../../protocol/xs-wire.js';
+import { AbortGroups } from './abort-groups.js';
 import { daemonError, protocolError, XenstoreError } from './errors.js';
 import { Outbox } from './outbox.js';
 import { type Ask, type Pending, PendingRequests, type RequestOptions } from './pending.js';
@@ -38,6 +39,7 @@ export class Connection implements Receiver {
   readonly #decoder = new FrameDecoder(REPLY_BYTES_MAX);
   readonly #outbox = new Outbox();
   readonly #pending = new PendingRequests();
+  readonly #aborts = new AbortGroups();
   #link: Link | undefined;
   #ended: XenstoreError | undefined;
   #serial = 0;
@@ -74,7 +76,7 @@ export class Connection implements Receiver {
   request<T>(ask: Ask<T>, transactionId: number, options: RequestOptions): Promise<T> {
     const refusal = this.#refusal(ask, options.signal);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const wait = new Wait(ask, ++this.#serial, options);
+    const wait = new Wait(ask, ++this.#serial, options, this.#aborts);
     const id = this.#pending.add(wait);
     if (this.#outbox.isEmpty) queueMicrotask(() => this.#flush());
     this.#outbox.add(XsType[ask.type], id, transactionId, ask.text, ask.value);

@@ -2,33 +2,36 @@
  * A promise for the answer to one request, with the caller's time limit and `AbortSignal`. Once settled, by whatever
  * came first, timer and listener are gone.
  */
+import type { Abortable, AbortGroups } from './abort-groups.js';
 import { ignore } from './callbacks.js';
 import { XenstoreError } from './errors.js';
 import type { Ask, Pending, RequestOptions } from './pending.js';
 
-export class Wait<T> implements Pending {
+export class Wait<T> implements Pending, Abortable {
   readonly type: Ask<T>['type'];
   readonly path: string | undefined;
   readonly serial: number;
   readonly promise: Promise<T>;
   readonly #ask: Ask<T>;
   readonly #signal: AbortSignal | undefined;
+  readonly #groups: AbortGroups;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #resolve: (answer: T) => void = ignore;
   #reject: (error: unknown) => void = ignore;
   #settled = false;
 
-  constructor(ask: Ask<T>, serial: number, { signal, timeoutMilliseconds = 0 }: RequestOptions) {
+  constructor(ask: Ask<T>, serial: number, { signal, timeoutMilliseconds = 0 }: RequestOptions, groups: AbortGroups) {
     this.type = ask.type;
     this.path = ask.path;
     this.serial = serial;
     this.#ask = ask;
     this.#signal = signal;
+    this.#groups = groups;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    signal?.addEventListener('abort', this.#abort);
+    if (signal !== undefined) groups.add(signal, this);
     if (timeoutMilliseconds > 0)
       this.#timer = setTimeout(() => this.#timeOut(timeoutMilliseconds), timeoutMilliseconds);
   }
@@ -49,9 +52,9 @@ export class Wait<T> implements Pending {
     this.#reject(error);
   }
 
-  readonly #abort = (): void => {
+  onAbort(): void {
     this.fail(abortedError(this.#ask, this.#signal, true));
-  };
+  }
 
   #timeOut(milliseconds: number): void {
     const { type: request, path } = this.#ask;
@@ -62,7 +65,7 @@ export class Wait<T> implements Pending {
   #settle(): void {
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener('abort', this.#abort);
+    if (this.#signal !== undefined) this.#groups.remove(this.#signal, this);
   }
 }
 
