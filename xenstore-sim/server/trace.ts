@@ -15,6 +15,7 @@ export function traced(engine: Engine, show: (line: string) => void): Engine {
 class TracedEngine implements Engine {
   readonly #engine: Engine;
   readonly #show: (line: string) => void;
+  readonly #open = new Set<number>();
   readonly #incoming = new Map<number, FrameDecoder>();
   readonly #outgoing = new Map<number, FrameDecoder>();
 
@@ -25,6 +26,7 @@ class TracedEngine implements Engine {
 
   connect(domid: number): number {
     const id = this.#engine.connect(domid);
+    this.#open.add(id);
     this.#incoming.set(id, new FrameDecoder());
     // oxenstored sends long lists on sockets.
     this.#outgoing.set(id, new FrameDecoder(Number.MAX_SAFE_INTEGER));
@@ -57,7 +59,8 @@ class TracedEngine implements Engine {
   }
 
   #forget(id: number): void {
-    if (!this.#incoming.delete(id)) return;
+    if (!this.#open.delete(id)) return;
+    this.#incoming.delete(id);
     this.#outgoing.delete(id);
     this.#show(`${id} closed`);
   }
@@ -81,7 +84,9 @@ function frameText({ type, requestId, transactionId, payload }: XsFrame): string
 function shown(payload: string): string {
   const text = payload
     .slice(0, PAYLOAD_CHARACTERS_MAX)
-    .replace(/[^ -{}~]/g, (byte) => (byte === '\0' ? '|' : `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`));
+    .replace(/[^ -[\]-{}~]/g, (byte) =>
+      byte === '\0' ? '|' : `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    );
   const left = payload.length - PAYLOAD_CHARACTERS_MAX;
   return left > 0 ? `${text}... and ${left} bytes` : text;
 }

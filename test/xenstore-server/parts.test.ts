@@ -1,0 +1,186 @@
+/** Parts of the server on their own: frame boundaries, pieces, the memory of writes, the trace. */
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { encodeFrame, FrameDecoder, writeWord, XsType } from '../../protocol/xs-wire.js';
+import { FrameBoundary } from '../../xenstore-sim/server/frame-boundary.js';
+import { Inbox } from '../../xenstore-sim/server/inbox.js';
+import { traced } from '../../xenstore-sim/server/index.js';
+import { PIECE_BYTES } from '../../xenstore-sim/server/limits.js';
+import { DataReader } from '../../xenstore-sim/server/socket-reader.js';
+import { WriteSlab } from '../../xenstore-sim/server/write-slab.js';
+import { folderFor } from '../support/raw-xenstore-client.js';
+import { StandInDaemon } from '../support/stand-in-daemon.js';
+
+/** `bytes`, cut into pieces of these lengths, over and over. */
+function* cut(bytes: Uint8Array, lengths: readonly number[]): Generator<Uint8Array> {
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const length = lengths[i % lengths.length] ?? 1;
+    yield bytes.subarray(at, at + length);
+    at += length;
+  }
+}
+
+t.test('the boundary of frames is where the decoder sees it, however the stream is cut', async (t) => {
+  const payloads = fc.array(fc.oneof(fc.nat(40), fc.constantFrom(0, 4095, 4096)), { minLength: 1, maxLength: 6 });
+  const lengths = fc.array(fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 9000 })), {
+    minLength: 1,
+  });
+  fc.assert(
+    fc.property(payloads, lengths, fc.nat(40), (payloads, lengths, missing) => {
+      const whole = Buffer.concat(
+        payloads.map((length, requestId) =>
+          encodeFrame({ type: 255, requestId, transactionId: 0, payload: '\u00ff'.repeat(length) }),
+        ),
+      );
+      const boundary = new FrameBoundary();
+      const decoder = new FrameDecoder();
+      let ended = 0;
+      for (const piece of cut(whole.subarray(0, Math.max(1, whole.length - missing)), lengths)) {
+        boundary.push(piece);
+        decoder.push(piece, () => ended++);
+        if (boundary.inside !== decoder.midFrame) return false;
+        if (boundary.begun !== ended + (decoder.midFrame ? 1 : 0)) return false;
+      }
+      return true;
+    }),
+  );
+  t.pass();
+});
+
+t.test('a length beyond the longest counts as the longest, with the top bit too', async (t) => {
+  for (const length of [4097, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]) {
+    for (const lengths of [[16], [1], [5]]) {
+      const boundary = new FrameBoundary();
+      const header = new Uint8Array(16);
+      writeWord(header, 12, length);
+      for (const piece of cut(header, lengths)) boundary.push(piece);
+      boundary.push(new Uint8Array(4095));
+      t.equal(boundary.inside, true);
+      boundary.push(new Uint8Array(1));
+      t.equal(boundary.inside, false);
+    }
+  }
+});
+
+t.test('an inbox hands on everything once, in order, in pieces, and only when it is wanted', async (t) => {
+  const received: number[] = [];
+  let wanted = 3;
+  let emptied = 0;
+  const inbox = new Inbox(
+    (piece) => {
+      t.ok(piece.length <= PIECE_BYTES);
+      received.push(...piece);
+      wanted--;
+      return wanted > 0;
+    },
+    () => emptied++,
+  );
+  const sent = Uint8Array.from({ length: 10 * PIECE_BYTES + 7 }, (_, i) => i % 251);
+  for (const chunk of cut(sent, [7 * PIECE_BYTES, 100, PIECE_BYTES])) inbox.push(chunk);
+  t.equal(received.length, 3 * PIECE_BYTES, 'as much as was wanted');
+  t.ok(inbox.waiting);
+  wanted = 2;
+  inbox.resume();
+  t.equal(received.length, 5 * PIECE_BYTES);
+  wanted = 100;
+  inbox.resume();
+  t.equal(received.length, 7 * PIECE_BYTES + 100 + PIECE_BYTES, 'then the others have their turn');
+  inbox.stop();
+  await new Promise(setImmediate);
+  t.equal(received.length, 8 * PIECE_BYTES + 100, 'nothing while it is stopped');
+  t.equal(emptied, 0);
+  inbox.resume();
+  t.equal(emptied, 1);
+  t.notOk(inbox.waiting);
+  t.strictSame(Uint8Array.from(received), sent);
+  inbox.clear();
+  inbox.push(sent);
+  await new Promise(setImmediate);
+  t.equal(received.length, sent.length, 'nothing after the end');
+});
+
+t.test('sockets that cannot share a buffer are read too', async (t) => {
+  const path = join(folderFor(t), 'socket');
+  const server = createServer({ pauseOnConnect: true }).listen(path);
+  await once(server, 'listening');
+  const client = connect(path);
+  const [accepted] = await once(server, 'connection');
+  let bytes = 0;
+  let last = 0;
+  const total = 300_000;
+  await new Promise<void>((resolve) => {
+    const reader = new DataReader(accepted, (piece) => {
+      if (piece.length > PIECE_BYTES) t.fail('too long a piece');
+      bytes += piece.length;
+      last = piece.at(-1) ?? 0;
+      if (bytes === total) resolve();
+      const goOn = bytes % 3 !== 0;
+      if (!goOn) {
+        reader.pause();
+        setImmediate(() => reader.resume());
+      }
+      return goOn;
+    });
+    const sent = new Uint8Array(total);
+    sent[total - 1] = 7;
+    client.write(sent);
+  });
+  t.equal(last, 7);
+  accepted.destroy();
+  client.destroy();
+  server.close();
+});
+
+t.test('what a socket keeps is not written over', async (t) => {
+  const slab = new WriteSlab();
+  const kept: Buffer[] = [];
+  const lengths = [10, 60_000, 6000, 70_000, 65_536, 1];
+  for (const [i, length] of lengths.entries()) {
+    slab.copy(new Uint8Array(length).fill(100 + i));
+    const copy = slab.copy(new Uint8Array(length).fill(i));
+    slab.keep();
+    kept.push(copy);
+  }
+  slab.copy(new Uint8Array(30_000).fill(99));
+  for (const [i, length] of lengths.entries()) t.ok(kept[i]?.equals(Buffer.alloc(length, i)), `${length} bytes`);
+});
+
+t.test('the trace shows requests, replies, events and what is no frame', async (t) => {
+  const lines: string[] = [];
+  const engine = traced(new StandInDaemon(), (line) => lines.push(line));
+  const id = engine.connect(3);
+  const flush = (): void => engine.flush(() => undefined);
+  const send = (type: number, payload: string, requestId = 0, transactionId = 0): void => {
+    const bytes = encodeFrame({ type, requestId, transactionId, payload });
+    engine.receive(id, bytes.subarray(0, 17));
+    engine.receive(id, bytes.subarray(17));
+    flush();
+  };
+  send(XsType.WATCH, '/\0tok\0');
+  send(XsType.WRITE, '/a\0\n\\|\u00e4', 7, 9);
+  send(XsType.READ, `${'p'.repeat(200)}\0`);
+  send(99, 'x');
+  engine.block(id, true);
+  engine.block(id, false);
+  const bad = new Uint8Array(20).fill(0xff);
+  t.equal(engine.receive(id, bad), false);
+  t.strictSame(lines, [
+    '1 connected, domain 3',
+    '1 -> WATCH /|tok|',
+    '1 <- WATCH OK|',
+    '1 -> WRITE req 7 tx 9 /a|\\x0a\\x5c\\x7c\\xe4',
+    '1 <- WATCH_EVENT /a|tok|',
+    '1 <- WRITE req 7 tx 9 OK|',
+    `1 -> READ ${'p'.repeat(120)}... and 81 bytes`,
+    '1 <- READ ',
+    '1 -> 99 x',
+    '1 <- 99 OK|',
+    '1 does not read',
+    '1 reads again',
+    `1 -> not a frame: ${'\\xff'.repeat(20)}`,
+    '1 closed',
+  ]);
+});
