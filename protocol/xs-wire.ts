@@ -7,7 +7,6 @@
  *
  * Text and values are binary strings here, one character per byte.
  */
-import { assert } from './assert.js';
 import { QuiesceError } from './errors.js';
 
 export const XS_HEADER_BYTES = 16;
@@ -78,11 +77,10 @@ export function encodeFrame({ type, requestId, transactionId, payload }: XsFrame
   return frame;
 }
 
-/** The 32 bits at `at`, unsigned, little-endian (XSA-420: a length with the top bit set is a large one). */
+/** The 32 bits at `at`, which must lie within `bytes`: unsigned, little-endian (XSA-420: a length with the top bit set is a large one). */
 export function readWord(bytes: Uint8Array, at: number): number {
-  assert(at + 4 <= bytes.length, `xs-wire: expected 4 bytes at ${at}, found the end at ${bytes.length}`);
-  const low = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
-  return (low | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24)) >>> 0;
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
 }
 
 export function writeWord(bytes: Uint8Array, at: number, word: number): void {

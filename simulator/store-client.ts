@@ -84,7 +84,7 @@ export class StoreClient implements StoreAccess {
   }
 
   get connected(): boolean {
-    return this.#value.store.connections.some(({ id }) => id === this.id);
+    return this.#value.store.connections.get(this.id) !== undefined;
   }
 
   connect(): void {

@@ -5,11 +5,11 @@ import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { HIGH, LOW, mixListHigh, mixListLow } from './hash.js';
 import type { Transaction } from './transactions.js';
-import type { Watch, WatchEvent } from './watches.js';
+import type { WatchList } from './watch-list.js';
+import type { WatchEvent } from './watches.js';
 
 export interface ConnectionState {
-  /** In order of registration. */
-  readonly watches: readonly Watch[];
+  readonly watches: WatchList | null;
   /** Events not yet taken by the client, oldest first. */
   readonly pending: readonly WatchEvent[];
   /** Open transactions, in order of their start. */
@@ -18,66 +18,56 @@ export interface ConnectionState {
   readonly nextTransaction: number;
 }
 
+const NEW: ConnectionState = { watches: null, pending: [], transactions: [], nextTransaction: 1 };
+
 export class Connection implements Hashed, ConnectionState {
   readonly id: number;
   readonly domid: number;
   readonly privileged: boolean;
-  readonly watches: readonly Watch[];
+  readonly watches: WatchList | null;
   readonly pending: readonly WatchEvent[];
   readonly transactions: readonly Transaction[];
   readonly nextTransaction: number;
-  readonly hashLow: number;
-  readonly hashHigh: number;
-  readonly #watchesLow: number;
-  readonly #watchesHigh: number;
 
-  private constructor(id: number, domid: number, privileged: boolean, state: ConnectionState, old: Connection | null) {
-    this.id = id;
-    this.domid = domid;
-    this.privileged = privileged;
+  private constructor(who: Pick<Connection, 'id' | 'domid' | 'privileged'>, state: ConnectionState) {
+    this.id = who.id;
+    this.domid = who.domid;
+    this.privileged = who.privileged;
     this.watches = state.watches;
     this.pending = state.pending;
     this.transactions = state.transactions;
     this.nextTransaction = state.nextTransaction;
-    // Watches are many and change rarely, events are few and change often: hence the cached half of the hash.
-    const kept = old !== null && old.watches === state.watches;
-    const who = (domid << 1) | (privileged ? 1 : 0);
-    this.#watchesLow = kept ? old.#watchesLow : mixListLow(mix(mix(LOW, id), who), state.watches);
-    this.#watchesHigh = kept ? old.#watchesHigh : mixListHigh(mix(mix(HIGH, id), who), state.watches);
-    const low = mixListLow(this.#watchesLow, state.pending);
-    const high = mixListHigh(this.#watchesHigh, state.pending);
-    this.hashLow = mix(mixListLow(low, state.transactions), state.nextTransaction);
-    this.hashHigh = mix(mixListHigh(high, state.transactions), state.nextTransaction);
   }
 
   static open(id: number, domid: number, privileged: boolean): Connection {
-    return new Connection(
-      id,
-      domid,
-      privileged,
-      { watches: [], pending: [], transactions: [], nextTransaction: 1 },
-      null,
-    );
+    return new Connection({ id, domid, privileged }, NEW);
   }
 
-  withPending(pending: readonly WatchEvent[]): Connection {
-    return this.#with({ pending });
+  get hashLow(): number {
+    const base = mix(mix(mix(LOW, this.id), (this.domid << 1) | (this.privileged ? 1 : 0)), this.watches?.hashLow ?? 0);
+    return mix(mixListLow(mixListLow(base, this.pending), this.transactions), this.nextTransaction);
   }
 
-  withWatches(watches: readonly Watch[]): Connection {
-    return this.#with({ watches });
+  get hashHigh(): number {
+    const base = mix(mix(mix(HIGH, this.id), (this.domid << 1) | (this.privileged ? 1 : 0)), this.watches?.hashHigh ?? 0);
+    return mix(mixListHigh(mixListHigh(base, this.pending), this.transactions), this.nextTransaction);
   }
 
-  withTransactions(transactions: readonly Transaction[], nextTransaction = this.nextTransaction): Connection {
-    return this.#with({ transactions, nextTransaction });
+  with(change: Partial<ConnectionState>): Connection {
+    const { watches, pending, transactions, nextTransaction } = this;
+    return new Connection(this, { watches, pending, transactions, nextTransaction, ...change });
+  }
+
+  /** The connection without anything that was done on it. */
+  reset(): Connection {
+    return new Connection(this, NEW);
   }
 
   transaction(id: number): Transaction | undefined {
     return this.transactions.find((transaction) => transaction.id === id);
   }
-  #with(change: Partial<ConnectionState>): Connection {
-    const { watches, pending, transactions, nextTransaction } = this;
-    const state = { watches, pending, transactions, nextTransaction, ...change };
-    return new Connection(this.id, this.domid, this.privileged, state, this);
+
+  withTransaction(old: Transaction, transaction: Transaction): Connection {
+    return this.with({ transactions: this.transactions.map((open) => (open === old ? transaction : open)) });
   }
 }

@@ -4,6 +4,7 @@
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { HIGH, LOW } from './hash.js';
+import type { QuotaSet } from './quota.js';
 
 export const NO_TARGET = -1;
 
@@ -16,32 +17,54 @@ export interface DomainState {
   readonly target: number;
   /** Nodes of the tree that it owns; not counted for the control domain. */
   readonly nodes: number;
+  /** Frame number and event channel of its ring, as INTRODUCE gave them. */
+  readonly gfn: number;
+  readonly port: number;
+  /** Feature bits it is offered (xs_wire.h). */
+  readonly features: number;
+  /** Its own quotas, where domains have any. */
+  readonly quota: QuotaSet | null;
 }
 
 export class Domain implements Hashed, DomainState {
-  readonly domid: number;
+  /** Its number. */
+  readonly id: number;
   readonly introduced: boolean;
   readonly shutdown: boolean;
   readonly target: number;
   readonly nodes: number;
-  readonly hashLow: number;
-  readonly hashHigh: number;
+  readonly gfn: number;
+  readonly port: number;
+  readonly features: number;
+  readonly quota: QuotaSet | null;
 
-  constructor(domid: number, { introduced, shutdown, target, nodes }: DomainState) {
-    this.domid = domid;
-    this.introduced = introduced;
-    this.shutdown = shutdown;
-    this.target = target;
-    this.nodes = nodes;
-    const flags = (introduced ? 2 : 0) | (shutdown ? 1 : 0);
-    this.hashLow = mix(mix(mix(mix(LOW, domid), flags), target), nodes);
-    this.hashHigh = mix(mix(mix(mix(HIGH, domid), flags), target), nodes);
+  constructor(id: number, state: DomainState) {
+    this.id = id;
+    this.introduced = state.introduced;
+    this.shutdown = state.shutdown;
+    this.target = state.target;
+    this.nodes = state.nodes;
+    this.gfn = state.gfn;
+    this.port = state.port;
+    this.features = state.features;
+    this.quota = state.quota;
+  }
+
+  get hashLow(): number {
+    return mix(this.#mix(LOW), this.quota?.hashLow ?? 0);
+  }
+
+  get hashHigh(): number {
+    return mix(this.#mix(HIGH), this.quota?.hashHigh ?? 0);
+  }
+
+  #mix(seed: number): number {
+    const flags = (this.introduced ? 2 : 0) | (this.shutdown ? 1 : 0);
+    const known = mix(mix(mix(mix(seed, this.id), flags), this.target), this.nodes);
+    return mix(mix(mix(known, this.gfn), this.port), this.features);
   }
 
   with(change: Partial<DomainState>): Domain {
-    return new Domain(this.domid, { ...this, ...change });
+    return new Domain(this.id, { ...this, ...change });
   }
 }
-
-/** A domain that exists but was not introduced. */
-export const EXISTING: DomainState = { introduced: false, shutdown: false, target: NO_TARGET, nodes: 0 };

@@ -2,18 +2,20 @@
  * The next store in the making.
  *
  * One request, or one event from outside, makes a draft of the store, changes it through the methods here and turns it
- * into a new store. A draft that stands in a transaction sees and changes the transaction's copies of the nodes instead
- * of the tree; nothing above this file knows the difference.
+ * into a new store. A draft that stands in a transaction of the C daemon sees and changes the transaction's copies of
+ * the nodes instead of the tree; nothing above this file knows the difference.
  */
 import type { Connection } from './connections.js';
-import { Domain, EXISTING, NO_TARGET } from './domains.js';
+import { Domain, NO_TARGET } from './domains.js';
+import type { IdList } from './id-list.js';
 import type { Node } from './node.js';
 import type { Path } from './path.js';
 import { type PermissionList, READ, type Subject } from './permissions.js';
 import type { Policy } from './policy.js';
-import { mayAccess } from './quota.js';
+import { type Allowance, type QuotaSet, UNLIMITED } from './quota.js';
 import { Store, type StoreState, type Tree } from './store.js';
-import { EXACT, type Reach, type SUBTREE, type Transaction } from './transactions.js';
+import { type CTransaction, EXACT, type Reach, type SUBTREE } from './transactions.js';
+import type { WatchIndex } from './watch-list.js';
 import { enqueue, type Watch } from './watches.js';
 
 /** How a change is announced. */
@@ -31,14 +33,19 @@ export interface Announcement {
 export class Draft implements StoreState {
   readonly policy: Policy;
   tree: Tree;
-  connections: readonly Connection[];
-  domains: readonly Domain[];
-  introducePermissions: PermissionList;
-  releasePermissions: PermissionList;
-  /** The transaction the draft stands in, or null. */
-  transaction: Transaction | null = null;
+  connections: IdList<Connection>;
+  domains: IdList<Domain>;
+  watches: WatchIndex;
+  quota: QuotaSet;
+  generation: number;
+  /** The C daemon's transaction that the draft stands in, or null. */
+  transaction: CTransaction | null = null;
+  /** Whether the tree is that of an open transaction of oxenstored: nobody outside is to know of changes. */
+  isolated = false;
   /** Set when the transaction would have accessed more nodes than it may: the request has failed. */
   overflown = false;
+  /** Connections that have got an event, each at least once. */
+  notified: number[] | null = null;
   /** Whose transaction it is. */
   #caller: Connection | null = null;
 
@@ -47,14 +54,21 @@ export class Draft implements StoreState {
     this.tree = store.tree;
     this.connections = store.connections;
     this.domains = store.domains;
-    this.introducePermissions = store.introducePermissions;
-    this.releasePermissions = store.releasePermissions;
+    this.watches = store.watches;
+    this.quota = store.quota;
+    this.generation = store.generation;
   }
 
   /** From now on, nodes are those that `transaction` of `caller` has. */
-  enter(caller: Connection, transaction: Transaction): void {
+  enter(caller: Connection, transaction: CTransaction): void {
     this.#caller = caller;
     this.transaction = transaction;
+  }
+
+  /** From now on, nodes are those of the tree again. */
+  leave(): void {
+    this.#caller = null;
+    this.transaction = null;
   }
 
   /** The new store; `old` itself if the draft was made from it and nothing has changed. */
@@ -63,8 +77,8 @@ export class Draft implements StoreState {
       this.tree === old.tree &&
       this.connections === old.connections &&
       this.domains === old.domains &&
-      this.introducePermissions === old.introducePermissions &&
-      this.releasePermissions === old.releasePermissions;
+      this.watches === old.watches &&
+      this.quota === old.quota;
     return same ? old : new Store(this.policy, this);
   }
 
@@ -74,7 +88,8 @@ export class Draft implements StoreState {
     if (transaction === null) return this.tree.get(path) ?? null;
     const accessed = transaction.get(path);
     if (accessed !== undefined) return accessed.node;
-    if (this.#caller !== null && !mayAccess(this.policy.quota, this.#caller, transaction)) {
+    const caller = this.#caller;
+    if (caller !== null && transaction.count >= this.limit(caller, 'transactionNodes')) {
       this.overflown = true;
       return null;
     }
@@ -87,124 +102,138 @@ export class Draft implements StoreState {
   put(path: Path, node: Node | null): void {
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.changedTo(node));
+      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.with({ node, modified: true }));
       return;
     }
-    const old = this.tree.get(path)?.permissions.owner ?? 0;
-    const owner = node === null ? 0 : node.permissions.owner;
-    if (old !== owner) {
-      this.#count(old, -1);
+    const old = this.tree.get(path) ?? null;
+    const oldOwner = old?.permissions.owner ?? 0;
+    const owner = node?.permissions.owner ?? 0;
+    if (oldOwner !== owner) {
+      this.#count(oldOwner, -1);
       this.#count(owner, 1);
     }
-    this.tree = node === null ? this.tree.delete(path) : this.tree.set(path, node);
-    const connections = this.connections;
-    for (let i = 0; i < connections.length; i++) {
-      const connection = connections[i] as Connection;
-      if (connection.transactions.length > 0) this.#doom(i, connection, path);
+    if (this.policy.finite) this.tree = node === null ? this.tree.delete(path) : this.tree.set(path, node);
+    else {
+      this.generation++;
+      this.tree = node === null ? this.tree.delete(path) : this.tree.set(path, node.withGeneration(this.generation));
     }
+    if (this.isolated) return;
+    if (this.policy.rules === 'ocaml') this.#tellTransactions(equal(old, node) ? path.parent : path);
+    else if (this.policy.finite) this.#tellTransactions(path);
   }
 
   /**
    * Tells everybody who watches and may know: who can read the node now, could before where that counts, or can read its
-   * parent (C xenstored 4.17). Inside a transaction it is left for the commit.
+   * parent (C xenstored). Inside a transaction it is left for the commit.
    */
   announce(announcement: Announcement): void {
     const { path, reach, node, before, parent } = announcement;
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.reaching(reach));
+      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.with({ reach }));
       return;
     }
-    const connections = this.connections;
-    for (let i = 0; i < connections.length; i++) {
-      const connection = connections[i] as Connection;
-      if (connection.watches.length === 0) continue;
-      const permitted = (): boolean => {
-        const subject = this.subject(connection);
-        if (before !== null && (before.allows(subject) & READ) !== 0) return true;
-        if (node === null) return false;
-        if ((node.permissions.allows(subject) & READ) !== 0) return true;
-        return parent !== null && (parent.permissions.allows(subject) & READ) !== 0;
-      };
-      this.#notify(i, path.text, (watch) => matches(watch, path, reach), permitted);
+    const permitted = (subject: Subject): boolean => {
+      if (before !== null && (before.allows(subject) & READ) !== 0) return true;
+      if (node === null) return false;
+      if ((node.permissions.allows(subject) & READ) !== 0) return true;
+      return parent !== null && (parent.permissions.allows(subject) & READ) !== 0;
+    };
+    this.notify(this.#watching(path, reach), path.text, permitted);
+  }
+
+  /**
+   * Queues an event for each of `watches` whose holder is `permitted`. The watches of one connection must be neighbours
+   * and in the order in which it is told; `text` is the path in the events.
+   */
+  notify(watches: readonly Watch[], text: string, permitted: (subject: Subject) => boolean): void {
+    for (let i = 0; i < watches.length; ) {
+      const connection = this.connections.get((watches[i] as Watch).connection) as Connection;
+      const allowed = permitted(this.subject(connection));
+      let pending = connection.pending;
+      for (; watches[i]?.connection === connection.id; i++) {
+        if (allowed) pending = enqueue(pending, (watches[i] as Watch).event(text), this.policy);
+      }
+      if (pending === connection.pending) continue;
+      this.setConnection(connection.with({ pending }));
+      if (this.notified === null) this.notified = [];
+      this.notified.push(connection.id);
     }
   }
 
-  /** Tells the watchers of `@introduceDomain` or `@releaseDomain`. */
-  announceSpecial(name: '@introduceDomain' | '@releaseDomain'): void {
-    const permissions = name === '@introduceDomain' ? this.introducePermissions : this.releasePermissions;
-    this.connections.forEach((connection, i) => {
-      const permitted = () => (permissions.allows(this.subject(connection)) & READ) !== 0;
-      this.#notify(i, name, (watch) => watch.text === name, permitted);
-    });
+  /** The watches that a change at `path` concerns: by connection, in order of registration. */
+  #watching(path: Path, reach: Reach): Watch[] {
+    const found: Watch[] = [];
+    for (let at: Path | null = path; at !== null; at = reach === EXACT ? null : at.parent) {
+      for (let entry = this.watches.at(at); entry !== null; entry = entry.older) {
+        if (entry.watch.reaches(path)) found.push(entry.watch);
+      }
+    }
+    return found.length > 1 ? found.sort(byRegistration) : found;
   }
 
   /** On whose behalf a connection acts. */
   subject(connection: Connection): Subject {
     if (connection.privileged) return CONTROL;
-    return { privileged: false, domid: connection.domid, target: this.domain(connection.domid)?.target ?? NO_TARGET };
+    const target = this.domains.get(connection.domid)?.target ?? NO_TARGET;
+    // oxenstored takes a device model of the control domain for the control domain.
+    return { privileged: target === 0 && this.policy.rules === 'ocaml', domid: connection.domid, target };
   }
 
-  domain(domid: number): Domain | undefined {
-    return this.domains.find((domain) => domain.domid === domid);
-  }
-
-  /** Stores `domain` in the place of its former state; adds it if it is new. */
-  setDomain(domain: Domain): void {
-    const others = this.domains.filter((other) => other.domid !== domain.domid);
-    this.domains = [...others, domain].sort((one, other) => one.domid - other.domid);
+  /** How many there may be of what quota `name` is about: the quota, as the daemon compares it. No limit for the privileged. */
+  limit(caller: Connection, name: keyof Allowance): number {
+    if (caller.privileged) return UNLIMITED;
+    const { quotaOfDomain, allowance } = this.policy;
+    const { quota } = (quotaOfDomain ? this.domains.get(caller.domid)?.quota : null) ?? this.quota;
+    const value = quota[name === 'nodesAtCommit' ? 'nodes' : name];
+    return quotaOfDomain && value === 0 ? UNLIMITED : value + allowance[name];
   }
 
   /** Makes sure that domain `domid` is known. */
   ensureDomain(domid: number): Domain {
-    const known = this.domain(domid);
+    const known = this.domains.get(domid);
     if (known !== undefined) return known;
-    const domain = new Domain(domid, EXISTING);
-    this.setDomain(domain);
+    const { features, quotaOfDomain } = this.policy;
+    const quota = quotaOfDomain ? this.quota : null;
+    const state = { introduced: false, shutdown: false, target: NO_TARGET, nodes: 0, gfn: 0, port: 0, features, quota };
+    const domain = new Domain(domid, state);
+    this.domains = this.domains.set(domain);
     return domain;
   }
 
+  setDomain(domain: Domain): void {
+    this.domains = this.domains.set(domain);
+  }
+
+  setConnection(connection: Connection): void {
+    this.connections = this.connections.set(connection);
+  }
+
   #count(domid: number, change: number): void {
-    const domain = domid === 0 ? undefined : this.domain(domid);
+    const domain = domid === 0 ? undefined : this.domains.get(domid);
     if (domain !== undefined) this.setDomain(domain.with({ nodes: domain.nodes + change }));
   }
 
-  /** Stores `connection` in the place of its former state. */
-  setConnection(connection: Connection): void {
-    this.#setConnection(
-      this.connections.findIndex((other) => other.id === connection.id),
-      connection,
-    );
-  }
-
-  #setConnection(index: number, connection: Connection): void {
-    const copy = this.connections.slice();
-    copy[index] = connection;
-    this.connections = copy;
-  }
-
-  #notify(index: number, text: string, matching: (watch: Watch) => boolean, permitted: () => boolean): void {
-    const connection = this.connections[index] as Connection;
-    let pending = connection.pending;
-    for (const watch of connection.watches) {
-      if (!matching(watch)) continue;
-      if (!permitted()) return;
-      pending = enqueue(pending, watch.event(text), this.policy);
-    }
-    if (pending !== connection.pending) this.#setConnection(index, connection.withPending(pending));
-  }
-
-  #doom(index: number, connection: Connection, path: Path): void {
-    const transactions = connection.transactions.map((transaction) => transaction.afterChangeOf(path));
-    if (transactions.some((transaction, i) => transaction !== connection.transactions[i])) {
-      this.#setConnection(index, connection.withTransactions(transactions));
+  #tellTransactions(path: Path | null): void {
+    if (path === null) return;
+    for (const connection of this.connections.items) {
+      if (connection.transactions.length === 0) continue;
+      const transactions = connection.transactions.map((transaction) => transaction.afterChangeOf(path));
+      if (transactions.some((transaction, i) => transaction !== connection.transactions[i])) {
+        this.setConnection(connection.with({ transactions }));
+      }
     }
   }
 }
 
 const CONTROL: Subject = { privileged: true, domid: 0, target: NO_TARGET };
 
-function matches(watch: Watch, path: Path, reach: Reach): boolean {
-  if (watch.path === null) return false;
-  return reach === EXACT ? path.equals(watch.path) : path.isWithin(watch.path);
+/** oxenstored keeps a node that is written with the value it has, and replaces only those above. */
+function equal(old: Node | null, node: Node | null): boolean {
+  if (old === null || node === null) return false;
+  return old.value === node.value && old.permissions === node.permissions && old.children === node.children;
+}
+
+function byRegistration(one: Watch, other: Watch): number {
+  return one.connection - other.connection || one.serial - other.serial;
 }

@@ -2,124 +2,136 @@
  * Executes requests.
  */
 import { unreachable } from '../protocol/assert.js';
-import { commit } from './commit.js';
+import { performC } from './c-nodes.js';
 import type { Connection } from './connections.js';
+import { control } from './control.js';
+import { domainRequest } from './domain-requests.js';
 import { Draft } from './draft.js';
-import { domainRequest } from './lifecycle.js';
-import { directory, getPermissions, makeDirectory, read, remove, setPermissions, write } from './nodes.js';
-import { domainDirectory, resolvePath } from './path.js';
-import { mayStartTransaction } from './quota.js';
-import { failure, OK, type Reply, type Request, type RequestType } from './requests.js';
+import { announceOcaml } from './ocaml-events.js';
+import { newFootprint, performOcaml } from './ocaml-nodes.js';
+import { domainDirectory } from './path.js';
+import type { Policy } from './policy.js';
+import { failure, type KnownType, type NodeRequest, OK, type Reply, type Request } from './requests.js';
+import { settingRequest } from './setting-requests.js';
 import type { Store } from './store.js';
-import { Transaction } from './transactions.js';
-import { addWatch, removeWatch } from './watch-requests.js';
+import { endTransaction, noteInside, performInside, startTransaction } from './transaction-requests.js';
+import type { Transaction } from './transactions.js';
+import { addWatch, dropWatches, removeWatch } from './watch-requests.js';
 
 export interface Outcome {
   /** The store after the request; the same object if nothing changed. */
   readonly store: Store;
   readonly reply: Reply;
+  /** Connections whose queue of events has grown; null for none. One may be named more than once. */
+  readonly notified: readonly number[] | null;
 }
 
-const PRIVILEGED: ReadonlySet<RequestType> = new Set<RequestType>([
+const PRIVILEGED: ReadonlySet<KnownType> = new Set<KnownType>([
   'introduce',
   'release',
   'resume',
   'setTarget',
   'isDomainIntroduced',
-]);
-
-/** Requests that a transaction concerns. Of the others, only the id is checked. */
-const ON_NODES: ReadonlySet<RequestType> = new Set<RequestType>([
-  'directory',
-  'read',
-  'write',
-  'mkdir',
-  'rm',
-  'getPerms',
-  'setPerms',
+  'control',
+  'setFeature',
+  'getQuota',
+  'setQuota',
 ]);
 
 /**
  * Executes `request` for the open connection with number `connection`. Mistakes of the client give an error reply, never
  * an exception. Events the request causes are appended to the queues of their connections, the caller's included;
  * whether those go before or after the reply on the wire is `Policy.repliesFirst`.
- *
- * Checked in this order: privilege (EACCES), transaction id (ENOENT), the request itself (C xenstored 4.17).
  */
 export function execute(store: Store, connection: number, request: Request): Outcome {
   const caller = store.connection(connection);
-  const { type } = request;
-  const id = type === 'watch' || type === 'unwatch' ? 0 : (request.transaction ?? 0);
-  if (id === 0 && caller.privileged && type === 'read') return privilegedRead(store, caller, request.path);
-  if (!caller.privileged && PRIVILEGED.has(type)) return { store, reply: failure('EACCES') };
-
-  if (id !== 0) {
-    const transaction = caller.transaction(id);
-    if (transaction === undefined) return { store, reply: failure('ENOENT') };
-    if (type === 'transactionStart') return { store, reply: failure('EBUSY') };
-    if (type === 'transactionEnd') return endTransaction(store, caller, transaction, request.commit);
-    if (ON_NODES.has(type)) return performInside(store, caller, transaction, request);
-  }
   const draft = new Draft(store);
-  const reply = perform(draft, caller, request);
-  return { store: draft.finish(store), reply };
+  const reply = answer(draft, caller, request);
+  return { store: draft.finish(store), reply, notified: withInitialEvent(draft, connection, request, reply) };
 }
 
-function endTransaction(store: Store, caller: Connection, transaction: Transaction, committing: boolean): Outcome {
-  const draft = new Draft(store);
-  draft.setConnection(caller.withTransactions(caller.transactions.filter((open) => open !== transaction)));
-  const reply = committing ? commit(draft, caller, transaction) : OK;
-  return { store: draft.finish(store), reply };
+/** A new watch puts its first event in the caller's own queue. */
+function withInitialEvent(draft: Draft, connection: number, request: Request, reply: Reply): readonly number[] | null {
+  return request.type === 'watch' && reply === OK ? [connection, ...(draft.notified ?? [])] : draft.notified;
 }
 
-/** Performs a request on nodes with the copies of a transaction. */
-function performInside(store: Store, caller: Connection, transaction: Transaction, request: Request): Outcome {
-  const draft = new Draft(store);
-  draft.enter(caller, transaction);
-  let reply = perform(draft, caller, request);
-  let after = draft.transaction ?? transaction;
-  if (draft.overflown) {
-    reply = failure('ENOSPC');
-    after = transaction.fail();
+/**
+ * The C daemon checks in this order: whether it knows the type (ENOSYS), privilege (EACCES), the transaction id, the
+ * request itself. oxenstored looks at the transaction id first.
+ */
+function answer(draft: Draft, caller: Connection, request: Request): Reply {
+  const { policy } = draft;
+  const known = request.type === 'malformed' ? request.of : request.type;
+  const id = known === 'watch' || known === 'unwatch' ? 0 : (request.transaction ?? 0);
+  const transaction = id === 0 ? undefined : caller.transaction(id);
+  const lost = id !== 0 && transaction === undefined;
+  if (policy.rules === 'ocaml' && lost) return failure(policy.errors.unknownTransaction);
+  const refused = refusal(policy, caller, known);
+  if (policy.rules === 'c' && refused === null && lost) return failure(policy.errors.unknownTransaction);
+  if (transaction === undefined) {
+    return refused ?? (request.type === 'malformed' ? failure('EINVAL') : perform(draft, caller, request));
   }
-  if (after !== transaction) {
-    draft.setConnection(
-      caller.withTransactions(caller.transactions.map((open) => (open === transaction ? after : open))),
-    );
-  }
-  return { store: draft.finish(store), reply };
+  return refused === null
+    ? inside(draft, caller, transaction, request)
+    : noteInside(draft, caller, transaction, request, refused);
 }
 
-/** The most frequent request on the shortest way: it checks only the path and changes nothing. */
-function privilegedRead(store: Store, caller: Connection, text: string): Outcome {
-  const path = resolvePath(text, caller.domid);
-  if (path === null || path.countedLength > store.policy.pathLengthMax) return { store, reply: failure('EINVAL') };
-  const node = store.tree.get(path);
-  return { store, reply: node === undefined ? failure('ENOENT') : { kind: 'value', value: node.value } };
+function refusal(policy: Policy, caller: Connection, type: KnownType | 'unknown'): Reply | null {
+  if (type === 'unknown') return failure('ENOSYS');
+  if (caller.privileged || !PRIVILEGED.has(type)) return null;
+  // oxenstored answers a guest's CONTROL as if it had done something.
+  return type === 'control' && policy.rules === 'ocaml' ? OK : failure('EACCES');
+}
+
+function inside(draft: Draft, caller: Connection, transaction: Transaction, request: Request): Reply {
+  switch (request.type) {
+    case 'transactionEnd':
+      return endTransaction(draft, caller, transaction, request.commit);
+    case 'transactionStart':
+      return noteInside(draft, caller, transaction, request, failure('EBUSY'));
+    case 'malformed':
+      return noteInside(draft, caller, transaction, request, failure('EINVAL'));
+    default:
+      return isNodeRequest(request)
+        ? performInside(draft, caller, transaction, request)
+        : noteInside(draft, caller, transaction, request, perform(draft, caller, request));
+  }
+}
+
+function isNodeRequest(request: Request): request is NodeRequest {
+  switch (request.type) {
+    case 'directory':
+    case 'directoryPart':
+    case 'read':
+    case 'write':
+    case 'mkdir':
+    case 'rm':
+    case 'getPerms':
+    case 'setPerms':
+      return true;
+    default:
+      return false;
+  }
 }
 
 function perform(draft: Draft, caller: Connection, request: Request): Reply {
   switch (request.type) {
-    case 'read':
-      return read(draft, caller, request.path);
-    case 'write':
-      return write(draft, caller, request.path, request.value);
     case 'directory':
-      return directory(draft, caller, request.path);
+    case 'directoryPart':
+    case 'read':
+    case 'write':
     case 'mkdir':
-      return makeDirectory(draft, caller, request.path);
     case 'rm':
-      return remove(draft, caller, request.path);
     case 'getPerms':
-      return getPermissions(draft, caller, request.path);
     case 'setPerms':
-      return setPermissions(draft, caller, request.path, request.permissions);
+      return draft.policy.rules === 'c' ? performC(draft, caller, request) : performAlone(draft, caller, request);
     case 'watch':
-      return addWatch(draft, caller, request.path, request.token);
+      return addWatch(draft, caller, request);
     case 'unwatch':
-      return removeWatch(draft, caller, request.path, request.token);
+      return removeWatch(draft, caller, request);
     case 'resetWatches':
-      draft.setConnection(caller.withWatches([]).withTransactions([]));
+      dropWatches(draft, caller);
+      draft.setConnection(caller.with({ watches: null, transactions: [] }));
       return OK;
     case 'transactionStart':
       return startTransaction(draft, caller);
@@ -133,17 +145,26 @@ function perform(draft: Draft, caller: Connection, request: Request): Reply {
     case 'setTarget':
     case 'isDomainIntroduced':
       return domainRequest(draft, request);
+    case 'getFeature':
+    case 'setFeature':
+    case 'getQuota':
+    case 'setQuota':
+      return settingRequest(draft, caller, request);
+    case 'control':
+      return control(draft, request.words);
+    case 'malformed':
+    case 'unknown':
+      return failure('EINVAL');
     default:
       return unreachable(request);
   }
 }
 
-function startTransaction(draft: Draft, caller: Connection): Reply {
-  if (!mayStartTransaction(draft.policy.quota, caller)) return failure('ENOSPC');
-  const counting = draft.policy.transactionIds === 'counting';
-  let id = counting ? caller.nextTransaction : 1;
-  while (caller.transaction(id) !== undefined) id++;
-  const next = counting ? id + 1 : caller.nextTransaction;
-  draft.setConnection(caller.withTransactions([...caller.transactions, Transaction.start(id)], next));
-  return { kind: 'value', value: String(id) };
+/** A request on nodes outside of any transaction, by the rules of oxenstored: its changes are announced at once. */
+function performAlone(draft: Draft, caller: Connection, request: NodeRequest): Reply {
+  const before = draft.tree;
+  const footprint = newFootprint();
+  const reply = performOcaml(draft, caller, request, footprint);
+  if (reply.kind !== 'error') announceOcaml(draft, footprint.changes, before, draft.tree);
+  return reply;
 }

@@ -4,6 +4,7 @@
  * `get` takes a few array accesses, `set` and `delete` copy one short array per level and leave the old map as it was.
  * The hash of a map is the sum (xor) of the hashes of its entries, so each change updates it in constant time and the
  * order of changes does not show. There is no iteration: nothing can come to depend on the order of a hash table.
+ * A map that is made without hashes spends no time on them.
  */
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
@@ -30,17 +31,19 @@ const EMPTY_BRANCH: readonly null[] = new Array(1 << BITS_PER_LEVEL).fill(null);
 
 export class PathMap<V extends Hashed> implements Hashed {
   readonly #root: Slot<V>;
+  readonly #hashed: boolean;
   readonly hashLow: number;
   readonly hashHigh: number;
 
-  private constructor(root: Slot<V>, hashLow: number, hashHigh: number) {
+  private constructor(root: Slot<V>, hashed: boolean, hashLow: number, hashHigh: number) {
     this.#root = root;
+    this.#hashed = hashed;
     this.hashLow = hashLow;
     this.hashHigh = hashHigh;
   }
 
-  static empty<V extends Hashed>(): PathMap<V> {
-    return new PathMap<V>(null, 0, 0);
+  static empty<V extends Hashed>(hashed = true): PathMap<V> {
+    return new PathMap<V>(null, hashed, 0, 0);
   }
 
   get(path: Path): V | undefined {
@@ -54,17 +57,20 @@ export class PathMap<V extends Hashed> implements Hashed {
   }
 
   set(path: Path, value: V): PathMap<V> {
+    if (!this.#hashed) return new PathMap(insert(this.#root, path, value, 0), false, 0, 0);
     const old = this.get(path);
     const low = this.hashLow ^ entryLow(path, value) ^ (old === undefined ? 0 : entryLow(path, old));
     const high = this.hashHigh ^ entryHigh(path, value) ^ (old === undefined ? 0 : entryHigh(path, old));
-    return new PathMap(insert(this.#root, path, value, 0), low, high);
+    return new PathMap(insert(this.#root, path, value, 0), true, low, high);
   }
 
   delete(path: Path): PathMap<V> {
     const old = this.get(path);
     if (old === undefined) return this;
+    if (!this.#hashed) return new PathMap(remove(this.#root, path, 0), false, 0, 0);
     return new PathMap(
       remove(this.#root, path, 0),
+      true,
       this.hashLow ^ entryLow(path, old),
       this.hashHigh ^ entryHigh(path, old),
     );

@@ -10,11 +10,14 @@ import type { Hashed } from '../protocol/hashed.js';
 import { HIGH, LOW, mixText } from './hash.js';
 
 export class Path implements Hashed {
-  /** Absolute text; `/` for the root. */
+  /** Absolute text; `/` for the root; or a special name. */
   readonly text: string;
   /** The last component; empty for the root. */
   readonly name: string;
+  /** Null for the root, and for a special name. */
   readonly parent: Path | null;
+  /** Whether it is a special name, such as `@releaseDomain`: no node of the tree. */
+  readonly special: boolean;
   /** Length that counts against the limit on paths: without a prefix `/local/domain/N/` (C xenstored 4.17). */
   readonly countedLength: number;
   readonly hashLow: number;
@@ -24,6 +27,7 @@ export class Path implements Hashed {
     this.text = text;
     this.name = name;
     this.parent = parent;
+    this.special = isSpecial(text);
     this.countedLength = text.length - domainPrefixLength(text);
     this.hashLow = mixText(parent === null ? LOW : parent.hashLow, name);
     this.hashHigh = mixText(parent === null ? HIGH : mix(parent.hashHigh, HIGH), name);
@@ -35,10 +39,23 @@ export class Path implements Hashed {
 
   /** Whether this is `ancestor` itself or lies below it. */
   isWithin(ancestor: Path): boolean {
-    if (this === ancestor || ancestor.parent === null) return true;
+    if (this === ancestor) return true;
+    if (ancestor === ROOT) return !this.special;
     const length = ancestor.text.length;
     if (this.text.length > length) return this.text.charCodeAt(length) === SLASH && this.text.startsWith(ancestor.text);
     return this.text === ancestor.text;
+  }
+
+  /** The path above, for questions about permissions: above a special name, that is the root. */
+  get above(): Path | null {
+    return this.parent ?? (this.special ? ROOT : null);
+  }
+
+  /** Levels between this path and `ancestor`, which it must be within. */
+  levelsBelow(ancestor: Path): number {
+    let levels = 0;
+    for (let path: Path | null = this; path !== null && !path.equals(ancestor); path = path.parent) levels++;
+    return levels;
   }
 }
 
@@ -77,6 +94,18 @@ export function resolvePath(text: string, domid: number): Path | null {
   const known = cache.get(text);
   if (known !== undefined) return known;
   return remember(cache, text, isSpecial(text) ? null : resolvePath(`${domainDirectory(domid)}/${text}`, domid));
+}
+
+/** `@releaseDomain` and its like, as a path of its own outside the tree; null for text that is no name. */
+export function specialPath(text: string): Path | null {
+  const known = absolute.get(text);
+  if (known !== undefined) return known;
+  let path: Path | null = null;
+  for (const name of text.split('/')) {
+    if (!COMPONENT.test(name)) return remember(absolute, text, null);
+    path = new Path(path === null ? name : `${path.text}/${name}`, name, path);
+  }
+  return remember(absolute, text, path);
 }
 
 /** Whether `text` is a special name such as `@releaseDomain`: fit for watches and permissions only. */

@@ -22,6 +22,9 @@ export const READ = 1;
 export const WRITE = 2;
 export const OWNER = 4;
 
+/** DOMID_ANY of xs_wire.h: in an entry after the first, every domain (since Xen 4.21). */
+export const DOMID_ANY = 0x7ff5;
+
 const EVERYTHING = READ | WRITE | OWNER;
 const BITS: { readonly [A in Access]: number } = { n: 0, r: READ, w: WRITE, b: READ | WRITE };
 
@@ -32,18 +35,18 @@ export interface Subject {
   readonly target: number;
 }
 
-interface Entry extends Permission {
+export interface PermissionEntry extends Permission {
   readonly stale: boolean;
 }
 
 export class PermissionList implements Hashed {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly PermissionEntry[];
   readonly owner: number;
   readonly hashLow: number;
   readonly hashHigh: number;
 
   /** At least one entry. */
-  constructor(entries: readonly Entry[]) {
+  constructor(entries: readonly PermissionEntry[]) {
     this.entries = entries;
     this.owner = entries[0]?.domid ?? 0;
     let low = LOW;
@@ -67,10 +70,26 @@ export class PermissionList implements Hashed {
     if (subject.privileged || this.owner === subject.domid || this.owner === subject.target) return EVERYTHING;
     const entries = this.entries;
     for (let i = 1; i < entries.length; i++) {
-      const entry = entries[i] as Entry;
-      if (!entry.stale && (entry.domid === subject.domid || entry.domid === subject.target)) return BITS[entry.access];
+      const entry = entries[i] as PermissionEntry;
+      const { domid, stale } = entry;
+      if (!stale && (domid === subject.domid || domid === subject.target || domid === DOMID_ANY)) return BITS[entry.access];
     }
-    return BITS[(entries[0] as Entry).access];
+    return BITS[(entries[0] as PermissionEntry).access];
+  }
+
+  /**
+   * What `subject` may do by the rules of oxenstored: a device model has the rights of its own entry and those of its
+   * target's, each of them looked up by itself.
+   */
+  allowsEither(subject: Subject): number {
+    if (subject.privileged || this.owner === subject.domid || this.owner === subject.target) return EVERYTHING;
+    const own = this.#bitsOf(subject.domid);
+    return subject.target < 0 ? own : own | this.#bitsOf(subject.target);
+  }
+
+  #bitsOf(domid: number): number {
+    const entry = this.entries.find((candidate, i) => i > 0 && candidate.domid === domid) ?? this.entries[0];
+    return entry === undefined ? 0 : BITS[entry.access];
   }
 
   /** The same list with another owner: for what an unprivileged domain creates. */
@@ -79,10 +98,16 @@ export class PermissionList implements Hashed {
     return new PermissionList(this.entries.map((entry, i) => (i === 0 ? { ...entry, domid } : entry)));
   }
 
-  /** The list after the end of domain `domid`. */
-  withoutDomain(domid: number): PermissionList {
+  /** The list after the end of domain `domid`; the first entry stays, whosever it is. */
+  withoutDomain(domid: number, deadEntries: 'stale' | 'deleted'): PermissionList {
     if (!this.entries.some((entry) => entry.domid === domid && !entry.stale)) return this;
+    if (deadEntries === 'deleted') return new PermissionList(this.entries.filter((entry, i) => i === 0 || entry.domid !== domid));
     return new PermissionList(this.entries.map((entry) => (entry.domid === domid ? { ...entry, stale: true } : entry)));
+  }
+
+  /** The entries as text, to be compared. */
+  get text(): string {
+    return this.entries.map(formatPermission).join(' ');
   }
 
   /** The entries as a client sees them. */
@@ -93,6 +118,12 @@ export class PermissionList implements Hashed {
 
 /** Owned by the control domain, closed to everybody else: the root, and the special names. */
 export const CONTROL_ONLY = new PermissionList([{ access: 'n', domid: 0, stale: false }]);
+
+/** Owned by the control domain, readable by every domain: `@releaseDomain` since Xen 4.22. */
+export const CONTROL_READABLE = new PermissionList([
+  { access: 'n', domid: 0, stale: false },
+  { access: 'r', domid: DOMID_ANY, stale: false },
+]);
 
 /** `n0`, `r5`, ... as in a request; the number may be decimal, octal (`r010`) or hexadecimal (`r0x10`). Undefined for anything else. */
 export function parsePermission(text: string): Permission | undefined {

@@ -1,47 +1,87 @@
 /**
- * What an unprivileged domain may use up, with the comparisons of C xenstored 4.17: they are not alike, and clients can
- * tell. Privileged callers are exempt.
+ * What an unprivileged domain may use up. Privileged callers are exempt.
+ *
+ * The daemons compare in different ways, and clients can tell: of a quota of n, one lets n - 1 fit, another n + 1. What
+ * really fits is the quota plus an `Allowance` of the policy.
  */
-import type { Connection } from './connections.js';
-import type { Node } from './node.js';
-import type { Transaction } from './transactions.js';
+import { mix } from '../protocol/digest.js';
+import type { Hashed } from '../protocol/hashed.js';
+import { HIGH, LOW } from './hash.js';
 
 export interface Quota {
-  /** Nodes owned. A domain can have this many, by a transaction one less. */
+  /** Nodes owned. */
   readonly nodes: number;
-  /** Watches. One more than this can be set. */
   readonly watches: number;
-  /** Open transactions. One more than this can be started. */
+  /** Open transactions. */
   readonly transactions: number;
-  /** Bytes of a node's record; it must stay below this. */
+  /** Bytes of a node's record (C), or of its value (oxenstored). */
   readonly nodeSize: number;
   /** Entries in a permission list. */
   readonly permissions: number;
   /** Nodes accessed by one transaction. */
   readonly transactionNodes: number;
+  /** Requests in one transaction. */
+  readonly transactionRequests: number;
+  /** Bytes of a path, a prefix `/local/domain/N/` not counted. */
+  readonly pathLength: number;
+  /** Requests that are not answered yet, and events that are not read yet. */
+  readonly outstanding: number;
+  /** Bytes of memory: more makes the daemon refuse, above the soft limit it writes to its log. */
+  readonly memory: number;
+  readonly softMemory: number;
 }
 
-export function mayWatch(quota: Quota, caller: Connection): boolean {
-  return caller.privileged || caller.watches.length <= quota.watches;
+/** Quotas in the order in which they are hashed. */
+export const QUOTA_NAMES: readonly (keyof Quota)[] = [
+  'nodes',
+  'watches',
+  'transactions',
+  'nodeSize',
+  'permissions',
+  'transactionNodes',
+  'transactionRequests',
+  'pathLength',
+  'outstanding',
+  'memory',
+  'softMemory',
+];
+
+/** How many more (or fewer) than the quota really fit. */
+export interface Allowance {
+  readonly nodes: number;
+  /** Nodes, when they are counted at the end of a transaction. */
+  readonly nodesAtCommit: number;
+  readonly watches: number;
+  readonly transactions: number;
+  readonly nodeSize: number;
+  readonly permissions: number;
+  readonly transactionNodes: number;
+  readonly pathLength: number;
 }
 
-export function mayStartTransaction(quota: Quota, caller: Connection): boolean {
-  return caller.privileged || caller.transactions.length <= quota.transactions;
-}
+/** No limit. */
+export const UNLIMITED = Number.POSITIVE_INFINITY;
 
-/** Whether `transaction` of `caller` may access one more node. */
-export function mayAccess(quota: Quota, caller: Connection, transaction: Transaction): boolean {
-  return caller.privileged || transaction.order.length < quota.transactionNodes;
-}
+/** A quota as part of a store's state. */
+export class QuotaSet implements Hashed {
+  readonly quota: Quota;
+  readonly hashLow: number;
+  readonly hashHigh: number;
 
-/** Whether `caller` may store `node`. */
-export function mayStore(quota: Quota, caller: Connection, node: Node): boolean {
-  return caller.privileged || recordSize(node) < quota.nodeSize;
-}
+  constructor(quota: Quota) {
+    this.quota = quota;
+    let low = LOW;
+    let high = HIGH;
+    for (const name of QUOTA_NAMES) {
+      const word = quota[name] === UNLIMITED ? -1 : quota[name];
+      low = mix(low, word);
+      high = mix(high, word);
+    }
+    this.hashLow = low;
+    this.hashHigh = high;
+  }
 
-/** The size of the record in the daemon's database: header, permission entries, value, names of the children. */
-function recordSize({ permissions, value, children }: Node): number {
-  let size = 24 + 8 * permissions.entries.length + value.length;
-  for (const child of children) size += child.name.length + 1;
-  return size;
+  with(change: Partial<Quota>): QuotaSet {
+    return new QuotaSet({ ...this.quota, ...change });
+  }
 }

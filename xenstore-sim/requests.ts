@@ -1,8 +1,8 @@
 /**
  * Requests and replies, as values. The names follow the message types of xs_wire.h.
  *
- * Arguments are parsed already: a number that is no number, a missing nul or a malformed permission is refused by
- * whoever reads the bytes. Text and values are binary strings, one character per byte.
+ * Arguments are parsed already (`wire/parse-request.ts`). A request whose arguments make no sense is a request too: which
+ * error it gets depends on what else is wrong with it. Text and values are binary strings, one character per byte.
  */
 import type { Permission } from './permissions.js';
 
@@ -20,17 +20,30 @@ interface OnDomain extends InTransaction {
   readonly domid: number;
 }
 
-export type Request =
+/** The requests that read and change nodes: those that a transaction concerns. */
+export type NodeRequest =
   | ({ readonly type: 'directory' | 'read' | 'mkdir' | 'rm' | 'getPerms' } & OnPath)
+  /** `offset` is in bytes of the list of names, each with its nul. */
+  | ({ readonly type: 'directoryPart'; readonly offset: number } & OnPath)
   | ({ readonly type: 'write'; readonly value: string } & OnPath)
   /** `path` may also be `@introduceDomain` or `@releaseDomain`. */
-  | ({ readonly type: 'setPerms'; readonly permissions: readonly Permission[] } & OnPath)
-  /** `path` may also be a special name. A transaction is ignored. */
-  | ({ readonly type: 'watch' | 'unwatch'; readonly token: string } & OnPath)
+  | ({ readonly type: 'setPerms'; readonly permissions: readonly Permission[] } & OnPath);
+
+export type Request =
+  | NodeRequest
+  /** `path` may also be a special name. A transaction is ignored. `depth` is the levels below the path, if limited. */
+  | ({ readonly type: 'watch'; readonly token: string; readonly depth?: number | undefined } & OnPath)
+  | ({ readonly type: 'unwatch'; readonly token: string } & OnPath)
   | ({ readonly type: 'resetWatches' | 'transactionStart' } & InTransaction)
   | ({ readonly type: 'transactionEnd'; readonly commit: boolean } & InTransaction)
   | ({ readonly type: 'getDomainPath' } & OnDomain)
-  | DomainRequest;
+  | DomainRequest
+  | SettingRequest
+  | ({ readonly type: 'control'; readonly words: readonly string[] } & InTransaction)
+  /** A request of type `of` with arguments that make no sense. */
+  | ({ readonly type: 'malformed'; readonly of: KnownType } & InTransaction)
+  /** A type that the daemon does not know. */
+  | ({ readonly type: 'unknown' } & InTransaction);
 
 /** The requests about domains that only privileged callers may send. */
 export type DomainRequest =
@@ -38,9 +51,18 @@ export type DomainRequest =
   | ({ readonly type: 'release' | 'resume' | 'isDomainIntroduced' } & OnDomain)
   | ({ readonly type: 'setTarget'; readonly target: number } & OnDomain);
 
-export type RequestType = Request['type'];
+/** Features and quotas (since Xen 4.21 and 4.22). `domid` null: the caller's own features, the quota of all domains. */
+export type SettingRequest =
+  | ({ readonly type: 'getFeature'; readonly domid: number | null } & InTransaction)
+  | ({ readonly type: 'setFeature'; readonly features: number } & OnDomain)
+  /** `name` null asks for the names of all quotas. */
+  | ({ readonly type: 'getQuota'; readonly domid: number | null; readonly name: string | null } & InTransaction)
+  | ({ readonly type: 'setQuota'; readonly domid: number | null; readonly name: string; readonly value: number } & InTransaction);
 
-/** The names a reply may carry; all of them are in the list of xs_wire.h. */
+export type RequestType = Request['type'];
+export type KnownType = Exclude<RequestType, 'malformed' | 'unknown'>;
+
+/** The names a reply may carry. EQUOTA is oxenstored's own, the others are in the list of xs_wire.h. */
 export type ErrorName =
   | 'EINVAL'
   | 'EACCES'
@@ -48,35 +70,47 @@ export type ErrorName =
   | 'ENOENT'
   | 'ENOMEM'
   | 'ENOSPC'
+  | 'EIO'
+  | 'ENOSYS'
   | 'EBUSY'
   | 'EAGAIN'
   | 'E2BIG'
-  | 'EPERM';
+  | 'EPERM'
+  | 'EQUOTA';
 
 export type Reply =
   | { readonly kind: 'ok' }
-  /** READ; a transaction id in decimal; a domain's path; `T` or `F`. */
+  /** READ; a transaction id in decimal; a domain's path; `T` or `F`; a setting; the text of CONTROL. */
   | { readonly kind: 'value'; readonly value: string }
   /** DIRECTORY. */
   | { readonly kind: 'list'; readonly names: readonly string[] }
+  /** DIRECTORY_PART: the names that fit, the number that changes with the list, and whether the list ends here. */
+  | { readonly kind: 'part'; readonly generation: string; readonly names: readonly string[]; readonly last: boolean }
   | { readonly kind: 'perms'; readonly permissions: readonly Permission[] }
   | { readonly kind: 'error'; readonly error: ErrorName };
 
 export const OK: Reply = { kind: 'ok' };
 
-export function failure(error: ErrorName): Reply {
-  return FAILURES[error];
-}
+const FAILURES: ReadonlyMap<ErrorName, Reply> = new Map(
+  (
+    [
+      'EINVAL',
+      'EACCES',
+      'EEXIST',
+      'ENOENT',
+      'ENOMEM',
+      'ENOSPC',
+      'EIO',
+      'ENOSYS',
+      'EBUSY',
+      'EAGAIN',
+      'E2BIG',
+      'EPERM',
+      'EQUOTA',
+    ] as const
+  ).map((error) => [error, { kind: 'error', error }]),
+);
 
-const FAILURES: { readonly [E in ErrorName]: Reply } = {
-  EINVAL: { kind: 'error', error: 'EINVAL' },
-  EACCES: { kind: 'error', error: 'EACCES' },
-  EEXIST: { kind: 'error', error: 'EEXIST' },
-  ENOENT: { kind: 'error', error: 'ENOENT' },
-  ENOMEM: { kind: 'error', error: 'ENOMEM' },
-  ENOSPC: { kind: 'error', error: 'ENOSPC' },
-  EBUSY: { kind: 'error', error: 'EBUSY' },
-  EAGAIN: { kind: 'error', error: 'EAGAIN' },
-  E2BIG: { kind: 'error', error: 'E2BIG' },
-  EPERM: { kind: 'error', error: 'EPERM' },
-};
+export function failure(error: ErrorName): Reply {
+  return FAILURES.get(error) ?? { kind: 'error', error };
+}

@@ -1,87 +1,123 @@
 /**
  * The whole state of a xenstore daemon as one immutable value.
  *
- * Two stores with the same content have the same hash, whatever led to them; a store can therefore lie in a journaled
- * cell. What requests do to a store is in `execute.ts`, what happens to it from outside in `lifecycle.ts`.
+ * Where states are finite, two stores with the same content have the same hash, whatever led to them; a store can
+ * therefore lie in a journaled cell. Elsewhere changes are counted, and nobody asks for hashes. What requests do to a
+ * store is in `execute.ts`, what happens to it from outside in `lifecycle.ts`.
  */
 import { assert } from '../protocol/assert.js';
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
 import type { Connection } from './connections.js';
-import { Domain, EXISTING } from './domains.js';
-import { HIGH, LOW, mixListHigh, mixListLow } from './hash.js';
+import { Domain, NO_TARGET } from './domains.js';
+import { HIGH, LOW } from './hash.js';
+import { IdList } from './id-list.js';
 import { Node } from './node.js';
-import { childPath, ROOT } from './path.js';
+import { childPath, type Path, ROOT, specialPath } from './path.js';
 import { PathMap } from './path-map.js';
-import { CONTROL_ONLY, type PermissionList } from './permissions.js';
+import { CONTROL_ONLY, CONTROL_READABLE } from './permissions.js';
 import { C_4_17, type Policy } from './policy.js';
+import { QuotaSet } from './quota.js';
+import { WatchIndex } from './watch-list.js';
 
 /** Every node by its path; the root is always there. */
 export type Tree = PathMap<Node>;
 
 export interface StoreState {
   readonly tree: Tree;
-  /** In order of their ids. */
-  readonly connections: readonly Connection[];
-  /** In order of their numbers; the control domain is always there. */
-  readonly domains: readonly Domain[];
-  /** Who may see `@introduceDomain`. */
-  readonly introducePermissions: PermissionList;
-  /** Who may see `@releaseDomain`. */
-  readonly releasePermissions: PermissionList;
+  readonly connections: IdList<Connection>;
+  /** The control domain is always there. */
+  readonly domains: IdList<Domain>;
+  /** The watches of all connections. */
+  readonly watches: WatchIndex;
+  /** The quotas of domains that have none of their own. */
+  readonly quota: QuotaSet;
+  /** Number of the last change to the tree; stays 0 where states are finite. */
+  readonly generation: number;
 }
 
 export class Store implements Hashed, StoreState {
   readonly policy: Policy;
   readonly tree: Tree;
-  readonly connections: readonly Connection[];
-  readonly domains: readonly Domain[];
-  readonly introducePermissions: PermissionList;
-  readonly releasePermissions: PermissionList;
-  readonly hashLow: number;
-  readonly hashHigh: number;
+  readonly connections: IdList<Connection>;
+  readonly domains: IdList<Domain>;
+  readonly watches: WatchIndex;
+  readonly quota: QuotaSet;
+  readonly generation: number;
 
   constructor(policy: Policy, state: StoreState) {
     this.policy = policy;
     this.tree = state.tree;
     this.connections = state.connections;
     this.domains = state.domains;
-    this.introducePermissions = state.introducePermissions;
-    this.releasePermissions = state.releasePermissions;
-    const low = mix(
-      mix(mix(LOW, state.introducePermissions.hashLow), state.releasePermissions.hashLow),
-      state.tree.hashLow,
-    );
-    const high = mix(
-      mix(mix(HIGH, state.introducePermissions.hashHigh), state.releasePermissions.hashHigh),
-      state.tree.hashHigh,
-    );
-    this.hashLow = mixListLow(mixListLow(low, state.connections), state.domains);
-    this.hashHigh = mixListHigh(mixListHigh(high, state.connections), state.domains);
+    this.watches = state.watches;
+    this.quota = state.quota;
+    this.generation = state.generation;
   }
 
-  /** A daemon that has just started: `/tool/xenstored`, and the control domain. No connection is open. */
+  get hashLow(): number {
+    const { tree, connections, domains, quota } = this;
+    return mix(mix(mix(mix(LOW, tree.hashLow), connections.hashLow), domains.hashLow), quota.hashLow);
+  }
+
+  get hashHigh(): number {
+    const { tree, connections, domains, quota } = this;
+    return mix(mix(mix(mix(HIGH, tree.hashHigh), connections.hashHigh), domains.hashHigh), quota.hashHigh);
+  }
+
+  /** A daemon that has just started: its first nodes, and the control domain. No connection is open. */
   static empty(policy: Policy = C_4_17): Store {
-    const tool = childPath(ROOT, 'tool');
-    const xenstored = childPath(tool, 'xenstored');
-    const bare = Node.create('', CONTROL_ONLY);
-    const tree = PathMap.empty<Node>()
-      .set(ROOT, bare.withChild(tool, policy.childOrder))
-      .set(tool, bare.withChild(xenstored, policy.childOrder))
-      .set(xenstored, bare);
+    const hashed = policy.finite;
+    const domain = new Domain(0, {
+      introduced: true,
+      shutdown: false,
+      target: NO_TARGET,
+      nodes: 0,
+      gfn: 0,
+      port: 0,
+      features: policy.features,
+      quota: null,
+    });
     return new Store(policy, {
-      tree,
-      connections: [],
-      domains: [new Domain(0, { ...EXISTING, introduced: true })],
-      introducePermissions: CONTROL_ONLY,
-      releasePermissions: CONTROL_ONLY,
+      tree: firstNodes(policy),
+      connections: IdList.empty<Connection>(hashed),
+      domains: IdList.empty<Domain>(hashed).set(domain),
+      watches: WatchIndex.empty,
+      quota: new QuotaSet(policy.quota),
+      generation: 1,
     });
   }
 
   /** The open connection with number `id`. */
   connection(id: number): Connection {
-    const connection = this.connections.find((candidate) => candidate.id === id);
+    const connection = this.connections.get(id);
     assert(connection !== undefined, `xenstore: connection ${id} is not open`);
     return connection;
   }
+}
+
+/** The special names, as paths outside the tree. */
+export const INTRODUCE_DOMAIN = specialPath('@introduceDomain') as Path;
+export const RELEASE_DOMAIN = specialPath('@releaseDomain') as Path;
+
+/** What oxenstored finds as its own name, where Debian installs it. */
+const OXENSTORED = '/usr/lib/xen-4.17/bin/oxenstored';
+
+function firstNodes(policy: Policy): Tree {
+  const { childOrder, specialNames, finite } = policy;
+  const bare = Node.create('', CONTROL_ONLY).withGeneration(finite ? 0 : 1);
+  let tree: Tree = PathMap.empty<Node>(finite).set(ROOT, bare);
+  const add = (parent: Path, name: string, value = ''): Path => {
+    const path = childPath(parent, name);
+    tree = tree.set(parent, (tree.get(parent) ?? bare).withChild(path, childOrder)).set(path, bare.withValue(value));
+    return path;
+  };
+  if (specialNames === 'children') {
+    for (const name of ['@introduceDomain', '@releaseDomain', 'local']) add(ROOT, name);
+    add(add(ROOT, 'tool'), 'xenstored', OXENSTORED);
+    return tree;
+  }
+  add(add(ROOT, 'tool'), 'xenstored');
+  const releaseOpen = specialNames === 'nodes' ? CONTROL_READABLE : CONTROL_ONLY;
+  return tree.set(INTRODUCE_DOMAIN, bare).set(RELEASE_DOMAIN, bare.withPermissions(releaseOpen));
 }

@@ -1,10 +1,11 @@
 /**
- * Transactions by the rule of C xenstored 4.17: optimistic, node by node.
+ * Transactions by the rule of the C xenstored: optimistic, node by node.
  *
  * The first access to a node inside a transaction copies it; from then on the transaction sees and changes its copy. At
- * commit each accessed node must be as it was at its first access, or the commit fails with EAGAIN. The daemon compares
- * generation counts, which grow with every write and would make every state of an exploration a new one. Here a change
- * of a node *dooms* the open transactions that accessed the node, at the moment of the change. This is the same rule:
+ * commit each accessed node must have the generation it had at its first access, or the commit fails with EAGAIN.
+ * Generations grow with every write and would make every state of an exploration a new one. Where states are to be
+ * finite, a change of a node *dooms* the open transactions that accessed the node, at the moment of the change. This is
+ * the same rule:
  *
  * - a node that was there and has been written, removed or given other children has another generation for ever;
  * - a node that was absent has no generation, and might be created and removed again unnoticed. But who finds a node
@@ -17,9 +18,13 @@ import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { HIGH, LOW } from './hash.js';
 import type { Node } from './node.js';
+import type { OcamlTransaction } from './ocaml-transactions.js';
 import type { Path } from './path.js';
 import { PathMap } from './path-map.js';
 import type { PermissionList } from './permissions.js';
+
+/** A transaction, by the rules of the store's policy. */
+export type Transaction = CTransaction | OcamlTransaction;
 
 /** Whom a change of a node concerns: nobody, watches on exactly this node, or also watches on nodes above it. */
 export const SILENT = 0;
@@ -34,76 +39,80 @@ export class Accessed implements Hashed {
   readonly order: number;
   /** The permissions at the first access; null if the node was absent then. */
   readonly before: PermissionList | null;
+  /** The generation at the first access; 0 if the node was absent, or if there are no generations. */
+  readonly generation: number;
   /** The node now, inside the transaction; null if absent. */
   readonly node: Node | null;
   readonly modified: boolean;
   /** The events to send at commit. */
   readonly reach: Reach;
-  readonly hashLow: number;
-  readonly hashHigh: number;
 
-  constructor(
-    path: Path,
-    order: number,
-    before: PermissionList | null,
-    node: Node | null,
-    modified: boolean,
-    reach: Reach,
-  ) {
-    this.path = path;
-    this.order = order;
-    this.before = before;
-    this.node = node;
-    this.modified = modified;
-    this.reach = reach;
-    const flags = (order << 3) | (reach << 1) | (modified ? 1 : 0);
-    this.hashLow = mix(mix(mix(LOW, flags), before === null ? 0 : before.hashLow), node === null ? 0 : node.hashLow);
-    this.hashHigh = mix(
-      mix(mix(HIGH, flags), before === null ? 0 : before.hashHigh),
-      node === null ? 0 : node.hashHigh,
-    );
+  constructor(entry: Omit<Accessed, 'hashLow' | 'hashHigh' | 'with'>) {
+    this.path = entry.path;
+    this.order = entry.order;
+    this.before = entry.before;
+    this.generation = entry.generation;
+    this.node = entry.node;
+    this.modified = entry.modified;
+    this.reach = entry.reach;
   }
 
-  changedTo(node: Node | null): Accessed {
-    return new Accessed(this.path, this.order, this.before, node, true, this.reach);
+  get hashLow(): number {
+    return mix(mix(mix(LOW, this.#flags), this.before?.hashLow ?? 0), this.node?.hashLow ?? 0);
   }
 
-  reaching(reach: Reach): Accessed {
-    return new Accessed(this.path, this.order, this.before, this.node, this.modified, reach);
+  get hashHigh(): number {
+    return mix(mix(mix(HIGH, this.#flags), this.before?.hashHigh ?? 0), this.node?.hashHigh ?? 0);
+  }
+
+  get #flags(): number {
+    return (this.order << 3) | (this.reach << 1) | (this.modified ? 1 : 0);
+  }
+
+  with(change: Partial<Pick<Accessed, 'before' | 'node' | 'modified' | 'reach'>>): Accessed {
+    const { path, order, before, generation, node, modified, reach } = this;
+    return new Accessed({ path, order, before, generation, node, modified, reach, ...change });
   }
 }
 
-export class Transaction implements Hashed {
+/** The accessed paths, latest first. */
+interface Accesses {
+  readonly path: Path;
+  readonly earlier: Accesses | null;
+  readonly count: number;
+}
+
+export class CTransaction implements Hashed {
+  readonly rules = 'c';
   readonly id: number;
-  /** In the order of first access. */
-  readonly order: readonly Path[];
-  /** Whether a node it saw has been changed outside. */
+  /** Whether a node it saw has been changed outside; used where there are no generations. */
   readonly doomed: boolean;
   /** Whether one of its requests broke it: the commit will fail with ENOMEM. */
   readonly failed: boolean;
   readonly hashLow: number;
   readonly hashHigh: number;
+  readonly #order: Accesses | null;
   readonly #accessed: PathMap<Accessed>;
 
-  private constructor(
-    id: number,
-    order: readonly Path[],
-    accessed: PathMap<Accessed>,
-    doomed: boolean,
-    failed: boolean,
-  ) {
+  private constructor(id: number, order: Accesses | null, accessed: PathMap<Accessed>, doomed: boolean, failed: boolean) {
     this.id = id;
-    this.order = order;
+    this.#order = order;
+    this.#accessed = accessed;
     this.doomed = doomed;
     this.failed = failed;
     const flags = (doomed ? 2 : 0) | (failed ? 1 : 0);
-    this.#accessed = accessed;
     this.hashLow = mix(mix(mix(LOW, id), flags), accessed.hashLow);
     this.hashHigh = mix(mix(mix(HIGH, id), flags), accessed.hashHigh);
   }
 
-  static start(id: number): Transaction {
-    return new Transaction(id, [], PathMap.empty(), false, false);
+  /** @param hashed Whether the hash will be asked for. */
+  static start(id: number, hashed: boolean): CTransaction {
+    return new CTransaction(id, null, PathMap.empty(hashed), false, false);
+  }
+
+  /** Nodes accessed. */
+  get count(): number {
+    return this.#order?.count ?? 0;
   }
 
   get(path: Path): Accessed | undefined {
@@ -111,48 +120,59 @@ export class Transaction implements Hashed {
   }
 
   /** The transaction after its first access to `path`, where it found `node`. */
-  access(path: Path, node: Node | null): Transaction {
-    const entry = new Accessed(path, this.order.length, node === null ? null : node.permissions, node, false, SILENT);
-    return new Transaction(this.id, [...this.order, path], this.#accessed.set(path, entry), this.doomed, this.failed);
+  access(path: Path, node: Node | null): CTransaction {
+    const order = this.count;
+    const before = node?.permissions ?? null;
+    const generation = node?.generation ?? 0;
+    return this.adopt(new Accessed({ path, order, before, generation, node, modified: false, reach: SILENT }));
+  }
+
+  /** The transaction with one more access, of a path that was not accessed before. */
+  adopt(entry: Accessed): CTransaction {
+    const order = { path: entry.path, earlier: this.#order, count: this.count + 1 };
+    return new CTransaction(this.id, order, this.#accessed.set(entry.path, entry), this.doomed, this.failed);
   }
 
   /** Replaces what is known of a node that was accessed before. */
-  update(entry: Accessed): Transaction {
-    return new Transaction(this.id, this.order, this.#accessed.set(entry.path, entry), this.doomed, this.failed);
+  update(entry: Accessed): CTransaction {
+    return new CTransaction(this.id, this.#order, this.#accessed.set(entry.path, entry), this.doomed, this.failed);
   }
 
   /** The transaction after a change outside of the node at `path`. */
-  afterChangeOf(path: Path): Transaction {
-    if (this.doomed || this.get(path) === undefined) return this;
-    return new Transaction(this.id, this.order, this.#accessed, true, this.failed);
+  afterChangeOf(path: Path): CTransaction {
+    return this.doomed || this.get(path) === undefined ? this : this.doom();
+  }
+
+  doom(): CTransaction {
+    return new CTransaction(this.id, this.#order, this.#accessed, true, this.failed);
   }
 
   /** The transaction after a request that broke it. */
-  fail(): Transaction {
-    return new Transaction(this.id, this.order, this.#accessed, this.doomed, true);
+  fail(): CTransaction {
+    return new CTransaction(this.id, this.#order, this.#accessed, this.doomed, true);
   }
 
   /**
    * The transaction after the end of domain `domid`. If it has given a node to the domain it is doomed, so that a later
    * domain with the same number does not find that node its own.
    */
-  withoutDomain(domid: number): Transaction {
+  withoutDomain(domid: number, deadEntries: 'stale' | 'deleted'): CTransaction {
     let accessed = this.#accessed;
     let doomed = this.doomed;
-    for (const { path, order, before, node, modified, reach } of this.entries()) {
-      const permissions = node === null ? null : node.permissions.withoutDomain(domid);
+    for (const entry of this.entries()) {
+      const { path, before, node, modified } = entry;
+      const permissions = node === null ? null : node.permissions.withoutDomain(domid, deadEntries);
       doomed ||= modified && permissions?.owner === domid;
       const left = node === null || permissions === null ? null : node.withPermissions(permissions);
-      accessed = accessed.set(
-        path,
-        new Accessed(path, order, before?.withoutDomain(domid) ?? null, left, modified, reach),
-      );
+      accessed = accessed.set(path, entry.with({ before: before?.withoutDomain(domid, deadEntries) ?? null, node: left }));
     }
-    return new Transaction(this.id, this.order, accessed, doomed, this.failed);
+    return new CTransaction(this.id, this.#order, accessed, doomed, this.failed);
   }
 
   /** All accesses, in order. */
   entries(): Accessed[] {
-    return this.order.map((path) => this.get(path) as Accessed);
+    const entries: Accessed[] = [];
+    for (let at = this.#order; at !== null; at = at.earlier) entries.push(this.get(at.path) as Accessed);
+    return entries.reverse();
   }
 }

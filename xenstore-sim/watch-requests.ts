@@ -1,41 +1,80 @@
 /**
- * WATCH and UNWATCH.
+ * WATCH, UNWATCH and RESET_WATCHES.
  */
+import { pathLengthMax } from './c-nodes.js';
 import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
-import { domainDirectory, isSpecial, type Path, resolvePath } from './path.js';
-import { mayWatch } from './quota.js';
+import { domainDirectory, isSpecial, type Path, resolvePath, specialPath } from './path.js';
 import { failure, OK, type Reply } from './requests.js';
-import { enqueue, Watch } from './watches.js';
+import { oldestFirst, WatchList, without } from './watch-list.js';
+import { ANY_DEPTH, enqueue, Watch } from './watches.js';
+
+/**
+ * Watches that a privileged connection may have. The real daemons have no such limit; without one a client could use up
+ * the memory of everybody, and make each removal slow.
+ */
+export const PRIVILEGED_WATCHES_MAX = 1 << 17;
+
+export interface WatchRequest {
+  readonly path: string;
+  readonly token: string;
+  readonly depth?: number | undefined;
+}
 
 /**
  * Registers a watch and queues its first event, whether or not the node exists or may be read (xenstore.txt). Relative
  * and absolute spellings of one path are the same watch.
  */
-export function addWatch(draft: Draft, caller: Connection, text: string, token: string): Reply {
+export function addWatch(draft: Draft, caller: Connection, { path: text, token, depth }: WatchRequest): Reply {
   const { policy } = draft;
-  let path: Path | null = null;
-  let skip = 0;
-  if (isSpecial(text)) {
-    if (text.length > policy.specialLengthMax) return failure('EINVAL');
-  } else {
-    path = resolvePath(text, caller.domid);
-    if (path === null || path.countedLength > policy.pathLengthMax) return failure('EINVAL');
-    if (!text.startsWith('/')) skip = domainDirectory(caller.domid).length + 1;
-  }
-  const watch = new Watch(path, path === null ? text : path.text, token, skip);
-  if (caller.watches.some((other) => other.text === watch.text && other.token === token)) return failure('EEXIST');
-  if (!mayWatch(policy.quota, caller)) return failure('E2BIG');
-  const pending = enqueue(caller.pending, watch.event(watch.text), policy);
-  draft.setConnection(caller.withWatches([...caller.watches, watch]).withPending(pending));
+  const path = watchedPath(draft, caller, text);
+  if (path === null) return failure('EINVAL');
+  // The C daemon looks for a watch of that name first, oxenstored at the quota.
+  const exists = holds(draft, caller, path, token) !== null;
+  const full = (caller.watches?.count ?? 0) >= Math.min(draft.limit(caller, 'watches'), PRIVILEGED_WATCHES_MAX);
+  if (exists && (policy.rules === 'c' || !full)) return failure('EEXIST');
+  if (full) return failure(policy.errors.tooManyWatches);
+  const relative = !text.startsWith('/') && !isSpecial(text);
+  const watch = new Watch({
+    connection: caller.id,
+    path,
+    token,
+    skip: relative ? domainDirectory(caller.domid).length + 1 : 0,
+    depth: depth ?? ANY_DEPTH,
+    serial: caller.watches === null ? 0 : caller.watches.watch.serial + 1,
+  });
+  const pending = enqueue(caller.pending, watch.event(path.text), policy);
+  draft.watches = draft.watches.add(watch);
+  draft.setConnection(caller.with({ watches: new WatchList(watch, caller.watches), pending }));
   return OK;
 }
 
 /** Removes a watch. Its events that are pending already are still delivered. */
-export function removeWatch(draft: Draft, caller: Connection, text: string, token: string): Reply {
-  const absolute = isSpecial(text) || text.startsWith('/') ? text : `${domainDirectory(caller.domid)}/${text}`;
-  const left = caller.watches.filter((watch) => watch.text !== absolute || watch.token !== token);
-  if (left.length === caller.watches.length) return failure('ENOENT');
-  draft.setConnection(caller.withWatches(left));
+export function removeWatch(draft: Draft, caller: Connection, { path: text, token }: WatchRequest): Reply {
+  const path = watchedPath(draft, caller, text);
+  if (path === null) return failure(draft.policy.rules === 'c' || text === '' ? 'EINVAL' : 'ENOENT');
+  const watch = holds(draft, caller, path, token);
+  if (watch === null) return failure('ENOENT');
+  draft.watches = draft.watches.remove(watch);
+  draft.setConnection(caller.with({ watches: without(caller.watches, watch) }));
   return OK;
+}
+
+/** Takes the watches of `connection` out of the store's index; the connection itself is the caller's business. */
+export function dropWatches(draft: Draft, connection: Connection): void {
+  for (const watch of oldestFirst(connection.watches)) draft.watches = draft.watches.remove(watch);
+}
+
+function watchedPath(draft: Draft, caller: Connection, text: string): Path | null {
+  const { watchLengthLimited, specialLengthMax } = draft.policy;
+  if (isSpecial(text)) return text.length > specialLengthMax ? null : specialPath(text);
+  const path = resolvePath(text, caller.domid);
+  return path === null || (watchLengthLimited && path.countedLength > pathLengthMax(draft, caller)) ? null : path;
+}
+
+function holds(draft: Draft, caller: Connection, path: Path, token: string): Watch | null {
+  for (let entry = draft.watches.at(path); entry !== null; entry = entry.older) {
+    if (entry.watch.connection === caller.id && entry.watch.token === token) return entry.watch;
+  }
+  return null;
 }

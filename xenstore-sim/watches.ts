@@ -7,29 +7,44 @@ import { HIGH, LOW, mixText } from './hash.js';
 import type { Path } from './path.js';
 import type { Policy } from './policy.js';
 
+/** Depth of a watch that sees everything below its path. */
+export const ANY_DEPTH = -1;
+
 export class Watch implements Hashed {
-  /** The watched node, or null for a special name. */
-  readonly path: Path | null;
-  /** The absolute path or the special name. */
-  readonly text: string;
+  /** Number of the connection it belongs to. */
+  readonly connection: number;
+  /** The watched node, or the special name. */
+  readonly path: Path;
   readonly token: string;
   /** Characters left out at the front of the paths in events: a relative watch reports relative paths. */
   readonly skip: number;
+  /** Levels below the path that are watched too, or `ANY_DEPTH`. */
+  readonly depth: number;
+  /** Grows in the order of registration on the connection. No part of the hash: it tells nothing but the order. */
+  readonly serial: number;
   readonly hashLow: number;
   readonly hashHigh: number;
 
-  constructor(path: Path | null, text: string, token: string, skip: number) {
+  constructor(place: { connection: number; path: Path; token: string; skip: number; depth: number; serial: number }) {
+    const { connection, path, token, skip, depth, serial } = place;
+    this.connection = connection;
     this.path = path;
-    this.text = text;
     this.token = token;
     this.skip = skip;
-    this.hashLow = mix(mixText(mixText(LOW, text), token), skip);
-    this.hashHigh = mix(mixText(mixText(HIGH, text), token), skip);
+    this.depth = depth;
+    this.serial = serial;
+    this.hashLow = mix(mix(mixText(mix(LOW, path.hashLow), token), skip), depth);
+    this.hashHigh = mix(mix(mixText(mix(HIGH, path.hashHigh), token), skip), depth);
   }
 
   /** The event for a change of the node with path `text`. */
   event(text: string): WatchEvent {
     return new WatchEvent(this.skip === 0 ? text : text.slice(this.skip), this.token);
+  }
+
+  /** Whether a change of the node at `path`, which is the watched one or below it, is near enough. */
+  reaches(path: Path): boolean {
+    return this.depth === ANY_DEPTH || path.levelsBelow(this.path) <= this.depth;
   }
 }
 

@@ -1,0 +1,79 @@
+/**
+ * Whom oxenstored tells of a change, and in which order.
+ */
+import type { Draft } from './draft.js';
+import type { Change } from './ocaml-transactions.js';
+import { specialNode } from './ocaml-nodes.js';
+import { type Path, ROOT, specialPath } from './path.js';
+import { type PermissionList, READ, type Subject } from './permissions.js';
+import type { Tree } from './store.js';
+import type { WatchList } from './watch-list.js';
+import { oldestFirst } from './watch-list.js';
+import type { Watch } from './watches.js';
+
+/**
+ * Tells the watchers of `changes`, one event per change. `before` and `after` are the trees around all of them: for a
+ * removal the old permissions decide, for changed permissions both, else the new ones.
+ */
+export function announceOcaml(draft: Draft, changes: readonly Change[], before: Tree, after: Tree): void {
+  for (const { kind, path } of changes) {
+    const trees = kind === 'rm' ? [before] : kind === 'setPerms' ? [before, after] : [after];
+    for (const watches of watchesAbove(draft, path)) draft.notify(watches, path.text, readers(trees, path));
+    if (kind !== 'rm') continue;
+    for (const watch of watchesBelow(draft, path)) draft.notify([watch], watch.path.text, readers([before], watch.path));
+  }
+}
+
+/** Tells the watchers of a special name who can read its node, or the root. */
+export function announceOcamlSpecial(draft: Draft, name: string): void {
+  const path = specialPath(name);
+  if (path === null) return;
+  for (let entry = draft.watches.at(path); entry !== null; entry = entry.older) {
+    draft.notify([entry.watch], name, readers([draft.tree], specialNode(name)));
+  }
+}
+
+/** From the shortest watched path to `path` itself; on each, the newest watch first. One list per event. */
+function watchesAbove(draft: Draft, path: Path): Watch[][] {
+  const lists: Watch[][] = [];
+  for (let at: Path | null = path; at !== null; at = at.parent) {
+    for (const watch of oldestFirst(draft.watches.at(at))) lists.push([watch]);
+  }
+  return lists.reverse();
+}
+
+/** Watches on paths below `path`, whether or not there is a node: by path, and on each the newest first. */
+function watchesBelow(draft: Draft, path: Path): Watch[] {
+  const found: Watch[] = [];
+  for (const { watches } of draft.connections.items) {
+    for (let entry: WatchList | null = watches; entry !== null; entry = entry.older) {
+      if (!entry.watch.path.equals(path) && entry.watch.path.isWithin(path)) found.push(entry.watch);
+    }
+  }
+  return found.sort((one, other) => comparePaths(one.path, other.path) || other.serial - one.serial);
+}
+
+/** Parents before children, names in byte order. */
+function comparePaths(one: Path, other: Path): number {
+  const a = one.text.split('/');
+  const b = other.text.split('/');
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    const left = a[i] ?? '';
+    const right = b[i] ?? '';
+    if (left !== right) return left < right ? -1 : 1;
+  }
+  return a.length - b.length;
+}
+
+/** Who may be told: whoever can read the node or its parent in one of `trees`. Of the root nobody is ever told. */
+function readers(trees: readonly Tree[], path: Path): (subject: Subject) => boolean {
+  const lists: PermissionList[] = [];
+  for (const tree of trees) {
+    const parent = path === ROOT || path.parent === null ? undefined : tree.get(path.parent);
+    if (parent === undefined) continue;
+    lists.push(parent.permissions);
+    const node = tree.get(path);
+    if (node !== undefined) lists.push(node.permissions);
+  }
+  return (subject) => lists.some((list) => (list.allowsEither(subject) & READ) !== 0);
+}

@@ -1,0 +1,222 @@
+/**
+ * Serves rings: moves bytes between the pages of guests and a `Daemon`.
+ *
+ * Whoever owns the daemon calls `pump` when an event comes from a guest, and after anything else that may have made
+ * output for guests. Each chunk taken or put is followed by a signal. A guest that breaks its ring is served no longer;
+ * its domain stays known, so that its real end is still announced (XSA-325).
+ *
+ * Frames that do not fit wait here, at most `outstandingMax` and those of one more request; then the ring is not read
+ * and the daemon holds its events back (`Daemon.block`).
+ */
+import { assert } from '../protocol/assert.js';
+import { type Memory, readBytes, writeBytes } from '../protocol/memory.js';
+import { BAD_INDEX, XS_RING_BYTES, XsRingError } from '../protocol/xs-ring.js';
+import { readWord, XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX } from '../protocol/xs-wire.js';
+import { RingEnd, type RingPolicy } from './ring-end.js';
+
+/** What is needed of `Daemon`. */
+export interface RingDaemon {
+  connect(domid: number): number;
+  disconnect(connection: number): void;
+  receive(connection: number, bytes: Uint8Array): boolean;
+  flush(write: (connection: number, bytes: Uint8Array) => void): void;
+  block(connection: number, blocked: boolean): void;
+}
+
+export interface RingPlace {
+  readonly domid: number;
+  readonly memory: Memory;
+  /** Address of the ring page. */
+  readonly page: number;
+  /** Address of `XS_RING_BYTES` bytes that are the daemon's own: chunks are copied by way of them. */
+  readonly scratch: number;
+  /** Sends an event to the guest. */
+  readonly signal: () => void;
+}
+
+export class RingServer {
+  readonly #daemon: RingDaemon;
+  readonly #policy: RingPolicy;
+  readonly #rings: Map<number, Ring> = new Map();
+
+  constructor(daemon: RingDaemon, policy: RingPolicy) {
+    this.#daemon = daemon;
+    this.#policy = policy;
+  }
+
+  /**
+   * A domain was introduced. Returns the number of its connection. Of a known domain the connection begins anew where
+   * the daemon does that; a ring that was given up stays so.
+   */
+  introduce(place: RingPlace): number {
+    const known = [...this.#rings.values()].find((ring) => ring.place.domid === place.domid);
+    if (known !== undefined) {
+      known.end.introduce();
+      if (this.#policy.introduceResets && known.serving) this.#renew(known);
+      known.place.signal();
+      return known.connection;
+    }
+    const ring = new Ring(this.#daemon.connect(place.domid), place, this.#policy);
+    ring.end.introduce();
+    this.#rings.set(ring.connection, ring);
+    place.signal();
+    return ring.connection;
+  }
+
+  /** The domain is released or gone: its page is not touched any more. */
+  release(domid: number): void {
+    for (const [connection, ring] of this.#rings) {
+      if (ring.place.domid !== domid) continue;
+      if (ring.serving) this.#daemon.disconnect(connection);
+      this.#rings.delete(connection);
+    }
+  }
+
+  /** Whether the ring of `domid` is served. */
+  serves(domid: number): boolean {
+    return [...this.#rings.values()].some((ring) => ring.place.domid === domid && ring.serving);
+  }
+
+  /** Moves everything that can be moved. Output for connections that are no rings goes to `others`. */
+  pump(others: (connection: number, bytes: Uint8Array) => void = () => {}): void {
+    for (let moved = true; moved; ) {
+      moved = false;
+      this.#daemon.flush((connection, bytes) => {
+        const ring = this.#rings.get(connection);
+        if (ring === undefined) others(connection, bytes);
+        else if (ring.serving) ring.hold(bytes);
+        moved = true;
+      });
+      for (const ring of [...this.#rings.values()]) if (ring.serving && this.#serve(ring)) moved = true;
+    }
+  }
+
+  /** Returns whether anything was moved. */
+  #serve(ring: Ring): boolean {
+    if (ring.end.reconnectAsked) {
+      ring.end.reconnect();
+      this.#renew(ring);
+      ring.place.signal();
+      return true;
+    }
+    let moved = false;
+    while (ring.pending.length > 0) {
+      const count = ring.put();
+      if (count === BAD_INDEX) return this.#giveUp(ring, XsRingError.BadIndex);
+      if (count === 0) break;
+      moved = true;
+      ring.place.signal();
+    }
+    const blocked = ring.pending.length > 0;
+    this.#daemon.block(ring.connection, blocked);
+    if (!blocked) ring.inside = 0;
+    if (ring.pending.length + ring.inside >= this.#policy.outstandingMax) return moved;
+    const bytes = ring.take();
+    if (bytes === null) return this.#giveUp(ring, XsRingError.BadIndex);
+    if (bytes.length === 0) return moved;
+    ring.place.signal();
+    if (!this.#daemon.receive(ring.connection, bytes)) return this.#giveUp(ring, XsRingError.Protocol);
+    if (blocked && ring.atBoundary) ring.inside++;
+    return true;
+  }
+
+  /** Watches, transactions and queues of the connection go; the connection does not. */
+  #renew(ring: Ring): void {
+    this.#daemon.disconnect(ring.connection);
+    this.#rings.delete(ring.connection);
+    ring.renew(this.#daemon.connect(ring.place.domid));
+    this.#rings.set(ring.connection, ring);
+  }
+
+  #giveUp(ring: Ring, error: number): true {
+    // A connection that broke the protocol is disconnected already.
+    if (error !== XsRingError.Protocol) this.#daemon.disconnect(ring.connection);
+    ring.end.giveUp(error);
+    ring.serving = false;
+    ring.pending.length = 0;
+    return true;
+  }
+}
+
+class Ring {
+  connection: number;
+  readonly place: RingPlace;
+  readonly end: RingEnd;
+  serving = true;
+  /** Frames that have not gone out whole, oldest first, and how much of the first has. */
+  readonly pending: Uint8Array[] = [];
+  #sent = 0;
+  /** Requests whose replies the daemon holds back because the ring is full. */
+  inside = 0;
+  /** The request that is being taken: its header, and how much of it all has come. */
+  readonly #header = new Uint8Array(XS_HEADER_BYTES);
+  #taken = 0;
+  readonly #policy: RingPolicy;
+
+  constructor(connection: number, place: RingPlace, policy: RingPolicy) {
+    this.connection = connection;
+    this.place = place;
+    this.#policy = policy;
+    this.end = new RingEnd(place.memory, place.page, policy);
+  }
+
+  renew(connection: number): void {
+    this.connection = connection;
+    this.pending.length = 0;
+    this.#sent = 0;
+    this.inside = 0;
+    this.#taken = 0;
+  }
+
+  /** Whether no request is half taken. */
+  get atBoundary(): boolean {
+    return this.#taken === 0;
+  }
+
+  /** Takes over whole frames. */
+  hold(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + XS_HEADER_BYTES + readWord(bytes, at + 12);
+      assert(end <= bytes.length, 'ring server: expected whole frames from the daemon');
+      this.pending.push(bytes.slice(at, end));
+      at = end;
+    }
+  }
+
+  /** Puts a chunk of the oldest frame into the ring. Returns its length, or `BAD_INDEX`. */
+  put(): number {
+    const frame = this.pending[0] as Uint8Array;
+    const { memory, scratch } = this.place;
+    writeBytes(memory, scratch, frame.subarray(this.#sent, this.#sent + XS_RING_BYTES));
+    const length = Math.min(frame.length - this.#sent, XS_RING_BYTES);
+    const count = this.end.replies.put(scratch, length, this.#policy.copiesAcrossEnd);
+    if (count <= 0) return count;
+    this.end.replies.publish(count);
+    this.#sent += count;
+    if (this.#sent === frame.length) {
+      this.pending.shift();
+      this.#sent = 0;
+    }
+    return count;
+  }
+
+  /** The next piece of the request that is being taken, its header alone at first; null where the indices are bad. */
+  take(): Uint8Array | null {
+    const { memory, scratch } = this.place;
+    const inHeader = this.#taken < XS_HEADER_BYTES;
+    const wanted = (inHeader ? XS_HEADER_BYTES : this.#frameBytes()) - this.#taken;
+    const length = Math.min(wanted, XS_RING_BYTES);
+    const count = this.end.requests.take(scratch, length, this.#policy.copiesAcrossEnd);
+    if (count === BAD_INDEX) return null;
+    const bytes = readBytes(memory, scratch, count);
+    if (count > 0) this.end.requests.release(count);
+    if (inHeader) this.#header.set(bytes, this.#taken);
+    this.#taken += count;
+    if (this.#taken >= XS_HEADER_BYTES && this.#taken === this.#frameBytes()) this.#taken = 0;
+    return bytes;
+  }
+
+  #frameBytes(): number {
+    return XS_HEADER_BYTES + Math.min(readWord(this.#header, 12), XS_PAYLOAD_BYTES_MAX);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * TRANSACTION_START and TRANSACTION_END, and requests inside a transaction.
+ */
+import { commitC } from './c-commit.js';
+import { performC } from './c-nodes.js';
+import type { Connection } from './connections.js';
+import type { Draft } from './draft.js';
+import { commitOcaml } from './ocaml-commit.js';
+import { performOcaml } from './ocaml-nodes.js';
+import { OcamlTransaction } from './ocaml-transactions.js';
+import { failure, type NodeRequest, OK, type Reply, type Request } from './requests.js';
+import { CTransaction, type Transaction } from './transactions.js';
+
+/** Largest id oxenstored gives; the C daemon's wrap much later. */
+const ID_MAX = 0x3ffffffe;
+
+export function startTransaction(draft: Draft, caller: Connection): Reply {
+  const { policy } = draft;
+  if (caller.transactions.length >= draft.limit(caller, 'transactions')) return failure(policy.errors.tooManyTransactions);
+  const first = policy.finite ? 1 : caller.nextTransaction;
+  let id = first;
+  while (caller.transaction(id) !== undefined) id = id < ID_MAX ? id + 1 : 1;
+  const transaction =
+    policy.rules === 'c'
+      ? CTransaction.start(id, policy.finite)
+      : OcamlTransaction.start(id, draft.tree, draft.domains, policy.finite);
+  const nextTransaction = policy.finite ? caller.nextTransaction : id < ID_MAX ? id + 1 : 1;
+  draft.setConnection(caller.with({ transactions: [...caller.transactions, transaction], nextTransaction }));
+  return { kind: 'value', value: String(id) };
+}
+
+export function endTransaction(draft: Draft, caller: Connection, transaction: Transaction, committing: boolean): Reply {
+  const closed = caller.with({ transactions: caller.transactions.filter((open) => open !== transaction) });
+  draft.setConnection(closed);
+  if (transaction.rules === 'c') return committing ? commitC(draft, caller, transaction) : OK;
+  if (isFull(draft, caller, transaction)) return failure('EQUOTA');
+  return committing ? commitOcaml(draft, closed, transaction) : OK;
+}
+
+/** Performs a request on nodes with what the transaction has of them. */
+export function performInside(draft: Draft, caller: Connection, transaction: Transaction, request: NodeRequest): Reply {
+  if (transaction.rules === 'ocaml') return performInOcaml(draft, caller, transaction, request);
+  draft.enter(caller, transaction);
+  let reply = performC(draft, caller, request);
+  let after = draft.transaction ?? transaction;
+  if (draft.overflown) {
+    reply = failure('ENOSPC');
+    after = transaction.fail();
+  }
+  draft.leave();
+  if (after !== transaction) draft.setConnection(caller.withTransaction(transaction, after));
+  return reply;
+}
+
+function performInOcaml(draft: Draft, caller: Connection, transaction: OcamlTransaction, request: NodeRequest): Reply {
+  if (isFull(draft, caller, transaction)) return failure('EQUOTA');
+  const { state } = transaction;
+  const outside = { tree: draft.tree, domains: draft.domains, generation: draft.generation };
+  draft.isolated = true;
+  draft.tree = state.tree;
+  draft.domains = state.domains;
+  const footprint = {
+    readLow: state.readLow,
+    writeLow: state.writeLow,
+    changes: [...state.changes],
+    touched: [...state.touched],
+  };
+  const reply = performOcaml(draft, caller, request, footprint);
+  const { tree, domains } = draft;
+  const operations = [...state.operations, { request, reply }];
+  Object.assign(draft, outside, { isolated: false });
+  draft.setConnection(caller.withTransaction(transaction, transaction.with({ ...footprint, tree, domains, operations })));
+  return reply;
+}
+
+/** Notes a request in the transaction that does not concern its nodes: oxenstored counts it, and cannot perform it again. */
+export function noteInside(draft: Draft, caller: Connection, transaction: Transaction, request: Request, reply: Reply): Reply {
+  if (transaction.rules === 'c') return reply;
+  if (isFull(draft, caller, transaction)) return failure('EQUOTA');
+  const now = draft.connections.get(caller.id);
+  const operations = [...transaction.state.operations, { request, reply }];
+  if (now !== undefined) draft.setConnection(now.withTransaction(transaction, transaction.with({ operations })));
+  return reply;
+}
+
+function isFull(draft: Draft, caller: Connection, { state }: OcamlTransaction): boolean {
+  return !draft.subject(caller).privileged && state.operations.length >= draft.quota.quota.transactionRequests;
+}
+
