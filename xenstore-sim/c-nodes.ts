@@ -4,15 +4,16 @@
  * Each function works on a draft and knows nothing of transactions; but the *order* in which it reads nodes is part of
  * its behaviour, since inside a transaction each read is an access and the events at commit follow that order.
  */
+
+import { unreachable } from '../protocol/assert.js';
 import type { Connection } from './connections.js';
+import { directoryPart } from './directory-part.js';
 import type { Draft } from './draft.js';
 import { Node } from './node.js';
 import { type Path, resolvePath, specialPath } from './path.js';
 import { DOMID_ANY, OWNER, type Permission, PermissionList, READ, WRITE } from './permissions.js';
 import { type ErrorName, failure, type NodeRequest, OK, type Reply } from './requests.js';
 import { EXACT, SUBTREE } from './transactions.js';
-import { unreachable } from '../protocol/assert.js';
-import { directoryPart } from './directory-part.js';
 
 export function performC(draft: Draft, caller: Connection, request: NodeRequest): Reply {
   switch (request.type) {
@@ -95,17 +96,13 @@ function remove(draft: Draft, caller: Connection, text: string): Reply {
   return OK;
 }
 
-function setPermissions(
-  draft: Draft,
-  caller: Connection,
-  text: string,
-  permissions: readonly Permission[],
-): Reply {
+function setPermissions(draft: Draft, caller: Connection, text: string, permissions: readonly Permission[]): Reply {
   const owner = permissions[0];
   if (owner === undefined) return failure('EINVAL');
   if (permissions.length > draft.limit(caller, 'permissions')) return failure('ENOSPC');
   const anyDomain = draft.policy.specialNames === 'nodes';
-  const exists = (domid: number): boolean => (anyDomain && domid === DOMID_ANY) || draft.domains.get(domid) !== undefined;
+  const exists = (domid: number): boolean =>
+    (anyDomain && domid === DOMID_ANY) || draft.domains.get(domid) !== undefined;
   if (!exists(owner.domid)) return failure('ENOENT');
   const list = PermissionList.of(permissions, exists);
   const path = parse(draft, caller, text, true);

@@ -49,7 +49,10 @@ export class Connection implements Hashed, ConnectionState {
   }
 
   get hashHigh(): number {
-    const base = mix(mix(mix(HIGH, this.id), (this.domid << 1) | (this.privileged ? 1 : 0)), this.watches?.hashHigh ?? 0);
+    const base = mix(
+      mix(mix(HIGH, this.id), (this.domid << 1) | (this.privileged ? 1 : 0)),
+      this.watches?.hashHigh ?? 0,
+    );
     return mix(mixListHigh(mixListHigh(base, this.pending), this.transactions), this.nextTransaction);
   }
 

@@ -6,7 +6,11 @@ import { failure, OK, type Reply } from './requests.js';
 import { WIRE_QUOTAS } from './setting-requests.js';
 
 /** Commands of the C daemon: what the help says of each, and how many arguments it takes. */
-const COMMANDS: readonly { readonly name: string; readonly help: string; readonly arguments: readonly [number, number] }[] = [
+const COMMANDS: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly arguments: readonly [number, number];
+}[] = [
   { name: 'check', help: 'looks for nodes without a parent', arguments: [0, 0] },
   { name: 'log', help: 'on|off', arguments: [0, 1] },
   { name: 'live-update', help: '[-c <cmdline>] [-F] [-t <timeout>] <file>', arguments: [0, 8] },
@@ -47,14 +51,24 @@ function quota(draft: Draft, rest: readonly string[]): Reply {
   const domain = draft.domains.get(Number.parseInt(rest[0] ?? '', 10) || 0);
   if (domain === undefined) return failure('ENOENT');
   const used = draft.connections.items.filter(({ domid }) => domid === domain.id);
-  const sum = (count: (connection: (typeof used)[number]) => number): number => used.reduce((n, each) => n + count(each), 0);
+  const sum = (count: (connection: (typeof used)[number]) => number): number =>
+    used.reduce((n, each) => n + count(each), 0);
   return text(
     [
       `Domain ${domain.id}:`,
       line('nodes', domain.nodes),
-      line('watches', sum(({ watches }) => watches?.count ?? 0)),
-      line('transactions', sum(({ transactions }) => transactions.length)),
-      line('outstanding', sum(({ pending }) => pending.length)),
+      line(
+        'watches',
+        sum(({ watches }) => watches?.count ?? 0),
+      ),
+      line(
+        'transactions',
+        sum(({ transactions }) => transactions.length),
+      ),
+      line(
+        'outstanding',
+        sum(({ pending }) => pending.length),
+      ),
       '',
     ].join('\n'),
   );

@@ -22,6 +22,7 @@ const REQUESTS_PER_TURN_MAX = 256;
 export interface SessionState {
   readonly connection: number;
   readonly domid: number;
+  readonly ring: boolean;
   /** The beginning of a frame, or frames that were not executed yet. */
   readonly input: Uint8Array;
   /** What was not taken yet. */
@@ -31,6 +32,8 @@ export interface SessionState {
 class Session {
   readonly connection: number;
   readonly domid: number;
+  /** Whether it is a guest's ring, and not a socket. */
+  readonly ring: boolean;
   readonly output = new Output();
   /** Bytes that were received and not executed. */
   input: Uint8Array = NOTHING;
@@ -38,9 +41,10 @@ class Session {
   /** Whether it is in the list of those with output. */
   listed = false;
 
-  constructor(connection: number, domid: number) {
+  constructor(connection: number, domid: number, ring: boolean) {
     this.connection = connection;
     this.domid = domid;
+    this.ring = ring;
   }
 }
 
@@ -60,8 +64,8 @@ export class Daemon {
   /** A daemon that goes on where another was. Each of `sessions` must be a connection of `store`. */
   static restore(store: Store, sessions: readonly SessionState[]): Daemon {
     const daemon = new Daemon(store);
-    for (const { connection, domid, input, output } of sessions) {
-      const session = daemon.#open(connection, domid);
+    for (const { connection, domid, ring, input, output } of sessions) {
+      const session = daemon.#open(connection, domid, ring);
       session.input = input.slice();
       session.output.append(output);
       daemon.#list(session);
@@ -76,15 +80,21 @@ export class Daemon {
   /** What each connection has besides its state in the store, by number. */
   sessions(): SessionState[] {
     return [...this.#sessions.values()]
-      .map(({ connection, domid, input, output }) => ({ connection, domid, input: input.slice(), output: output.bytes.slice() }))
+      .map(({ connection, domid, ring, input, output }) => {
+        return { connection, domid, ring, input: input.slice(), output: output.bytes.slice() };
+      })
       .sort((one, other) => one.connection - other.connection);
   }
 
-  /** Opens a connection of domain `domid`: for 0 a privileged one, as at the socket, else a ring. Returns its number. */
-  connect(domid: number): number {
+  /**
+   * Opens a connection of domain `domid`; those of domain 0 are privileged. Returns its number.
+   *
+   * @param ring Whether the client is at a ring, where some daemons treat it in another way than at a socket.
+   */
+  connect(domid: number, ring = domid !== 0): number {
     const { store, connection } = connect(this.#store, { domid });
     this.#store = store;
-    this.#open(connection, domid);
+    this.#open(connection, domid, ring);
     return connection;
   }
 
@@ -121,7 +131,7 @@ export class Daemon {
   /** Whether a whole request waits to be executed. */
   hasMore(connection: number): boolean {
     const session = this.#sessions.get(connection);
-    return session !== undefined && !session.blocked && this.#complete(session.input, 0) > 0;
+    return session !== undefined && !session.blocked && this.#complete(session, session.input, 0) > 0;
   }
 
   /** Hands over all output, once per connection that has any, in one piece each. `bytes` is valid only during the call. */
@@ -168,9 +178,9 @@ export class Daemon {
     this.#deliverAll();
   }
 
-  #open(connection: number, domid: number): Session {
+  #open(connection: number, domid: number, ring: boolean): Session {
     assert(!this.#sessions.has(connection), `xenstored: connection ${connection} is open already`);
-    const session = new Session(connection, domid);
+    const session = new Session(connection, domid, ring);
     this.#sessions.set(connection, session);
     return session;
   }
@@ -179,7 +189,7 @@ export class Daemon {
   #execute(session: Session, input: Uint8Array): number {
     let at = 0;
     for (let turn = 0; turn < REQUESTS_PER_TURN_MAX; turn++) {
-      const size = this.#complete(input, at);
+      const size = this.#complete(session, input, at);
       if (size <= 0) return size < 0 ? size : at;
       this.#perform(session, input, at, at + size);
       at += size;
@@ -189,7 +199,7 @@ export class Daemon {
   }
 
   /** The bytes of the whole frame at `at`; 0 if it is not whole yet, -1 if it is too long. */
-  #complete(input: Uint8Array, at: number): number {
+  #complete(session: Session, input: Uint8Array, at: number): number {
     const there = input.length - at;
     if (there < XS_HEADER_BYTES) return 0;
     const { overlongRequest, emptyPayloadWaits } = this.#store.policy;
@@ -198,7 +208,7 @@ export class Daemon {
       if (overlongRequest === 'close') return -1;
       length = XS_PAYLOAD_BYTES_MAX;
     }
-    if (length === 0 && emptyPayloadWaits && there === XS_HEADER_BYTES) return 0;
+    if (length === 0 && emptyPayloadWaits && !session.ring && there === XS_HEADER_BYTES) return 0;
     return there < XS_HEADER_BYTES + length ? 0 : XS_HEADER_BYTES + length;
   }
 
@@ -214,7 +224,7 @@ export class Daemon {
     const known = request.type === 'malformed' ? request.of : request.type;
     const watching = known === 'watch' || known === 'unwatch';
     const place = { type, requestId, transactionId: watching && !policy.watchKeepsTransactionId ? 0 : transactionId };
-    const limited = policy.overlongReplyRefused || session.domid !== 0;
+    const limited = policy.overlongReplyRefused || session.ring;
 
     const outcome = execute(this.#store, session.connection, request);
     this.#store = outcome.store;
@@ -246,7 +256,7 @@ export class Daemon {
     if (request.type === 'introduce') {
       for (const session of this.#sessions.values()) {
         // The ring has been reset, and what was in it is lost.
-        if (session.domid === request.domid && session.domid !== 0 && this.#store.policy.rules === 'c') {
+        if (session.domid === request.domid && session.ring && this.#store.policy.rules === 'c') {
           session.input = NOTHING;
           session.output.clear();
         }

@@ -48,7 +48,11 @@ export function announceSpecial(draft: Draft, name: '@introduceDomain' | '@relea
   const parent = watchDepth && above !== null ? draft.tree.get(above) : undefined;
   const permitted = (subject: Subject): boolean =>
     [node, parent].some((each) => each !== undefined && (each.permissions.allows(subject) & READ) !== 0);
-  draft.notify(watchesAt(draft, top, ({ depth }) => depth === ANY_DEPTH), name, permitted);
+  draft.notify(
+    watchesAt(draft, top, ({ depth }) => depth === ANY_DEPTH),
+    name,
+    permitted,
+  );
   if (watchDepth) announceNumber(draft, top, domid, permitted);
 }
 

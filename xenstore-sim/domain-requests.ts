@@ -2,9 +2,9 @@
  * The requests of the toolstack about domains.
  */
 import { unreachable } from '../protocol/assert.js';
+import { announceSpecial, endDomain } from './domain-end.js';
 import { NO_TARGET } from './domains.js';
 import type { Draft } from './draft.js';
-import { announceSpecial, endDomain } from './domain-end.js';
 import { type DomainRequest, failure, OK, type Reply } from './requests.js';
 import { dropWatches } from './watch-requests.js';
 

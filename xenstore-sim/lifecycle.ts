@@ -56,7 +56,10 @@ export function nextEvent(store: Store, connection: number): WatchEvent | undefi
 /** The store after the oldest `count` pending events of a connection were delivered; there must be as many. */
 export function takeEvent(store: Store, connection: number, count = 1): Store {
   const owner = store.connection(connection);
-  assert(owner.pending.length >= count, `xenstore: connection ${connection} has ${owner.pending.length} pending events`);
+  assert(
+    owner.pending.length >= count,
+    `xenstore: connection ${connection} has ${owner.pending.length} pending events`,
+  );
   const draft = new Draft(store);
   draft.setConnection(owner.with({ pending: owner.pending.slice(count) }));
   return draft.finish(store);

@@ -5,7 +5,7 @@ import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import { announceOcaml } from './ocaml-events.js';
 import { type Footprint, newFootprint, performOcaml } from './ocaml-nodes.js';
-import { OcamlTransaction, type Operation } from './ocaml-transactions.js';
+import type { OcamlTransaction, Operation } from './ocaml-transactions.js';
 import { type Path, ROOT } from './path.js';
 import { failure, type NodeRequest, OK, type Reply } from './requests.js';
 import type { Tree } from './store.js';

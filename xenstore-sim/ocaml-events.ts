@@ -2,8 +2,8 @@
  * Whom oxenstored tells of a change, and in which order.
  */
 import type { Draft } from './draft.js';
-import type { Change } from './ocaml-transactions.js';
 import { specialNode } from './ocaml-nodes.js';
+import type { Change } from './ocaml-transactions.js';
 import { type Path, ROOT, specialPath } from './path.js';
 import { type PermissionList, READ, type Subject } from './permissions.js';
 import type { Tree } from './store.js';
@@ -20,7 +20,8 @@ export function announceOcaml(draft: Draft, changes: readonly Change[], before: 
     const trees = kind === 'rm' ? [before] : kind === 'setPerms' ? [before, after] : [after];
     for (const watches of watchesAbove(draft, path)) draft.notify(watches, path.text, readers(trees, path));
     if (kind !== 'rm') continue;
-    for (const watch of watchesBelow(draft, path)) draft.notify([watch], watch.path.text, readers([before], watch.path));
+    for (const watch of watchesBelow(draft, path))
+      draft.notify([watch], watch.path.text, readers([before], watch.path));
   }
 }
 

@@ -72,7 +72,8 @@ export class PermissionList implements Hashed {
     for (let i = 1; i < entries.length; i++) {
       const entry = entries[i] as PermissionEntry;
       const { domid, stale } = entry;
-      if (!stale && (domid === subject.domid || domid === subject.target || domid === DOMID_ANY)) return BITS[entry.access];
+      if (!stale && (domid === subject.domid || domid === subject.target || domid === DOMID_ANY))
+        return BITS[entry.access];
     }
     return BITS[(entries[0] as PermissionEntry).access];
   }
@@ -101,7 +102,8 @@ export class PermissionList implements Hashed {
   /** The list after the end of domain `domid`; the first entry stays, whosever it is. */
   withoutDomain(domid: number, deadEntries: 'stale' | 'deleted'): PermissionList {
     if (!this.entries.some((entry) => entry.domid === domid && !entry.stale)) return this;
-    if (deadEntries === 'deleted') return new PermissionList(this.entries.filter((entry, i) => i === 0 || entry.domid !== domid));
+    if (deadEntries === 'deleted')
+      return new PermissionList(this.entries.filter((entry, i) => i === 0 || entry.domid !== domid));
     return new PermissionList(this.entries.map((entry) => (entry.domid === domid ? { ...entry, stale: true } : entry)));
   }
 

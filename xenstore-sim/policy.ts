@@ -68,7 +68,7 @@ export interface Policy {
   readonly overlongRequest: 'close' | 'wait';
   /** Whether a reply over 4096 bytes becomes E2BIG on a socket too, and not only on a ring. */
   readonly overlongReplyRefused: boolean;
-  /** Whether a request with an empty payload is put off until more bytes come. */
+  /** Whether a request with an empty payload is put off, on a socket, until more bytes come. */
   readonly emptyPayloadWaits: boolean;
   /** Whether WATCH and UNWATCH are answered with the transaction id of the request. */
   readonly watchKeepsTransactionId: boolean;

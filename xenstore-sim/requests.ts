@@ -57,7 +57,12 @@ export type SettingRequest =
   | ({ readonly type: 'setFeature'; readonly features: number } & OnDomain)
   /** `name` null asks for the names of all quotas. */
   | ({ readonly type: 'getQuota'; readonly domid: number | null; readonly name: string | null } & InTransaction)
-  | ({ readonly type: 'setQuota'; readonly domid: number | null; readonly name: string; readonly value: number } & InTransaction);
+  | ({
+      readonly type: 'setQuota';
+      readonly domid: number | null;
+      readonly name: string;
+      readonly value: number;
+    } & InTransaction);
 
 export type RequestType = Request['type'];
 export type KnownType = Exclude<RequestType, 'malformed' | 'unknown'>;

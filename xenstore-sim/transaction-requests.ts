@@ -16,7 +16,8 @@ const ID_MAX = 0x3ffffffe;
 
 export function startTransaction(draft: Draft, caller: Connection): Reply {
   const { policy } = draft;
-  if (caller.transactions.length >= draft.limit(caller, 'transactions')) return failure(policy.errors.tooManyTransactions);
+  if (caller.transactions.length >= draft.limit(caller, 'transactions'))
+    return failure(policy.errors.tooManyTransactions);
   const first = policy.finite ? 1 : caller.nextTransaction;
   let id = first;
   while (caller.transaction(id) !== undefined) id = id < ID_MAX ? id + 1 : 1;
@@ -69,12 +70,20 @@ function performInOcaml(draft: Draft, caller: Connection, transaction: OcamlTran
   const { tree, domains } = draft;
   const operations = [...state.operations, { request, reply }];
   Object.assign(draft, outside, { isolated: false });
-  draft.setConnection(caller.withTransaction(transaction, transaction.with({ ...footprint, tree, domains, operations })));
+  draft.setConnection(
+    caller.withTransaction(transaction, transaction.with({ ...footprint, tree, domains, operations })),
+  );
   return reply;
 }
 
 /** Notes a request in the transaction that does not concern its nodes: oxenstored counts it, and cannot perform it again. */
-export function noteInside(draft: Draft, caller: Connection, transaction: Transaction, request: Request, reply: Reply): Reply {
+export function noteInside(
+  draft: Draft,
+  caller: Connection,
+  transaction: Transaction,
+  request: Request,
+  reply: Reply,
+): Reply {
   if (transaction.rules === 'c') return reply;
   if (isFull(draft, caller, transaction)) return failure('EQUOTA');
   const now = draft.connections.get(caller.id);
@@ -86,4 +95,3 @@ export function noteInside(draft: Draft, caller: Connection, transaction: Transa
 function isFull(draft: Draft, caller: Connection, { state }: OcamlTransaction): boolean {
   return !draft.subject(caller).privileged && state.operations.length >= draft.quota.quota.transactionRequests;
 }
-

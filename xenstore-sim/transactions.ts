@@ -94,7 +94,13 @@ export class CTransaction implements Hashed {
   readonly #order: Accesses | null;
   readonly #accessed: PathMap<Accessed>;
 
-  private constructor(id: number, order: Accesses | null, accessed: PathMap<Accessed>, doomed: boolean, failed: boolean) {
+  private constructor(
+    id: number,
+    order: Accesses | null,
+    accessed: PathMap<Accessed>,
+    doomed: boolean,
+    failed: boolean,
+  ) {
     this.id = id;
     this.#order = order;
     this.#accessed = accessed;
@@ -164,7 +170,10 @@ export class CTransaction implements Hashed {
       const permissions = node === null ? null : node.permissions.withoutDomain(domid, deadEntries);
       doomed ||= modified && permissions?.owner === domid;
       const left = node === null || permissions === null ? null : node.withPermissions(permissions);
-      accessed = accessed.set(path, entry.with({ before: before?.withoutDomain(domid, deadEntries) ?? null, node: left }));
+      accessed = accessed.set(
+        path,
+        entry.with({ before: before?.withoutDomain(domid, deadEntries) ?? null, node: left }),
+      );
     }
     return new CTransaction(this.id, this.#order, accessed, doomed, this.failed);
   }

@@ -26,6 +26,11 @@ export function toolSession(daemon: 'c' | 'ocaml'): ToolLine[] {
     .map((line) => JSON.parse(line) as ToolLine);
 }
 
+/** Whether the daemon's answer is a text for people, which differs from version to version. */
+export function isForPeople({ cmd = [] }: ToolLine): boolean {
+  return cmd[0] === 'xenstore-control' && ['help', 'quota', 'nosuch'].includes(cmd[1] ?? '');
+}
+
 /** The frames that `side` sent. */
 export function framesOf(line: ToolLine, side: 'c' | 's'): string[] {
   return (line.wire ?? []).filter(([from]) => from === side).map(([, frame]) => frame);

@@ -3,6 +3,7 @@
  */
 import fc from 'fast-check';
 import { execute, type Reply, type Request, type Store } from '../../xenstore-sim/index.js';
+import { oldestFirst } from '../../xenstore-sim/watch-list.js';
 
 /** Paths up to three levels deep, the root now and then. */
 export const path: fc.Arbitrary<string> = fc
@@ -50,26 +51,28 @@ export function contentOf(store: Store, connection: number): string {
     if (reply.kind === 'list') for (const name of reply.names) visit(at === '/' ? `/${name}` : `${at}/${name}`);
   };
   visit('/');
-  const connections = store.connections.map(({ id, domid, watches, pending, transactions, nextTransaction }) => [
+  const connections = store.connections.items.map(({ id, domid, watches, pending, transactions, nextTransaction }) => [
     [id, domid, nextTransaction],
-    watches.map(({ text, token }) => [text, token]),
+    oldestFirst(watches).map(({ path, token }) => [path.text, token]),
     pending.map((event) => [event.path, event.token]),
-    transactions.map((open) => [
-      [open.id, open.doomed],
-      open
-        .entries()
-        .map((entry) => [
-          [entry.path.text, entry.modified, entry.reach],
-          entry.before?.list(),
-          entry.node && [
-            entry.node.value,
-            entry.node.permissions.list(),
-            entry.node.children.map((child) => child.name),
-          ],
-        ]),
-    ]),
+    transactions
+      .filter((open) => open.rules === 'c')
+      .map((open) => [
+        [open.id, open.doomed],
+        open
+          .entries()
+          .map((entry) => [
+            [entry.path.text, entry.modified, entry.reach],
+            entry.before?.list(),
+            entry.node && [
+              entry.node.value,
+              entry.node.permissions.list(),
+              entry.node.children.map((child) => child.name),
+            ],
+          ]),
+      ]),
   ]);
-  const domains = store.domains.map(({ domid, introduced, shutdown, target, nodes: owned }) => [
+  const domains = store.domains.items.map(({ id: domid, introduced, shutdown, target, nodes: owned }) => [
     domid,
     introduced,
     shutdown,

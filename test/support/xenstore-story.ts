@@ -146,6 +146,8 @@ function describe(reply: Reply): string {
       return `"${reply.value}"`;
     case 'list':
       return `[${reply.names.join(' ')}]`;
+    case 'part':
+      return `${reply.names.join(' ')}${reply.last ? '.' : ''}`;
     case 'perms':
       return reply.permissions.map(formatPermission).join(' ');
     case 'error':

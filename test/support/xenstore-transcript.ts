@@ -6,7 +6,7 @@
  */
 import { readWord } from '../../protocol/xs-wire.js';
 import { Inbox } from './xenstore-inbox.js';
-import type { Step } from './xenstore-replay.js';
+import type { Limits } from './xenstore-limits.js';
 
 /** Where a daemon's output goes. */
 export interface Sink {
@@ -44,8 +44,20 @@ export interface TestedDaemon {
   settle(): Promise<void>;
 }
 
-/** One line of a recording, whole. */
-export interface TranscriptStep extends Step {
+/** One line of a recording. */
+export interface TranscriptStep {
+  readonly scenario: string;
+  readonly step: number;
+  readonly action: 'start' | 'open' | 'send' | 'close' | 'host' | 'ring-state';
+  readonly conn?: string;
+  readonly domid?: number;
+  readonly what?: string;
+  readonly in?: string;
+  readonly req?: string;
+  readonly replies?: readonly string[];
+  readonly events?: { readonly [conn: string]: readonly string[] };
+  readonly tags?: readonly string[];
+  readonly quota?: Limits;
   readonly transport?: 'socket' | 'ring';
   /** The daemon closed the connection. */
   readonly closed?: boolean;
@@ -128,6 +140,7 @@ export async function playTranscript(
   function hostAction({ what, domid = 0 }: TranscriptStep): void {
     if (what === 'create-domain') daemon.createDomain(domid);
     else if (what === 'domain-gone') daemon.setDomain(domid, 'gone');
+    else if (what === 'domain-dying') daemon.setDomain(domid, 'dying');
     else if (what === 'domain-shutdown') daemon.setDomain(domid, 'shut-down');
     else if (what === 'guest sets connection=1 and signals') {
       for (const ring of rings.values()) ring.askForReconnection();

@@ -9,7 +9,8 @@ const SAFE_MAX = 2 ** 31;
 
 /** A number as in OCaml source: decimal, or with a prefix for base 16, 8 or 2, underscores between digits. */
 function integer(text: string): number | undefined {
-  const match = /^(-?)(?:0[xX]([\da-fA-F][\da-fA-F_]*)|0[oO]([0-7][0-7_]*)|0[bB]([01][01_]*)|(?:0[uU])?(\d[\d_]*))$/.exec(text);
+  const match =
+    /^(-?)(?:0[xX]([\da-fA-F][\da-fA-F_]*)|0[oO]([0-7][0-7_]*)|0[bB]([01][01_]*)|(?:0[uU])?(\d[\d_]*))$/.exec(text);
   if (match === null) return undefined;
   const [, sign, hexadecimal, octal, binary, decimal = ''] = match;
   const digits = (hexadecimal ?? octal ?? binary ?? decimal).replaceAll('_', '');
@@ -32,7 +33,8 @@ function onlyPath(payload: string): string | undefined {
 function permission(text: string): Permission | undefined {
   const access = text.charAt(0);
   const domid = integer(text.slice(1));
-  if (domid === undefined || domid < 0 || (access !== 'n' && access !== 'r' && access !== 'w' && access !== 'b')) return undefined;
+  if (domid === undefined || domid < 0 || (access !== 'n' && access !== 'r' && access !== 'w' && access !== 'b'))
+    return undefined;
   return { access: access satisfies Access, domid };
 }
 
@@ -88,7 +90,9 @@ export const OCAML_ARGUMENTS: ArgumentReaders = {
     const domid = integer(domain ?? '');
     const gfn = integer(frame ?? '');
     const port = integer(channel ?? '');
-    return domid === undefined || gfn === undefined || port === undefined ? undefined : { type: 'introduce', domid, gfn, port };
+    return domid === undefined || gfn === undefined || port === undefined
+      ? undefined
+      : { type: 'introduce', domid, gfn, port };
   },
 
   release(payload) {

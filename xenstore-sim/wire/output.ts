@@ -1,7 +1,7 @@
 /**
  * Bytes on their way to a client: frames written one after the other into one buffer that grows and is used again.
  */
-import { XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX, XsType, writeWord } from '../../protocol/xs-wire.js';
+import { writeWord, XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX, XsType } from '../../protocol/xs-wire.js';
 import { formatPermission } from '../permissions.js';
 import type { ErrorName, KnownType, Reply } from '../requests.js';
 import type { WatchEvent } from '../watches.js';
@@ -94,7 +94,8 @@ export function writeReply(
   const nul = reply.kind === 'ok' || (reply.kind === 'value' && known !== 'read') ? 1 : 0;
   const payload = payloadOf(reply);
   const error: ErrorName = 'E2BIG';
-  if (limited && payload.length + nul > XS_PAYLOAD_BYTES_MAX) output.frame(XsType.ERROR, requestId, transactionId, error, 1);
+  if (limited && payload.length + nul > XS_PAYLOAD_BYTES_MAX)
+    output.frame(XsType.ERROR, requestId, transactionId, error, 1);
   else output.frame(type, requestId, transactionId, payload, nul);
 }
 
