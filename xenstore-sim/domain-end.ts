@@ -40,7 +40,10 @@ export function endDomain(draft: Draft, domid: number): void {
 
 /** Tells of domain `domid` whoever watches the special name and may know. */
 export function announceSpecial(draft: Draft, name: '@introduceDomain' | '@releaseDomain', domid: number): void {
-  if (draft.policy.specialNames === 'children') return announceOcamlSpecial(draft, name);
+  if (draft.policy.specialNames === 'children') {
+    announceOcamlSpecial(draft, name);
+    return;
+  }
   const top = name === '@introduceDomain' ? INTRODUCE_DOMAIN : RELEASE_DOMAIN;
   const { above } = top;
   const { watchDepth } = draft.policy;
