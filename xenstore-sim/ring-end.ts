@@ -5,10 +5,11 @@
  */
 import type { Memory } from '../protocol/memory.js';
 import { XenstoreInterface, XS_RING_BYTES, XsByteQueue, XsConnection, XsRingError } from '../protocol/xs-ring.js';
+import type { DaemonName } from './policy.js';
 
 /** Where daemons differ on rings. */
 export interface RingPolicy {
-  readonly name: 'c' | 'c-4.22' | 'ocaml';
+  readonly name: DaemonName;
   /** What `server_features` is set to when the domain is introduced; null: left as found. */
   readonly features: number | null;
   /** INTRODUCE sets all four indices to 0, also that of a known domain. */
@@ -36,7 +37,7 @@ const C_RING: RingPolicy = {
   outstandingMax: 20,
 };
 
-export const RING_POLICIES: { readonly [N in RingPolicy['name']]: RingPolicy } = {
+export const RING_POLICIES: { readonly [name in DaemonName]: RingPolicy } = {
   c: C_RING,
   'c-4.22': { ...C_RING, name: 'c-4.22', features: 14 },
   ocaml: {

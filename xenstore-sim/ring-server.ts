@@ -5,8 +5,8 @@
  * output for guests. Each chunk taken or put is followed by a signal. A guest that breaks its ring is served no longer;
  * its domain stays known, so that its real end is still announced (XSA-325).
  *
- * Frames that do not fit wait here, at most `outstandingMax` and those of one more request; then the ring is not read
- * and the daemon holds its events back (`Daemon.block`).
+ * Frames that do not fit wait here. When there are `outstandingMax` of them the ring is not read, and the daemon keeps
+ * what else there is for the guest (`Daemon.block`), until the guest has read.
  */
 import { assert } from '../protocol/assert.js';
 import { type Memory, readBytes, writeBytes } from '../protocol/memory.js';
@@ -45,14 +45,14 @@ export class RingServer {
   }
 
   /**
-   * A domain was introduced. Returns the number of its connection. Of a known domain the connection begins anew where
-   * the daemon does that; a ring that was given up stays so.
+   * A domain was introduced: to be called after the daemon has executed the request. Returns the number of its
+   * connection. Of a known domain the ring begins anew where the daemon does that; one that was given up stays so.
    */
   introduce(place: RingPlace): number {
     const known = [...this.#rings.values()].find((ring) => ring.place.domid === place.domid);
     if (known !== undefined) {
       known.end.introduce();
-      if (this.#policy.introduceResets && known.serving) this.#renew(known);
+      if (this.#policy.introduceResets) known.renew(known.connection);
       known.place.signal();
       return known.connection;
     }
@@ -107,17 +107,15 @@ export class RingServer {
       moved = true;
       ring.place.signal();
     }
-    const blocked = ring.pending.length > 0;
-    this.#daemon.block(ring.connection, blocked);
-    if (!blocked) ring.inside = 0;
-    if (ring.pending.length + ring.inside >= this.#policy.outstandingMax) return moved;
+    // What comes for a guest that does not read waits in the daemon, and its requests in the ring.
+    const full = ring.pending.length >= this.#policy.outstandingMax;
+    this.#daemon.block(ring.connection, full);
+    if (full) return moved;
     const bytes = ring.take();
     if (bytes === null) return this.#giveUp(ring, XsRingError.BadIndex);
     if (bytes.length === 0) return moved;
     ring.place.signal();
-    if (!this.#daemon.receive(ring.connection, bytes)) return this.#giveUp(ring, XsRingError.Protocol);
-    if (blocked && ring.atBoundary) ring.inside++;
-    return true;
+    return this.#daemon.receive(ring.connection, bytes) || this.#giveUp(ring, XsRingError.Protocol);
   }
 
   /** Watches, transactions and queues of the connection go; the connection does not. */
@@ -146,8 +144,6 @@ class Ring {
   /** Frames that have not gone out whole, oldest first, and how much of the first has. */
   readonly pending: Uint8Array[] = [];
   #sent = 0;
-  /** Requests whose replies the daemon holds back because the ring is full. */
-  inside = 0;
   /** The request that is being taken: its header, and how much of it all has come. */
   readonly #header = new Uint8Array(XS_HEADER_BYTES);
   #taken = 0;
@@ -164,13 +160,7 @@ class Ring {
     this.connection = connection;
     this.pending.length = 0;
     this.#sent = 0;
-    this.inside = 0;
     this.#taken = 0;
-  }
-
-  /** Whether no request is half taken. */
-  get atBoundary(): boolean {
-    return this.#taken === 0;
   }
 
   /** Takes over whole frames. */

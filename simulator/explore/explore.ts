@@ -8,15 +8,14 @@
  * Breadth-first does not see cycles: neither a livelock, nor that steps which commute are put off for ever in one. So
  * where it finds nothing, only depth-first proves that nothing is there; `verdict.ts` asks both.
  */
-import type { World } from '../world.js';
 import { ORACLE_NAMES, oracleBit } from '../world-state.js';
 import { breadthFirst } from './breadth-first.js';
 import { depthFirst } from './depth-first.js';
-import type { Exploration, ExploreOptions, Search } from './search.js';
+import type { Explorable, Exploration, ExploreOptions, Search } from './search.js';
 
-export { CHOICES_MAX, type Exploration, type ExploreOptions, type Progress } from './search.js';
+export { CHOICES_MAX, type Explorable, type Exploration, type ExploreOptions, type Progress } from './search.js';
 
-export function explore(world: World, options: ExploreOptions): Exploration {
+export function explore(world: Explorable, options: ExploreOptions): Exploration {
   const names = options.oracles ?? ORACLE_NAMES;
   const search: Search = {
     world,

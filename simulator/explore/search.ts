@@ -1,8 +1,26 @@
 /**
  * What the orders of exploration share: what they are asked, what they report, and their limits.
  */
-import type { World } from '../world.js';
+import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { OracleName } from '../world-state.js';
+
+/** What can be explored: `World`, and smaller worlds made for one question. */
+export interface Explorable {
+  readonly memory: JournaledMemory;
+  /** Bit set of the oracles that have failed. */
+  readonly violations: number;
+  readonly lastFault: string | null;
+  /** Nothing but a fault can happen in the state that was enumerated last. */
+  readonly atRest: boolean;
+  /** Whether steps that commute with all others are taken first. */
+  reducing: boolean;
+  /** Puts the choices of the present state into `choices` from `first` on; returns how many. */
+  enumerate(choices: Int32Array, first?: number): number;
+  step(choice: number): void;
+  isFault(choice: number): boolean;
+  /** Judges the end, where `atRest` holds. */
+  quiescent(): void;
+}
 
 export interface ExploreOptions {
   readonly order: 'dfs' | 'bfs';
@@ -40,7 +58,7 @@ export interface Exploration {
 
 /** What the two orders share. */
 export interface Search {
-  readonly world: World;
+  readonly world: Explorable;
   readonly mask: number;
   readonly maxStates: number;
   readonly onProgress: (progress: Progress) => void;

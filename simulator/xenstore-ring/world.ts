@@ -1,0 +1,361 @@
+/**
+ * A world for one question: does a guest's talk with its xenstored survive suspend, cancel, restore and migration, at
+ * every byte? Nothing is in it but a guest, its ring, a daemon on each host, and a toolstack.
+ *
+ *     frame 0         page table
+ *     frame 1         violations, domain records, channel tables, mappings
+ *     then            guest 1 | guest 2 | xenstored 1 | xenstored 2 | toolstack | domain 0 of each host | image
+ *
+ * Rings are small, so that messages are split within few steps, and begin at any index. Judged are: each reply is the
+ * right one (`right-answer`), neither side meets nonsense in the stream (`in-step`), and nobody waits for ever or has
+ * missed the last change of the watched node (`no-hang`).
+ */
+import type { XsShape } from '../../frontend/xenstore-ring/memory.js';
+import { LINUX, type XsRules } from '../../frontend/xenstore-ring/rules.js';
+import { Domain, DomainRecord, DomainState, FIRST_GUEST_PFN } from '../../hypervisor/domain.js';
+import { Channel, PORTS_MAX } from '../../hypervisor/event-channels.js';
+import { MAPPINGS_MAX, Mapping } from '../../hypervisor/grant-table.js';
+import { Host } from '../../hypervisor/host.js';
+import { ALL_AGENTS, JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { Task } from '../../hypervisor/steps.js';
+import { assert } from '../../protocol/assert.js';
+import { layout, u32 } from '../../protocol/layout.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
+import { XenstoreInterface, XsRingError } from '../../protocol/xs-ring.js';
+import { XsType } from '../../protocol/xs-wire.js';
+import { Store } from '../../xenstore-sim/index.js';
+import { type DaemonName, finite, POLICIES } from '../../xenstore-sim/policy.js';
+import { RING_POLICIES } from '../../xenstore-sim/ring-end.js';
+import { type Actor, actor, TaskActor } from '../actors.js';
+import type { Explorable } from '../explore/search.js';
+import { StoreClient } from '../store-client.js';
+import { StoreValues } from '../store-value.js';
+import { type OracleName, oracleBit } from '../world-state.js';
+import type { Ask } from './callers.js';
+import { RING_DAEMON_PAGES, RingDaemon } from './daemon.js';
+import { RingGuest, ringGuestPages } from './guest.js';
+import { type RingHost, type RingPlan, RingToolstack } from './toolstack.js';
+
+export interface RingWorldOptions {
+  readonly daemon: DaemonName;
+  readonly plan: RingPlan;
+  readonly rules?: XsRules;
+  /** Bytes of each buffer; 16 when absent. */
+  readonly ringBytes?: number;
+  /** What all four indices are when the exploration begins; 0 when absent. */
+  readonly startIndex?: number;
+  /** What the user asks, one after the other. */
+  readonly asks: readonly Ask[];
+  /** Whether the steps in which a chunk is moved (bytes, index, event) run one by one or as one; `fine` when absent. */
+  readonly grain?: 'fine' | 'chunk';
+  /** Whether the guest watches a node, and how often somebody on its host writes to that; null for no watch. */
+  readonly writes: number | null;
+}
+
+const RingWorldState = layout('ring world', { violations: u32, writes: u32 });
+
+/** The node that is watched: short, so that few steps carry its name. */
+const WATCHED = 'w';
+/** Nodes that each new guest is given. */
+const NODES: readonly (readonly [string, string])[] = [
+  [WATCHED, '0'],
+  ['a', 'A'],
+  ['b', 'Bb'],
+];
+
+/** Steps that, in the coarser grain, follow the one before them at once. */
+const INSIDE_A_CHUNK: ReadonlySet<string> = new Set([
+  'publish',
+  'release',
+  'notify',
+  'deliver',
+  'signal_put',
+  'signal_take',
+  'look',
+  'handle',
+  'next_event',
+]);
+
+const TOOLSTACK_CONNECTION = 1;
+const DAEMON_AGENTS = [1 << 4, 1 << 5] as const;
+
+export class RingWorld implements Explorable {
+  readonly options: RingWorldOptions;
+  readonly memory: JournaledMemory;
+  readonly guests: readonly RingGuest[];
+  readonly daemons: readonly RingDaemon[];
+  readonly toolstack: RingToolstack;
+  readonly stores: readonly StoreClient[];
+  lastFault: string | null = null;
+  atRest = false;
+  reducing = false;
+  readonly #actors: Actor[] = [];
+  readonly #state;
+
+  constructor(options: RingWorldOptions) {
+    this.options = options;
+    const shape: XsShape = { ringBytes: options.ringBytes ?? 16, payloadBytes: 32, requests: 3, watches: 1, events: 6 };
+    const pages = ringGuestPages(shape);
+    let frame = 2;
+    const takeFrames = (count: number): number => {
+      frame += count;
+      return frame - count;
+    };
+    const guestFrames = [takeFrames(pages), takeFrames(pages)];
+    const daemonFrames = [takeFrames(RING_DAEMON_PAGES), takeFrames(RING_DAEMON_PAGES)];
+    const toolstackFrame = takeFrames(1);
+    const dom0Frames = [takeFrames(1), takeFrames(1)];
+    const image = takeFrames(pages - FIRST_GUEST_PFN);
+    const memory = new JournaledMemory(frame);
+    this.memory = memory;
+
+    let free = PAGE_SIZE;
+    const take = (size: number): number => {
+      free += size;
+      return free - size;
+    };
+    this.#state = RingWorldState.view(memory).at(take(RingWorldState.size));
+    const domainAt = (name: string, agent: number, firstFrame: number, count: number): Domain =>
+      new Domain(memory, {
+        name,
+        agent,
+        firstFrame,
+        pages: count,
+        record: take(DomainRecord.size),
+        channelTable: take(PORTS_MAX * Channel.size),
+      });
+
+    const values = new StoreValues();
+    const policy = finite(POLICIES[options.daemon]);
+    const hosts = [0, 1].map((index) => {
+      const storeCell = memory.addCell(values.of(Store.empty(policy)));
+      const host = new Host(memory, {
+        name: `host${index + 1}`,
+        maptrack: take(MAPPINGS_MAX * Mapping.size),
+        storeCell,
+      });
+      host.domains.push(domainAt('dom0', DAEMON_AGENTS[index] as number, dom0Frames[index] as number, 1));
+      return host;
+    });
+    const hostOf = (guest: number): Host => hosts[options.plan === 'migrate' ? guest : 0] as Host;
+    this.guests = [0, 1].map((index) => {
+      const host = hostOf(index);
+      const domain = domainAt(`guest${index + 1}`, 1 << index, guestFrames[index] as number, pages);
+      host.domains.push(domain);
+      return new RingGuest(memory, {
+        domid: index + 1,
+        domain,
+        host,
+        shape,
+        rules: options.rules ?? LINUX,
+        asks: options.asks,
+        watched: WATCHED,
+        onWrong: (ask, found) =>
+          this.fail('right-answer', `${JSON.stringify(ask)} is answered ${JSON.stringify(found)}`),
+      });
+    });
+    this.stores = hosts.map(
+      (host) =>
+        new StoreClient(memory, { name: host.name, cell: host.storeCell, values, id: TOOLSTACK_CONNECTION, domid: 0 }),
+    );
+    this.daemons = hosts.map((host, index) => {
+      const agent = DAEMON_AGENTS[index] as number;
+      const first = daemonFrames[index] as number;
+      for (let page = 0; page < RING_DAEMON_PAGES; page++) memory.protect(first + page, agent);
+      const domain = host.domains[0] as Domain;
+      domain.create(0);
+      domain.setState(DomainState.Running);
+      return new RingDaemon(memory, {
+        name: `xenstored${index + 1}`,
+        agent,
+        host,
+        domain,
+        values,
+        address: first * PAGE_SIZE,
+        policy: RING_POLICIES[options.daemon],
+        ringBytes: shape.ringBytes,
+      });
+    });
+    const ringHost = (index: number): RingHost => ({
+      daemon: this.daemons[index] as RingDaemon,
+      store: this.stores[index] as StoreClient,
+    });
+    this.toolstack = new RingToolstack(memory, {
+      address: toolstackFrame * PAGE_SIZE,
+      plan: options.plan,
+      source: this.guests[0] as RingGuest,
+      target: this.guests[1] as RingGuest,
+      sourceHost: ringHost(0),
+      targetHost: ringHost(options.plan === 'migrate' ? 1 : 0),
+      image,
+      nodes: NODES,
+    });
+    this.#addActors();
+    this.#boot();
+  }
+
+  get violations(): number {
+    return this.memory.words[this.#state.base >>> 2] as number;
+  }
+
+  /** The guest that exists, or undefined while none does. */
+  get guest(): RingGuest | undefined {
+    return this.guests.find(({ domain }) => domain.state !== DomainState.Free);
+  }
+
+  /** An oracle has failed. */
+  fail(oracle: OracleName, why: string): void {
+    this.lastFault = why;
+    this.memory.asHypervisor(() => {
+      this.#state.violations |= oracleBit(oracle);
+    });
+  }
+
+  enumerate(choices: Int32Array, first = 0): number {
+    let end = first;
+    for (let i = 0; i < this.#actors.length; i++) if ((this.#actors[i] as Actor).enabled()) choices[end++] = i;
+    this.atRest = end === first;
+    return end - first;
+  }
+
+  step(choice: number): void {
+    const { memory } = this;
+    const chosen = this.#actors[choice] as Actor;
+    this.lastFault = null;
+    memory.current = chosen.agents;
+    try {
+      chosen.run();
+    } catch (error) {
+      memory.current = ALL_AGENTS;
+      this.fail('driver-fault', error instanceof Error ? error.message : String(error));
+    } finally {
+      memory.current = ALL_AGENTS;
+    }
+    this.#judgeStream();
+  }
+
+  isFault(): boolean {
+    return false;
+  }
+
+  describe(choice: number): string {
+    return (this.#actors[choice] as Actor).describe();
+  }
+
+  /** The end: everything asked is answered, nobody is inside a suspend, and the last change has been seen. */
+  quiescent(): void {
+    const hang = this.#hang();
+    if (hang !== null) this.fail('no-hang', hang);
+  }
+
+  #hang(): string | null {
+    const { guest, options } = this;
+    if (guest === undefined || this.toolstack.task.running) return 'the toolstack waits';
+    if (guest.suspend.task.running) return 'the kernel waits in a suspend or resume';
+    if (guest.callers.userTask.running) return 'the user waits for an answer';
+    if (!guest.callers.xenwatchTask.at('event')) return 'the handler of events waits';
+    if (options.writes === null) return null;
+    const value = this.#storeOf(guest).peek(`/local/domain/${guest.domid}/${WATCHED}`);
+    const { seen } = guest.callers;
+    return seen === value ? null : `the guest has seen ${seen}, the store has ${value}`;
+  }
+
+  /** Takes the first choice again and again until nothing is left to happen. */
+  settle(): void {
+    const choices = new Int32Array(64);
+    for (let steps = 0; this.enumerate(choices) > 0; steps++) {
+      assert(steps < 10_000, 'ring world: it does not come to rest');
+      this.step(choices[0] as number);
+    }
+  }
+
+  /** A ring that is given up, or a message that made no sense: the two sides are not at the same byte any more. */
+  #judgeStream(): void {
+    for (const guest of this.guests) {
+      if (guest.domain.state === DomainState.Free) continue;
+      if (guest.ring.state.nonsense > 0) this.fail('in-step', `${guest.domain.name} reads nonsense`);
+    }
+    for (const { state, place } of this.daemons)
+      if (state.ignored) this.fail('in-step', `${place.name} has given the ring up`);
+  }
+
+  #storeOf(guest: RingGuest): StoreClient {
+    return this.stores[guest.host.storeCell] as StoreClient;
+  }
+
+  #addActors(): void {
+    const { options } = this;
+    const whole = options.grain === 'chunk';
+    const add = (owner: string, agents: number, tasks: readonly Task<never>[], active: () => boolean): void => {
+      for (const task of tasks) {
+        const inner = new TaskActor({ owner, agents, task, grain: 'fine' });
+        const { name } = task.definition;
+        const enabled = (): boolean => active() && inner.enabled();
+        const run = (): void => {
+          inner.run();
+          while (whole && INSIDE_A_CHUNK.has(task.next)) inner.run();
+        };
+        this.#actors.push(actor({ name, agents, enabled, run, describe: () => inner.describe() }));
+      }
+    };
+    for (const guest of this.guests) {
+      const { domain, ring, suspend, callers } = guest;
+      const tasks = [ring.transmitTask, ring.receiveTask, callers.userTask, callers.xenwatchTask] as Task<never>[];
+      add(domain.name, domain.agent, tasks, () => guest.moving);
+      add(domain.name, domain.agent, [suspend.task as Task<never>], () => domain.running);
+      this.#actors.push(
+        actor({
+          name: `${domain.name}.xenbus/interrupt`,
+          agents: domain.agent,
+          enabled: () => guest.moving && guest.interrupted,
+          run: () => guest.interrupt(),
+        }),
+      );
+    }
+    for (const daemon of this.daemons) {
+      add(daemon.place.name, daemon.place.agent, [daemon.task as Task<never>], () => true);
+    }
+    add('toolstack', ALL_AGENTS, [this.toolstack.task as Task<never>], () => true);
+    if (options.writes === null) return;
+    const write = (): void => {
+      const { guest } = this;
+      if (guest === undefined) return;
+      this.#state.writes -= 1;
+      const value = String((options.writes ?? 0) - this.#state.writes);
+      this.#storeOf(guest).write(`/local/domain/${guest.domid}/${WATCHED}`, value);
+    };
+    const home = (guest: RingGuest): boolean =>
+      this.#storeOf(guest).peek(`/local/domain/${guest.domid}/${WATCHED}`) !== null;
+    this.#actors.push(
+      actor({
+        name: 'dom0/write',
+        agents: ALL_AGENTS,
+        enabled: () => this.#state.writes > 0 && this.guest !== undefined && home(this.guest),
+        run: write,
+      }),
+    );
+  }
+
+  #boot(): void {
+    const { options, toolstack, memory } = this;
+    const [guest] = this.guests as [RingGuest];
+    for (const store of this.stores) store.connect();
+    toolstack.boot();
+    const page = XenstoreInterface.view(memory).at(guest.page);
+    for (const index of ['req_cons', 'req_prod', 'rsp_cons', 'rsp_prod'] as const)
+      page[index] = options.startIndex ?? 0;
+    guest.callers.xenwatchTask.start();
+    if (options.writes !== null) {
+      const slot = guest.ring.registerWatch(WATCHED, 't');
+      this.settle();
+      const { type } = guest.ring.take(slot);
+      assert(type === XsType.WATCH, 'ring world: the watch is refused');
+    }
+    this.settle();
+    assert(page.error === XsRingError.None && this.violations === 0, `ring world: ${this.lastFault}`);
+    this.#state.writes = options.writes ?? 0;
+    if (options.asks.length > 0) guest.callers.userTask.start();
+    if (options.plan !== 'none') toolstack.task.start();
+    memory.reset();
+  }
+}
