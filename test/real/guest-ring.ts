@@ -57,12 +57,13 @@ export class GuestRing {
     };
   }
 
-  /** Takes what is in the ring of responses, fills the ring of requests, and signals if either moved. */
-  pump(): void {
+  /** Takes what is in the ring of responses, fills the ring of requests, and signals if either moved. Returns whether. */
+  pump(): boolean {
     const taken = this.#take();
     const put = this.#put();
     if (taken.length > 0 || put) this.#signal();
     if (taken.length > 0) this.onBytes(taken);
+    return taken.length > 0 || put;
   }
 
   #take(): Buffer {

@@ -81,9 +81,11 @@ export class Machine {
     return ring;
   }
 
-  /** Lets every guest look at its ring, whether signalled or not. */
-  pump(): void {
-    for (const ring of this.#rings.values()) ring.pump();
+  /** Lets every guest look at its ring, whether signalled or not. Returns whether anything was moved. */
+  pump(): boolean {
+    let moved = false;
+    for (const ring of this.#rings.values()) moved = ring.pump() || moved;
+    return moved;
   }
 
   #page(domid: number): SharedPage {

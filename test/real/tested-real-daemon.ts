@@ -6,7 +6,8 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { encodeFrame, FrameDecoder, XsType } from '../../protocol/xs-wire.js';
 import type { RingWire, Sink, TestedDaemon, Wire } from '../support/xenstore-transcript.js';
 import { connectSocket } from './connect-socket.js';
-import type { RealDaemon } from './real-daemon.js';
+import { type RealDaemon, startRealDaemon } from './real-daemon.js';
+import type { DaemonKind } from './toolbox.js';
 
 /** Both daemons answer a request at the latest two rounds of their loop after they have taken it in. */
 const ROUND_TRIPS = 3;
@@ -91,8 +92,22 @@ export async function testedRealDaemon(daemon: RealDaemon): Promise<TestedDaemon
     createDomain: (domid) => machine.createDomain(domid),
     setDomain: (domid, state) => machine.setDomain(domid, state),
     settle: async () => {
-      await probe.settle();
-      machine.pump();
+      // A message longer than a ring goes through it in pieces.
+      do await probe.settle();
+      while (machine.pump());
     },
   };
+}
+
+/** Starts a fresh `kind` daemon, and ends it after `use`. */
+export async function withRealDaemon<Result>(
+  kind: DaemonKind,
+  use: (daemon: TestedDaemon) => Promise<Result>,
+): Promise<Result> {
+  const daemon = await startRealDaemon(kind);
+  try {
+    return await use(await testedRealDaemon(daemon));
+  } finally {
+    await daemon.stop();
+  }
 }

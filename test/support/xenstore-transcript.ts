@@ -76,16 +76,18 @@ export function transcriptsOf(text: string): ReadonlyMap<string, readonly Transc
   return transcripts;
 }
 
-/** How long to wait for frames that were recorded, at most. */
-const FRAMES_MILLISECONDS = 2000;
-/** A scenario that has lost step is not worth playing to its end. */
-const DIFFERENCES_MAX = 3;
+export interface PlayOptions {
+  /** How long to wait for frames that were recorded, at most. */
+  readonly milliseconds?: number;
+  /** After so many the rest is not played: a scenario that has lost step only differs more and more. */
+  readonly differencesMax?: number;
+}
 
 /** Plays `steps`, one scenario from its start, against `daemon`, which must be fresh. Returns one text per difference. */
 export async function playTranscript(
   steps: readonly TranscriptStep[],
   daemon: TestedDaemon,
-  milliseconds = FRAMES_MILLISECONDS,
+  { milliseconds = 2000, differencesMax = 3 }: PlayOptions = {},
 ): Promise<string[]> {
   const differences: string[] = [];
   const inboxes = new Map<string, Inbox>();
@@ -120,7 +122,7 @@ export async function playTranscript(
     compare(step, masked(found, step), masked(expected, step));
     if (step.closed === true && inboxes.get(conn)?.isClosed !== true)
       differences.push(`${step.step}: expected the daemon to close the connection, found it open`);
-    if (differences.length >= DIFFERENCES_MAX) break;
+    if (differences.length >= differencesMax) break;
   }
   for (const wire of wires.values()) wire.close();
   return differences;
