@@ -1,190 +1,30 @@
 /**
- * `npm run bench`: how fast the explorer is, what a state costs, and how soon each bad design is found out.
+ * `npm run bench`: all parts, or those named (`npm run bench -- xenstore`).
  *
- * Speed is stated as a ratio against a peer in the same run (the same world explored by copying), because absolute
- * figures move with the machine. Every figure is the median of several runs, with the smallest and the largest.
+ * Speed is stated as a ratio against a peer in the same run, because absolute figures move with the machine.
  */
-import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { parseSession, type Session } from '../protocol/tpm/session.js';
-import { EXPECTED } from '../scenarios/expected.js';
-import { CHECK_SCENARIOS, SCENARIOS } from '../scenarios/scenarios.js';
-import { find, findTpmback, findTpmfront, TPMFRONTS } from '../simulator/drivers.js';
-import { type Exploration, type ExploreOptions, explore } from '../simulator/explore/explore.js';
-import { worldOptions } from '../simulator/pairing.js';
-import { World } from '../simulator/world.js';
-import { exploreByCopying } from './copying-peer.js';
+import { benchExplorer } from './explorer.js';
+import { print } from './figures.js';
+import { benchXenstore } from './xenstore/xenstore.js';
 
-const RUNS = 5;
-const session = sessionOf('ima_extends');
-const long = sessionOf('context_juggling');
+const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
+  explorer: benchExplorer,
+  xenstore: benchXenstore,
+};
 
-main();
-
-function main(): void {
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in PARTS));
+if (unknown.length > 0) {
+  process.stderr.write(`bench: expected ${Object.keys(PARTS).join(' or ')}, found ${unknown.join(', ')}\n`);
+  process.exitCode = 2;
+} else {
   print(
     `quiesce bench: Node ${process.version}, ${availableParallelism()} x ${cpus()[0]?.model ?? 'unknown processor'}`,
   );
-  print(
-    `median [min .. max] of ${RUNS} runs after one that does not count; session ${session.name}, ${session.entries.length} commands`,
-  );
-  print('');
-  exploreSpeed('clean-migration');
-  exploreSpeed('toolstack-dies');
-  print('');
-  peer();
-  print('');
-  heap();
-  print('');
-  counterexamples();
-}
-
-function exploreSpeed(scenario: string): void {
-  const seconds: number[] = [];
-  let result: Exploration | undefined;
-  explore(world('sequenced', scenario), { order: 'dfs' });
-  for (let run = 0; run < RUNS; run++) {
-    const made = world('sequenced', scenario);
-    seconds.push(timed(() => (result = explore(made, { order: 'dfs' }))));
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    await part();
+    print('');
   }
-  if (result === undefined) return;
-  const { states, transitions, tableBytes, depth } = result;
-  print(
-    `sequenced, ${scenario}: ${states} states, ${transitions} transitions, depth ${depth}, ${result.holds ? 'holds' : result.oracle}`,
-  );
-  print(
-    `  transitions/s       ${spread(
-      seconds.map((s) => transitions / s),
-      thousands,
-    )}`,
-  );
-  print(
-    `  distinct states/s   ${spread(
-      seconds.map((s) => states / s),
-      thousands,
-    )}`,
-  );
-  print(`  bytes per state     ${(tableBytes / states).toFixed(1)} of visited-state table`);
-}
-
-/** The same number of states of the same world, by journal and by copying, in turns. */
-function peer(): void {
-  const maxStates = 20_000;
-  const journal: number[] = [];
-  const copying: number[] = [];
-  for (let run = 0; run < RUNS; run++) {
-    const ours = world('sequenced', 'clean-migration');
-    let transitions = 0;
-    const oursSeconds = timed(() => (transitions = explore(ours, { order: 'dfs', maxStates }).transitions));
-    journal.push(transitions / oursSeconds);
-    const theirs = world('sequenced', 'clean-migration');
-    let copied = 0;
-    const theirSeconds = timed(() => (copied = exploreByCopying(theirs, maxStates).transitions));
-    copying.push(copied / theirSeconds);
-  }
-  print(`journal against copying, first ${maxStates} states of clean-migration, transitions/s`);
-  print(`  journal             ${spread(journal, thousands)}`);
-  print(`  copying             ${spread(copying, thousands)}`);
-  print(
-    `  ratio               ${spread(
-      journal.map((speed, run) => speed / (copying[run] as number)),
-      (x) => `${x.toFixed(1)}x`,
-    )}`,
-  );
-}
-
-/** The heap after exploring few and many states: it must not grow with their number. */
-function heap(): void {
-  print('JavaScript heap in use after garbage collection, without the table (typed arrays lie outside the heap)');
-  if (globalThis.gc === undefined) {
-    print('  not measured: start with node --expose-gc');
-    return;
-  }
-  for (const [from, commands] of [
-    [session, 4],
-    [session, 16],
-    [session, 63],
-    [long, 203],
-  ] as const) {
-    const made = world('sequenced', 'toolstack-dies', commands, from);
-    globalThis.gc();
-    const before = process.memoryUsage().heapUsed;
-    const { states } = explore(made, { order: 'dfs' });
-    globalThis.gc();
-    const grown = process.memoryUsage().heapUsed - before;
-    const per = `${(grown / states).toFixed(2)} bytes per state`;
-    print(
-      `  ${String(states).padStart(9)} states: ${(grown / 1024).toFixed(0).padStart(7)} KiB more than before, ${per}`,
-    );
-  }
-}
-
-function counterexamples(): void {
-  print('seconds to the first counterexample (depth-first), and to a shortest one (breadth-first)');
-  for (const { name } of TPMFRONTS) {
-    for (const scenario of CHECK_SCENARIOS) {
-      if (EXPECTED[name]?.[scenario]?.oracle === null) continue;
-      const first = repeated(name, scenario, { order: 'dfs' });
-      const shortest = repeated(name, scenario, { order: 'bfs' });
-      const found = `${shortest.result.oracle} in ${shortest.result.choices.length}`;
-      print(
-        `  ${name.padEnd(13)}${scenario.padEnd(19)}${milliseconds(first.seconds)}   ${milliseconds(shortest.seconds)}   ${found}`,
-      );
-    }
-  }
-}
-
-function repeated(
-  tpmfront: string,
-  scenario: string,
-  options: ExploreOptions,
-): { seconds: number[]; result: Exploration } {
-  const seconds: number[] = [];
-  let result = explore(world(tpmfront, scenario), options);
-  for (let run = 0; run < RUNS; run++) {
-    const made = world(tpmfront, scenario);
-    seconds.push(timed(() => (result = explore(made, options))));
-  }
-  return { seconds, result };
-}
-
-function world(tpmfront: string, scenario: string, commands?: number, from: Session = session): World {
-  const front = findTpmfront(tpmfront);
-  const pairing = {
-    scenario: find('scenario', SCENARIOS, scenario),
-    tpmfront: front,
-    tpmback: findTpmback(front.tpmback),
-    session: from,
-  };
-  return new World(worldOptions(pairing, commands === undefined ? {} : { commands }));
-}
-
-function sessionOf(name: string): Session {
-  const file = `scenarios/sessions/${name}.jsonl`;
-  return parseSession(file, readFileSync(file, 'latin1'));
-}
-
-function timed(body: () => unknown): number {
-  const start = process.hrtime.bigint();
-  body();
-  return Number(process.hrtime.bigint() - start) / 1e9;
-}
-
-function spread(values: readonly number[], format: (value: number) => string): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const median = sorted[sorted.length >> 1] as number;
-  return `${format(median).padStart(10)}  [${format(sorted[0] as number)} .. ${format(sorted.at(-1) as number)}]`;
-}
-
-function milliseconds(seconds: readonly number[]): string {
-  const sorted = seconds.toSorted((a, b) => a - b);
-  return `${((sorted[sorted.length >> 1] as number) * 1000).toFixed(1).padStart(8)} ms`;
-}
-
-function thousands(value: number): string {
-  return `${Math.round(value / 1000)} k`;
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

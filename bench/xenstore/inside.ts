@@ -1,0 +1,222 @@
+/**
+ * What a request costs inside the daemon, without sockets: a program of its own, so that its memory can be measured.
+ * Run with --expose-gc.
+ *
+ * Frames are made before the clock starts. Sizes take turns; figures are medians.
+ */
+import { encodeFrame, XsType } from '../../protocol/xs-wire.js';
+import { Daemon } from '../../xenstore-sim/daemon.js';
+import { Store } from '../../xenstore-sim/index.js';
+import { median, print, spread, timed } from '../figures.js';
+
+const ROUNDS = 5;
+const REQUESTS = 10_000;
+const CHILDREN = 1000;
+const NODES = [1_000, 10_000, 100_000, 1_000_000];
+/** From here on a difference in memory is the nodes'. */
+const NODES_SEEN_MIN = 100_000;
+const WATCHES = [1, 1_000, 100_000];
+const CONNECTIONS = [1, 100, 10_000];
+const BATCH = 16;
+const WRITES = 10;
+const TRANSACTIONS = 500;
+
+/** A daemon with nodes, and a connection that asks. */
+interface Populated {
+  readonly size: number;
+  readonly daemon: Daemon;
+  readonly connection: number;
+}
+
+main();
+
+function main(): void {
+  requestCosts();
+  print('');
+  growth();
+  print('');
+  watches();
+  connections();
+}
+
+function requestCosts(): void {
+  print(`inside the daemon, no sockets: nanoseconds, median of ${ROUNDS} runs [smallest .. largest]`);
+  const { daemon, connection } = populated(1_000);
+  const watched = populated(1_000);
+  const watcher = watched.daemon.connect(0);
+  send(watched.daemon, watcher, frame(XsType.WATCH, '/local\0token\0'));
+  const kinds: readonly [string, Populated, (round: number) => readonly Uint8Array[], number][] = [
+    ['READ', { size: 1_000, daemon, connection }, () => reads(1_000), 1],
+    ['WRITE', { size: 1_000, daemon, connection }, () => writes(1_000), 1],
+    [`READ, ${BATCH} in one piece`, { size: 1_000, daemon, connection }, () => batches(reads(1_000)), BATCH],
+    [`WRITE, ${BATCH} in one piece`, { size: 1_000, daemon, connection }, () => batches(writes(1_000)), BATCH],
+    ['WRITE, and an event', watched, () => writes(1_000), 1],
+    [`transaction of ${WRITES}, in one piece`, { size: 1_000, daemon, connection }, transactions, 1],
+  ];
+  const figures = kinds.map((): number[] => []);
+  for (let round = 0; round <= ROUNDS; round++) {
+    kinds.forEach(([, populated, frames, requests], kind) => {
+      const cost = nanoseconds(populated, frames(round)) / requests;
+      if (round > 0) figures[kind]?.push(cost);
+    });
+  }
+  kinds.forEach(([title], kind) => {
+    print(`  ${title.padEnd(32)}${spread(figures[kind] ?? [], whole)}`);
+  });
+}
+
+function growth(): void {
+  print(`nanoseconds of a request to one of many nodes, and memory for a node with a value of 16 bytes`);
+  print('     nodes          READ         WRITE     heap bytes/node   resident bytes/node   seconds to create');
+  const memory: string[] = [];
+  const all = NODES.map((size) => {
+    const before = settled();
+    let made: Populated | undefined;
+    const seconds = timed(() => {
+      made = populated(size);
+    });
+    const after = settled();
+    // What few nodes take is lost in what the rest of the program lets go.
+    const bytes = (what: 'heapUsed' | 'rss'): string =>
+      size < NODES_SEEN_MIN ? '-' : whole((after[what] - before[what]) / size);
+    memory.push(`${bytes('heapUsed').padStart(20)}${bytes('rss').padStart(22)}${seconds.toFixed(2).padStart(20)}`);
+    return made as Populated;
+  });
+  const read = interleaved(all, reads);
+  const write = interleaved(all, writes);
+  all.forEach(({ size }, index) => {
+    print(
+      `${String(size).padStart(10)}${whole(read[index]).padStart(14)}${whole(write[index]).padStart(14)}${memory[index]}`,
+    );
+  });
+}
+
+function watches(): void {
+  const all = WATCHES.map((size) => {
+    const { daemon, connection } = populated(1_000);
+    for (let made = 0; made < size; ) {
+      const watcher = daemon.connect(0);
+      for (let own = 0; own < CHILDREN && made < size; own++, made++) {
+        send(daemon, watcher, frame(XsType.WATCH, `/elsewhere/${watcher}/node-${own}\0token\0`));
+      }
+    }
+    return { size, daemon, connection };
+  });
+  print('nanoseconds of a request while watches on other nodes are set');
+  counts(all, 'watches');
+}
+
+function connections(): void {
+  const all = CONNECTIONS.map((size) => {
+    const { daemon, connection } = populated(1_000);
+    for (let open = 1; open < size; open++) daemon.connect(0);
+    return { size, daemon, connection };
+  });
+  print('nanoseconds of a request while connections are open');
+  counts(all, 'connections');
+}
+
+function counts(all: readonly Populated[], what: string): void {
+  const read = interleaved(all, () => reads(1_000));
+  const write = interleaved(all, () => writes(1_000));
+  const transaction = interleaved(all, (_, round) => transactions(round));
+  all.forEach(({ size }, index) => {
+    const figures = [read, write, transaction].map((kind) => whole(kind[index]).padStart(8));
+    print(
+      `${String(size).padStart(10)} ${what.padEnd(12)} READ${figures[0]}   WRITE${figures[1]}   transaction of ${WRITES}${figures[2]}`,
+    );
+  });
+}
+
+/** Median cost of what `frames` makes for each of `all`, in turns. */
+function interleaved(
+  all: readonly Populated[],
+  frames: (size: number, round: number) => readonly Uint8Array[],
+): number[] {
+  const figures = all.map((): number[] => []);
+  for (let round = 0; round <= ROUNDS; round++) {
+    all.forEach((populated, index) => {
+      const cost = nanoseconds(populated, frames(populated.size, round));
+      if (round > 0) figures[index]?.push(cost);
+    });
+  }
+  return figures.map(median);
+}
+
+/** Nanoseconds for each of `pieces`: taken in, executed, and its output handed over. */
+function nanoseconds({ daemon, connection }: Populated, pieces: readonly Uint8Array[]): number {
+  const seconds = timed(() => {
+    for (const piece of pieces) send(daemon, connection, piece);
+  });
+  return (seconds * 1e9) / pieces.length;
+}
+
+function send(daemon: Daemon, connection: number, piece: Uint8Array): void {
+  if (!daemon.receive(connection, piece)) throw new Error('the daemon has closed the connection');
+  daemon.flush(ignore);
+}
+
+function ignore(): void {}
+
+function populated(size: number): Populated {
+  const daemon = new Daemon(Store.empty());
+  const connection = daemon.connect(0);
+  for (let node = 0; node < size; node++) send(daemon, connection, write(node));
+  return { size, daemon, connection };
+}
+
+function reads(size: number): Uint8Array[] {
+  return spreadOver(size, (node) => frame(XsType.READ, `${path(node)}\0`));
+}
+
+function writes(size: number): Uint8Array[] {
+  return spreadOver(size, write);
+}
+
+function write(node: number): Uint8Array {
+  return frame(XsType.WRITE, `${path(node)}\0value ${String(node).padStart(10, '0')}`);
+}
+
+/** Requests to nodes in an order without a pattern, the same in each run. */
+function spreadOver(size: number, make: (node: number) => Uint8Array): Uint8Array[] {
+  let state = 1;
+  return Array.from({ length: REQUESTS }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return make(state % size);
+  });
+}
+
+/** Whole transactions, each in one piece. The ids are those the daemon will give: it counts them up from 1. */
+function transactions(round: number): Uint8Array[] {
+  return Array.from({ length: TRANSACTIONS }, (_, index) => {
+    const id = round * TRANSACTIONS + index + 1;
+    return Buffer.concat([
+      frame(XsType.TRANSACTION_START, '\0'),
+      ...Array.from({ length: WRITES }, (__, node) => frame(XsType.WRITE, `${path(node)}\0value ${id}`, id)),
+      frame(XsType.TRANSACTION_END, 'T\0', id),
+    ]);
+  });
+}
+
+function batches(frames: readonly Uint8Array[]): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at + BATCH <= frames.length; at += BATCH) pieces.push(Buffer.concat(frames.slice(at, at + BATCH)));
+  return pieces;
+}
+
+function path(node: number): string {
+  return `/local/domain/0/bench/${Math.floor(node / CHILDREN)}/state-${node % CHILDREN}`;
+}
+
+function frame(type: number, payload: string, transactionId = 0): Uint8Array {
+  return encodeFrame({ type, requestId: 0, transactionId, payload });
+}
+
+function settled(): NodeJS.MemoryUsage {
+  globalThis.gc?.();
+  return process.memoryUsage();
+}
+
+function whole(value: number | undefined): string {
+  return (value ?? Number.NaN).toFixed(0);
+}
