@@ -73,6 +73,31 @@ t.test('a watch that was on its way when the connection was lost is not made aga
   client.close();
 });
 
+t.test('a watch asked for at any moment of connecting again is either refused or registered', async (t) => {
+  const { client, transport, link } = await connectFake({ reconnect: FAST });
+  transport.onRequest = daemon;
+  const { open } = transport;
+  const codes: Promise<string>[] = [];
+  let asking: Promise<void> | undefined;
+  transport.open = async (...parameters) => {
+    asking = (async () => {
+      for (let turn = 0; turn < 40; turn++) {
+        codes.push(codeOf(client.watch('/a', () => undefined)));
+        await undefined;
+      }
+    })();
+    return open.apply(transport, parameters);
+  };
+  const back = event(client, 'reconnected');
+  link.lose();
+  await back;
+  await asking;
+  const all = await Promise.all(codes);
+  t.ok(all.includes('DISCONNECTED') && all.includes('OK'));
+  t.equal(transport.link.requests.length, all.filter((code) => code === 'OK').length);
+  client.close();
+});
+
 t.test('a watch that is refused after all is reported and forgotten', async (t) => {
   const { client, transport, link } = await connectFake({ reconnect: FAST });
   transport.onRequest = daemon;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import t from 'tap';
 import { encodeFrame, XsType, xsTypeName } from '../../protocol/xs-wire.js';
 import { XenstoreError } from '../../xenstore-sim/client/index.js';
@@ -250,16 +251,28 @@ t.test('close sends what waits, and fails what is not answered', async (t) => {
 
 t.test('an id is not given again while its request is not answered', async (t) => {
   const request = { type: 'READ', path: undefined, serial: 0, answer: () => undefined, fail: () => undefined } as const;
-  const pending = new PendingRequests(0xffff_ffff);
-  t.equal(pending.add(request), 0xffff_ffff);
-  t.equal(pending.add(request), 1);
-  const around = new PendingRequests(0xffff_ffff);
-  around.add(request);
-  for (let id = 1; id <= 3; id++) t.equal(around.add(request), id);
-  const small = new PendingRequests(0xffff_fffe);
-  t.strictSame([small.add(request), small.add(request), small.add(request)], [0xffff_fffe, 0xffff_ffff, 1]);
-  t.ok(small.take(1));
-  t.equal(small.size, 2);
+  const ids = new PendingRequests(0xffff_fffe);
+  t.strictSame([ids.add(request), ids.add(request), ids.add(request)], [0xffff_fffe, 0xffff_ffff, 1], 'never 0');
+  const few = new PendingRequests(1, 4);
+  t.strictSame([few.add(request), few.add(request), few.add(request), few.add(request)], [1, 2, 3, 4]);
+  t.equal(few.take(3), request);
+  t.equal(few.take(3), undefined);
+  t.equal(few.add(request), 3, 'those before are not answered');
+  t.equal(few.size, 4);
+});
+
+t.test('an answered request leaves nothing behind', async (t) => {
+  const { client, link } = await connectFake();
+  const { signal } = new AbortController();
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  const reads = [client.read('/a', { signal, timeoutMilliseconds: 60_000 }), client.read('/b', { signal })];
+  t.equal(timers(), before + 1);
+  t.equal(getEventListeners(signal, 'abort').length, 1);
+  for (const _ of reads) link.reply(await link.next(), 'v');
+  await Promise.all(reads);
+  t.equal(timers(), before);
+  t.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 t.test('many requests may share one signal', async (t) => {

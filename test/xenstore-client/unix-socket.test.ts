@@ -61,10 +61,11 @@ t.test('what was asked right before close still leaves', async (t) => {
   const arrived = new EventLog();
   const { path } = await serve(t, (frame) => arrived.note(frame.payload));
   const client = await XenstoreClient.connect(unixSocket(path));
-  const write = codeOf(client.write('/a', 'x'.repeat(4000)));
+  // More than the buffers of the socket hold.
+  const writes = Array.from({ length: 2000 }, () => codeOf(client.write('/a', 'x'.repeat(4000))));
   client.close();
-  t.equal(await write, 'DISCONNECTED');
-  t.strictSame(await arrived.take(1), [`/a\0${'x'.repeat(4000)}`]);
+  t.ok((await Promise.all(writes)).every((code) => code === 'DISCONNECTED'));
+  t.strictSame(new Set(await arrived.take(2000)), new Set([`/a\0${'x'.repeat(4000)}`]));
 });
 
 t.test('a daemon that goes away and comes back', async (t) => {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { type XsFrame, XsType } from '../../protocol/xs-wire.js';
+import { outside } from '../../xenstore-sim/client/callbacks.js';
 import { codeOf, EventLog } from '../support/xenstore-client-story.js';
 import { connectFake, type FakeLink } from '../support/xenstore-fake-transport.js';
 
@@ -135,4 +136,17 @@ t.test('all watches end with a reset, those made after it stay', async (t) => {
   link.event('/a', 'before');
   link.event('/a', 'after');
   t.strictSame(log.events, ['after']);
+});
+
+t.test('a listener that throws is heard of, and not by the client', async (t) => {
+  const mishap = new Error('mishap');
+  const later: (() => void)[] = [];
+  const { queueMicrotask } = globalThis;
+  globalThis.queueMicrotask = (call) => later.push(call);
+  outside(() => {
+    throw mishap;
+  });
+  globalThis.queueMicrotask = queueMicrotask;
+  t.equal(later.length, 1);
+  t.throws(() => later[0]?.(), mishap);
 });

@@ -4,7 +4,7 @@
  */
 import { writeWord, XS_HEADER_BYTES } from '../../protocol/xs-wire.js';
 
-const FIRST_BYTES = 1024;
+const FIRST_BYTES = 256;
 
 const NOTHING = new Uint8Array(0);
 

@@ -43,11 +43,13 @@ const ID_MAX = 0xffff_ffff;
 
 export class PendingRequests {
   readonly #requests = new Map<number, Pending>();
+  readonly #lastId: number;
   #nextId: number;
 
-  /** @param firstId From 1 to 2^32 - 1. */
-  constructor(firstId = 1) {
+  /** Ids begin with `firstId`; after `lastId` comes 1. */
+  constructor(firstId = 1, lastId = ID_MAX) {
     this.#nextId = firstId;
+    this.#lastId = lastId;
   }
 
   get size(): number {
@@ -57,8 +59,8 @@ export class PendingRequests {
   /** Keeps `request`; the result is its id, which no other kept request has. Never 0, which watch events carry. */
   add(request: Pending): number {
     let id = this.#nextId;
-    while (this.#requests.has(id)) id = following(id);
-    this.#nextId = following(id);
+    while (this.#requests.has(id)) id = this.#following(id);
+    this.#nextId = this.#following(id);
     this.#requests.set(id, request);
     return id;
   }
@@ -76,8 +78,8 @@ export class PendingRequests {
     this.#requests.clear();
     return all;
   }
-}
 
-function following(id: number): number {
-  return id === ID_MAX ? 1 : id + 1;
+  #following(id: number): number {
+    return id === this.#lastId ? 1 : id + 1;
+  }
 }
