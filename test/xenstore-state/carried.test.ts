@@ -27,6 +27,7 @@ import { readStateStream } from '../../xenstore-sim/state/read-stream.js';
 import type { StateStream } from '../../xenstore-sim/state/records.js';
 import { writeStateStream } from '../../xenstore-sim/state/write-stream.js';
 import { nodeRequest, path } from '../support/xenstore-random.js';
+import { Story } from '../support/xenstore-story.js';
 
 /** Numbers of domains by number of connection: two clients of the control domain and two guests. */
 const DOMIDS: readonly number[] = [0, 0, 1, 2];
@@ -250,5 +251,55 @@ for (const policy of Object.values(POLICIES)) {
       }),
     );
     t.ok(seen > 10, `${seen} conflicts`);
+  });
+}
+
+/** Requests of one transaction, and whether it is carried as it is. */
+const TRANSACTIONS: readonly (readonly [exactly: boolean, requests: readonly string[]])[] = [
+  [true, []],
+  [true, ['read /s/b']],
+  [true, ['read /none/below']],
+  [true, ['directory /s']],
+  [true, ['write /s/b other']],
+  [true, ['write /s/b v']],
+  [true, ['write /new/deep/node v']],
+  [true, ['mkdir /s/b/below']],
+  [true, ['setPerms /s/c r0']],
+  [true, ['rm /s']],
+  [true, ['write /new v', 'rm /new']],
+  [true, ['rm /s/b', 'write /s/z v', 'write /s/y v']],
+  // That the first removal is told to those above, too.
+  [false, ['rm /s/b', 'rm /s']],
+  // The removed child comes back at the end of the list, which no record tells.
+  [false, ['rm /s/b', 'write /s/b v']],
+];
+
+for (const policy of Object.values(POLICIES)) {
+  if (policy.rules !== 'c') continue;
+  t.test(`${policy.name}: which transactions are carried as they are, and what they do at commit`, async (t) => {
+    for (const [exactly, requests] of TRANSACTIONS) {
+      const story = new Story(policy);
+      for (const line of [
+        'write /s/b v',
+        'write /s/b/x v',
+        'write /s/c v',
+        'watch / t',
+        'watch /s/b/x u',
+        'transactionStart',
+      ]) {
+        t.match(story.play('a', line), /^OK$|^"1"$/, line);
+      }
+      story.play('a', 'events');
+      for (const line of requests) story.play('a', `#1 ${line}`);
+      const what = requests.join(', ');
+      t.equal(conflicts(dump(story.store)).length, exactly ? 0 : 1, what);
+      const loaded = new Story(policy);
+      loaded.store = reload(story.store);
+      t.equal(loaded.play('a', '#1 commit'), exactly ? 'OK' : 'EAGAIN', what);
+      if (!exactly) continue;
+      story.play('a', '#1 commit');
+      t.equal(loaded.play('a', 'events'), story.play('a', 'events'), what);
+      t.strictSame(dump(loaded.store), dump(story.store), what);
+    }
   });
 }

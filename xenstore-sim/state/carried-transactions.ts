@@ -7,7 +7,8 @@
  *
  * - what it found is what the tree has;
  * - a node with access 1 was read, and has children added or taken away by the records below it;
- * - one with access 3 was written, one with access 2 was created on the way to another, of which nobody is told;
+ * - one with access 3 was written; one with access 2 was stored without anybody being told, as when it was created on
+ *   the way to another;
  * - one without permissions was removed (access 0, as the specification has it) or found absent (access 1). A removal
  *   is told to those above the topmost removed node, and to those who watch one of the others.
  *
@@ -79,7 +80,9 @@ function accessOf({ path, node, modified, reach }: Accessed, tree: Tree): number
   if (node === null) return 0;
   if (reach !== SILENT) return NODE_READ | NODE_WRITTEN;
   const found = tree.get(path);
-  return found !== undefined && sameContent(found, node) ? NODE_READ : NODE_WRITTEN;
+  // That its children have changed follows from their records.
+  const follows = found !== undefined && sameContent(found, node) && !sameChildren(found, node);
+  return follows ? NODE_READ : NODE_WRITTEN;
 }
 
 /** The transaction with number `id` and the nodes `nodes`, in the order of the stream. The store has its tree. */
