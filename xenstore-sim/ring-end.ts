@@ -66,14 +66,14 @@ export class RingEnd {
     this.#page = XenstoreInterface.view(memory).at(page);
   }
 
-  /** The domain was introduced, for the first time or again. */
-  introduce(): void {
+  /** The domain was introduced, for the first time or again; `features` if it was given some of its own. */
+  introduce(features: number | null = this.policy.features): void {
     const page = this.#page;
     if (this.policy.introduceResets) {
       this.requests.reset();
       this.replies.reset();
     }
-    if (this.policy.features !== null) page.server_features = this.policy.features;
+    if (features !== null) page.server_features = features;
     if (this.policy.reconnects === 'introduce' && page.connection === XsConnection.Reconnect) {
       page.connection = XsConnection.Connected;
     }

@@ -21,6 +21,7 @@ export interface RingDaemon {
   receive(connection: number, bytes: Uint8Array): boolean;
   flush(write: (connection: number, bytes: Uint8Array) => void): void;
   block(connection: number, blocked: boolean): void;
+  isConnected(connection: number): boolean;
 }
 
 export interface RingPlace {
@@ -30,6 +31,8 @@ export interface RingPlace {
   readonly page: number;
   /** Address of `XS_RING_BYTES` bytes that are the daemon's own: chunks are copied by way of them. */
   readonly scratch: number;
+  /** What the domain was given by SET_FEATURE; the daemon's default when absent. */
+  readonly features?: number;
   /** Sends an event to the guest. */
   readonly signal: () => void;
 }
@@ -51,13 +54,13 @@ export class RingServer {
   introduce(place: RingPlace): number {
     const known = [...this.#rings.values()].find((ring) => ring.place.domid === place.domid);
     if (known !== undefined) {
-      known.end.introduce();
+      known.end.introduce(place.features);
       if (this.#policy.introduceResets) known.renew(known.connection);
       known.place.signal();
       return known.connection;
     }
     const ring = new Ring(this.#daemon.connect(place.domid), place, this.#policy);
-    ring.end.introduce();
+    ring.end.introduce(place.features);
     this.#rings.set(ring.connection, ring);
     place.signal();
     return ring.connection;
@@ -93,6 +96,11 @@ export class RingServer {
 
   /** Returns whether anything was moved. */
   #serve(ring: Ring): boolean {
+    if (!this.#daemon.isConnected(ring.connection)) {
+      // It ended with its domain, whose page is not ours any more.
+      this.#rings.delete(ring.connection);
+      return false;
+    }
     if (ring.end.reconnectAsked) {
       ring.end.reconnect();
       this.#renew(ring);

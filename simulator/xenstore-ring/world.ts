@@ -48,11 +48,20 @@ export interface RingWorldOptions {
   readonly asks: readonly Ask[];
   /** Whether the steps in which a chunk is moved (bytes, index, event) run one by one or as one; `fine` when absent. */
   readonly grain?: 'fine' | 'chunk';
+  /** Stores of which the guest makes one, at any moment, behind its driver's back. */
+  readonly hostile?: readonly HostileStore[];
   /** Whether the guest watches a node, and how often somebody on its host writes to that; null for no watch. */
   readonly writes: number | null;
 }
 
-const RingWorldState = layout('ring world', { violations: u32, writes: u32 });
+/** A field of the ring page, and what it is set to, or by how much it is moved. */
+export interface HostileStore {
+  readonly field: 'req_cons' | 'req_prod' | 'rsp_cons' | 'rsp_prod' | 'connection' | 'error' | 'server_features';
+  readonly to?: number;
+  readonly by?: number;
+}
+
+const RingWorldState = layout('ring world', { violations: u32, writes: u32, strikes: u32 });
 
 /** The node that is watched: short, so that few steps carry its name. */
 const WATCHED = 'w';
@@ -213,8 +222,13 @@ export class RingWorld implements Explorable {
 
   enumerate(choices: Int32Array, first = 0): number {
     let end = first;
-    for (let i = 0; i < this.#actors.length; i++) if ((this.#actors[i] as Actor).enabled()) choices[end++] = i;
-    this.atRest = end === first;
+    this.atRest = true;
+    for (let i = 0; i < this.#actors.length; i++) {
+      const candidate = this.#actors[i] as Actor;
+      if (!candidate.enabled()) continue;
+      choices[end++] = i;
+      this.atRest &&= candidate.fault;
+    }
     return end - first;
   }
 
@@ -234,8 +248,8 @@ export class RingWorld implements Explorable {
     this.#judgeStream();
   }
 
-  isFault(): boolean {
-    return false;
+  isFault(choice: number): boolean {
+    return (this.#actors[choice] as Actor).fault;
   }
 
   describe(choice: number): string {
@@ -316,6 +330,7 @@ export class RingWorld implements Explorable {
       add(daemon.place.name, daemon.place.agent, [daemon.task as Task<never>], () => true);
     }
     add('toolstack', ALL_AGENTS, [this.toolstack.task as Task<never>], () => true);
+    for (const store of options.hostile ?? []) this.#addHostile(store);
     if (options.writes === null) return;
     const write = (): void => {
       const { guest } = this;
@@ -336,6 +351,26 @@ export class RingWorld implements Explorable {
     );
   }
 
+  #addHostile({ field, to, by = 0 }: HostileStore): void {
+    const page = XenstoreInterface.view(this.memory);
+    for (const { domain, page: address } of this.guests) {
+      this.#actors.push(
+        actor({
+          name: `fault/${domain.name} stores ${field}`,
+          agents: domain.agent,
+          enabled: () => domain.running && this.#state.strikes > 0,
+          run: () => {
+            this.memory.asHypervisor(() => {
+              this.#state.strikes -= 1;
+            });
+            const here = page.at(address);
+            here[field] = to ?? here[field] + by;
+          },
+        }),
+      );
+    }
+  }
+
   #boot(): void {
     const { options, toolstack, memory } = this;
     const [guest] = this.guests as [RingGuest];
@@ -354,6 +389,7 @@ export class RingWorld implements Explorable {
     this.settle();
     assert(page.error === XsRingError.None && this.violations === 0, `ring world: ${this.lastFault}`);
     this.#state.writes = options.writes ?? 0;
+    this.#state.strikes = (options.hostile ?? []).length > 0 ? 1 : 0;
     if (options.asks.length > 0) guest.callers.userTask.start();
     if (options.plan !== 'none') toolstack.task.start();
     memory.reset();
