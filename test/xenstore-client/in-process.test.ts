@@ -2,6 +2,8 @@ import t from 'tap';
 import { encodeFrame, FrameDecoder, XsType } from '../../protocol/xs-wire.js';
 import { type DaemonLike, InProcessDaemon } from '../../xenstore-sim/client/in-process.js';
 import { XenstoreClient } from '../../xenstore-sim/client/index.js';
+import { Daemon } from '../../xenstore-sim/daemon.js';
+import { C_4_17, Store } from '../../xenstore-sim/index.js';
 import { codeOf, EventLog } from '../support/xenstore-client-story.js';
 
 /** Answers READ with the domain of the reader, and tells everybody of each WRITE; a third type is a violation. */
@@ -21,11 +23,22 @@ class SmallDaemon implements DaemonLike {
     this.domains.delete(connection);
   }
 
+  isConnected(connection: number): boolean {
+    return this.domains.has(connection);
+  }
+
+  hasMore(): boolean {
+    return false;
+  }
+
   receive(connection: number, bytes: Uint8Array): boolean {
     if (this.isFlushing) throw new Error('called from inside flush');
     let fine = true;
     new FrameDecoder().push(bytes, (frame) => {
-      if (frame.type === XsType.MKDIR) fine = false;
+      if (frame.type === XsType.MKDIR) {
+        fine = false;
+        return;
+      }
       const payload = frame.type === XsType.READ ? `domain ${this.domains.get(connection)}` : 'OK\0';
       this.put(connection, encodeFrame({ ...frame, payload }));
       if (frame.type === XsType.WRITE) this.tellAll();
@@ -105,4 +118,28 @@ t.test('the daemon ends a connection, or itself', async (t) => {
   }
   client.close();
   t.equal(await codeOf(client.read('/a')), 'DISCONNECTED');
+});
+
+t.test('more requests than the daemon takes at once are all answered', async (t) => {
+  const host = new InProcessDaemon(new Daemon(Store.empty(C_4_17)));
+  const client = await XenstoreClient.connect(host.transport());
+  await client.write('/a', 'v');
+  const values = await Promise.all(Array.from({ length: 2000 }, () => client.readText('/a')));
+  t.ok(values.every((value) => value === 'v'));
+  client.close();
+});
+
+t.test('a guest that ends loses its connection', async (t) => {
+  const daemon = new Daemon(Store.empty(C_4_17));
+  const host = new InProcessDaemon(daemon);
+  daemon.domainCreated(5);
+  const privileged = await XenstoreClient.connect(host.transport());
+  await privileged.introduce({ domid: 5, frame: 1, eventChannel: 3 });
+  const guest = await XenstoreClient.connect(host.transport(5));
+  t.equal(await codeOf(guest.read('/tool')), 'EACCES');
+  const lost = new Promise((resolve) => guest.events.once('disconnected', resolve));
+  await privileged.release(5);
+  await lost;
+  t.equal(await codeOf(guest.read('/tool')), 'DISCONNECTED');
+  privileged.close();
 });

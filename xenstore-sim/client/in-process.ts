@@ -4,16 +4,14 @@
  * All clients of a daemon must go through one `InProcessDaemon`, since a daemon hands over the output of all its
  * connections at once. Output is delivered in a microtask, never inside a call of the client.
  */
+import type { Daemon } from '../daemon.js';
 import { XenstoreError } from './errors.js';
 import type { Link, Receiver, Transport } from './transport.js';
 
-/** What is used of a daemon (`xenstore-sim/daemon.ts`). */
-export interface DaemonLike {
-  connect(domid: number): number;
-  disconnect(connection: number): void;
-  receive(connection: number, bytes: Uint8Array): boolean;
-  flush(write: (connection: number, bytes: Uint8Array) => void): void;
-}
+/** What is used of a daemon. */
+export type DaemonLike = Pick<Daemon, 'connect' | 'disconnect' | 'isConnected' | 'receive' | 'hasMore' | 'flush'>;
+
+const NOTHING = new Uint8Array(0);
 
 export class InProcessDaemon {
   readonly #daemon: DaemonLike;
@@ -42,10 +40,7 @@ export class InProcessDaemon {
 
   /** Ends all connections, as a daemon that dies does. */
   disconnectAll(): void {
-    for (const connection of [...this.#receivers.keys()]) {
-      this.#daemon.disconnect(connection);
-      this.#lose(connection, 'the daemon has ended');
-    }
+    for (const connection of this.#receivers.keys()) this.#daemon.disconnect(connection);
     this.pump();
   }
 
@@ -55,7 +50,7 @@ export class InProcessDaemon {
     return {
       send: (bytes) => {
         if (!this.#receivers.has(connection)) return;
-        if (!this.#daemon.receive(connection, bytes)) this.#lose(connection, 'the daemon found a protocol violation');
+        this.#daemon.receive(connection, bytes);
         this.pump();
       },
       close: () => {
@@ -66,17 +61,20 @@ export class InProcessDaemon {
     };
   }
 
-  #lose(connection: number, reason: string): void {
-    const receiver = this.#receivers.get(connection);
-    this.#receivers.delete(connection);
-    queueMicrotask(() => receiver?.onClose(new Error(reason)));
-  }
-
   #deliver(): void {
     this.#isScheduled = false;
     const output: [number, Uint8Array][] = [];
     // Copied, since a receiver may make the daemon do more while it is called.
     this.#daemon.flush((connection, bytes) => output.push([connection, bytes.slice()]));
     for (const [connection, bytes] of output) this.#receivers.get(connection)?.onData(bytes);
+    for (const [connection, receiver] of [...this.#receivers]) {
+      if (!this.#daemon.isConnected(connection)) {
+        this.#receivers.delete(connection);
+        receiver.onClose(new Error('closed by the daemon'));
+      } else if (this.#daemon.hasMore(connection)) {
+        this.#daemon.receive(connection, NOTHING);
+        this.pump();
+      }
+    }
   }
 }

@@ -6,7 +6,7 @@
  * the protocol.
  */
 import { binaryString, XS_ABSOLUTE_PATH_BYTES_MAX, XS_RELATIVE_PATH_BYTES_MAX } from '../../protocol/xs-wire.js';
-import { formatPermission, type Permission, parsePermission } from '../permissions.js';
+import { type Access, formatPermission, type Permission } from '../permissions.js';
 import { protocolError, XenstoreError } from './errors.js';
 
 const DOMID_MAX = 0xffff;
@@ -92,11 +92,16 @@ export function domidString(domid: number, request: string): string {
 /** @throws XenstoreError `BAD_ARGUMENT` for an empty list or an entry that is none. */
 export function permissionStrings(permissions: readonly Permission[], request: string, path: string): string {
   const texts = permissions.map(formatPermission);
-  const wrong = texts.length === 0 ? 'none' : texts.find((text) => parsePermission(text) === undefined);
+  const wrong = texts.length === 0 ? 'none' : texts.find((text) => !isPermission(text));
   if (wrong !== undefined) {
     throw new XenstoreError('BAD_ARGUMENT', `expected entries such as n0 or r5, found ${wrong}`, { request, path });
   }
   return texts.map((text) => `${text}\0`).join('');
+}
+
+/** A letter and a domain number. */
+function isPermission(text: string): boolean {
+  return /^[nrwb]\d{1,5}$/.test(text) && Number(text.slice(1)) <= DOMID_MAX;
 }
 
 export function parseOk(payload: string): void {
@@ -111,12 +116,11 @@ export function parseStrings(payload: string): string[] {
 }
 
 export function parsePermissions(payload: string): Permission[] {
-  const permissions = parseStrings(payload).map(parsePermission);
-  if (permissions.length === 0) throw malformed('permissions', payload);
-  return permissions.map((permission) => {
-    if (permission === undefined) throw malformed('permissions', payload);
-    return permission;
-  });
+  const texts = parseStrings(payload);
+  // C xenstored takes any number into an entry and gives back its low 32 bits.
+  if (texts.length === 0 || !texts.every((text) => /^[nrwb]-?\d{1,15}$/.test(text)))
+    throw malformed('permissions', payload);
+  return texts.map((text) => ({ access: text[0] as Access, domid: Number(text.slice(1)) }));
 }
 
 export function parseNumber(payload: string): number {
