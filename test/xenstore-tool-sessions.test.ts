@@ -3,6 +3,7 @@
  * from the real ones, they get from it.
  */
 import t from 'tap';
+import { XS_HEADER_BYTES } from '../protocol/xs-wire.js';
 import { POLICIES } from '../xenstore-sim/policy.js';
 import { inProcessDaemon } from './support/in-process-daemon.js';
 import {
@@ -14,16 +15,26 @@ import {
   toolSession,
 } from './support/tool-session.js';
 import { Inbox } from './support/xenstore-inbox.js';
-import type { TestedDaemon } from './support/xenstore-transcript.js';
+import type { TestedDaemon, Wire } from './support/xenstore-transcript.js';
 
 /** Runs one command's frames on a connection of its own; returns what the daemon sent. */
 async function run(daemon: TestedDaemon, line: ToolLine): Promise<string[]> {
   const inbox = new Inbox();
   const client = await daemon.openSocket(inbox);
-  for (const frame of framesOf(line, 'c')) client.send(Buffer.from(frame, 'hex'));
+  for (const frame of framesOf(line, 'c')) sendInPieces(client, Buffer.from(frame, 'hex'));
   for (const command of line.during ?? []) await runUnrecorded(daemon, command);
   client.close();
   return inbox.take();
+}
+
+/** One buffer for all pieces, as a server that reads from sockets has. */
+const PIECE = Buffer.alloc(8192);
+
+/** Sends header and payload apart, as libxenstore does, in a buffer that is used again. */
+function sendInPieces(client: Wire, frame: Buffer): void {
+  for (const piece of [frame.subarray(0, XS_HEADER_BYTES), frame.subarray(XS_HEADER_BYTES)]) {
+    if (piece.length > 0) client.send(PIECE.subarray(0, piece.copy(PIECE)));
+  }
 }
 
 async function runUnrecorded(daemon: TestedDaemon, command: readonly string[]): Promise<void> {

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { startQuiesceServer } from './quiesce-server.js';
 import { startRealDaemon } from './real-daemon.js';
 import { compileC, DAEMON_KINDS } from './toolbox.js';
 
@@ -31,5 +32,13 @@ for (const kind of DAEMON_KINDS) {
     const daemon = await startRealDaemon(kind);
     t.teardown(() => daemon.stop());
     t.equal(await output(daemon.socketPath), EXPECTED);
+  });
+}
+
+for (const kind of DAEMON_KINDS) {
+  t.test(`a C program on libxenstore and quiesce xenstored --daemon ${kind}`, async (t) => {
+    const server = await startQuiesceServer(kind);
+    t.teardown(() => server.stop());
+    t.equal(await output(server.socketPath), EXPECTED);
   });
 }
