@@ -5,7 +5,10 @@ import { encodeFrame, FrameDecoder, type XsFrame } from '../../protocol/xs-wire.
 import { XenstoreClient } from '../../xenstore-sim/client/index.js';
 import { webSocketProtocols, webSocketTransport } from '../../xenstore-sim/client/web-socket.js';
 import { webSocket } from '../../xenstore-sim/client/web-socket-node.js';
-import { codeOf } from '../support/xenstore-client-story.js';
+import { Daemon } from '../../xenstore-sim/daemon.js';
+import { C_4_17, Store } from '../../xenstore-sim/index.js';
+import { serve as serveDaemon } from '../../xenstore-sim/server/index.js';
+import { clientStory, codeOf } from '../support/xenstore-client-story.js';
 
 interface Seen {
   readonly url: string | undefined;
@@ -17,13 +20,17 @@ interface Seen {
 async function serve(
   t: Test,
   answer: (frame: XsFrame, socket: WebSocket) => void,
+  sizes: number[] = [],
 ): Promise<{ url: string; seen: Seen[] }> {
   const seen: Seen[] = [];
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'xenstore' });
   server.on('connection', (socket, { url, headers }) => {
     seen.push({ url, authorization: headers.authorization, protocols: headers['sec-websocket-protocol'] });
     const decoder = new FrameDecoder();
-    socket.on('message', (bytes: Buffer) => decoder.push(bytes, (frame) => answer(frame, socket)));
+    socket.on('message', (bytes: Buffer) => {
+      sizes.push(bytes.length);
+      decoder.push(bytes, (frame) => answer(frame, socket));
+    });
   });
   await new Promise((resolve) => server.on('listening', resolve));
   t.teardown(() => {
@@ -79,4 +86,24 @@ t.test('no server, and an attempt that is given up', async (t) => {
   t.equal(await codeOf(pending), 'ABORTED');
   await new Promise((resolve) => server.close(resolve));
   await t.rejects(XenstoreClient.connect(webSocket(url)), { code: 'UNREACHABLE', message: /ECONNREFUSED/ });
+});
+
+t.test('every operation, over a WebSocket to the server of this project', async (t) => {
+  const daemon = new Daemon(Store.empty(C_4_17));
+  const server = await serveDaemon(daemon, { webSocket: { port: 0, token: 'secret', origins: [] } });
+  t.teardown(() => server.close());
+  const [listener] = server.listeners;
+  const url = listener?.kind === 'websocket' ? listener.url : '';
+  const connect = (token: string): Promise<XenstoreClient> => XenstoreClient.connect(webSocket(url, { token }));
+  await t.rejects(connect('guessed'), { code: 'UNREACHABLE', message: /401/ });
+  await clientStory(t, () => connect('secret'), 'c', { createDomain: (domid) => daemon.domainCreated(domid) });
+});
+
+t.test('many large requests at once are cut into messages a server takes', async (t) => {
+  const longest: number[] = [];
+  const { url } = await serve(t, (frame, socket) => socket.send(encodeFrame({ ...frame, payload: 'OK\0' })), longest);
+  const client = await XenstoreClient.connect(webSocket(url));
+  await Promise.all(Array.from({ length: 100 }, () => client.write('/a', new Uint8Array(4000))));
+  t.ok(Math.max(...longest) <= 65536 && longest.length >= (100 * 4000) / 65536);
+  client.close();
 });

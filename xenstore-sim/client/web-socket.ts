@@ -15,6 +15,9 @@ export function webSocketProtocols(token: string): string[] {
   return [WEB_SOCKET_PROTOCOL, `${WEB_SOCKET_PROTOCOL}.bearer.${token}`];
 }
 
+/** Servers refuse long messages; the one of this project takes 64 KiB. */
+const MESSAGE_BYTES_MAX = 1 << 15;
+
 /** What is used of a WebSocket, a browser's or one of `ws`. */
 export interface WebSocketLike {
   binaryType: string;
@@ -55,7 +58,9 @@ function open(create: () => WebSocketLike, name: string, receiver: Receiver, sig
     };
     const link: Link = {
       send: (bytes) => {
-        if (!isOver) socket.send(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength));
+        for (let at = 0; at < bytes.length && !isOver; at += MESSAGE_BYTES_MAX) {
+          socket.send(bytes.subarray(at, at + MESSAGE_BYTES_MAX) as Uint8Array<ArrayBuffer>);
+        }
       },
       close: () => {
         if (isOver) return;
