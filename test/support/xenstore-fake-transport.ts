@@ -83,7 +83,7 @@ export class FakeTransport implements Transport {
   /** Called for each request as it comes. */
   onRequest: (frame: XsFrame, link: FakeLink) => void = () => undefined;
 
-  async open(receiver: Receiver): Promise<Link> {
+  async open(receiver: Receiver, _signal?: AbortSignal): Promise<Link> {
     this.attempts++;
     if (this.refusals > 0) {
       this.refusals--;

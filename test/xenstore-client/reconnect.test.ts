@@ -189,6 +189,30 @@ t.test('the signal closes a client that is connected', async (t) => {
   t.equal(await codeOf(read), 'DISCONNECTED');
 });
 
+t.test('a connection that ends as it is made is never taken for a good one', async (t) => {
+  const codes = new Set<string>();
+  for (let turns = 0; turns < 20; turns++) {
+    const transport = new FakeTransport();
+    const { open } = transport;
+    transport.open = async (receiver, signal) => {
+      const link = await open.call(transport, receiver, signal);
+      void (async () => {
+        for (let turn = 0; turn < turns; turn++) await undefined;
+        transport.link.lose();
+      })();
+      return link;
+    };
+    let client: XenstoreClient | undefined;
+    const connecting = XenstoreClient.connect(transport).then((connected) => {
+      client = connected;
+    });
+    codes.add(await codeOf(connecting));
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    t.not(client?.isConnected, true, `lost after ${turns} turns`);
+  }
+  t.strictSame([...codes].sort(), ['DISCONNECTED', 'OK']);
+});
+
 t.test('without it, a lost connection is the end', async (t) => {
   const { client, transport, link } = await connectFake();
   const lost = event(client, 'disconnected');

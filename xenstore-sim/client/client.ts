@@ -65,7 +65,7 @@ export class XenstoreClient extends DomainAccess {
     if (options.signal?.aborted === true) client.close();
     options.signal?.addEventListener('abort', client.#close);
     try {
-      client.#connection = await client.#open();
+      await client.#open();
     } catch (error) {
       client.close();
       throw error;
@@ -181,16 +181,22 @@ export class XenstoreClient extends DomainAccess {
 
   async #open(): Promise<Connection> {
     const { connectTimeoutMilliseconds = CONNECT_TIMEOUT_MILLISECONDS } = this.#options;
-    return openInTime(connectTimeoutMilliseconds, this.#stop.signal, this.#transport, {
+    const connection = await openInTime(connectTimeoutMilliseconds, this.#stop.signal, this.#transport, {
       onWatchEvent: this.#onWatchEvent,
       onEnd: this.#onEnd,
     });
+    if (this.#stop.signal.aborted) connection.close();
+    // It may have ended since, when nobody was interested yet.
+    if (connection.hasEnded) {
+      throw new XenstoreError('DISCONNECTED', `connection to ${this.#transport.name}: lost as soon as it was made`);
+    }
+    this.#connection = connection;
+    return connection;
   }
 
   /** Connects again; resolves when the watches are registered, too. */
   async #reopen(): Promise<void> {
     const connection = await this.#open();
-    this.#connection = connection;
     const records = this.#watches.all().filter((record) => record.isRegistered);
     const refused = records.map(async (record) => {
       try {
