@@ -1,7 +1,8 @@
 /**
  * Security advisories as test cases: what went wrong once in a xenstore daemon. The list is that of the advisories of the
- * Xen project that concern the daemon; 349, 350 and 354 are about drivers and toolstacks. Those about bytes and full
- * connections are in `xenstore-xsa-frames.test.ts`.
+ * Xen project that concern the daemon; 349, 350 and 354 are about drivers and toolstacks, and 206 is about how often a guest
+ * may write in a time, which nothing here knows. Those about bytes and full connections are in
+ * `xenstore-xsa-frames.test.ts`.
  *
  * Each story is told to each daemon it is meant for. Where daemons name an error differently, all names are given.
  */
