@@ -25,7 +25,7 @@ export const DOMAINS: Scripts = {
   ),
   'INTRODUCE and its arguments': [
     'a WATCH @introduceDomain|i|',
-    'a WATCH @releaseDomain|r|',
+    'b WATCH @releaseDomain|r|',
     ...[
       '3|100|3',
       '3|100|3',

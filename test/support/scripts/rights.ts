@@ -10,7 +10,6 @@ export const RIGHTS: Scripts = {
       'n010',
       'r 1',
       'r+1',
-      'r-1',
       'w65535',
       'w65536',
       'n99999',
@@ -74,8 +73,6 @@ export const RIGHTS: Scripts = {
     'a SET_TARGET 9|1|',
     'a SET_TARGET 2|9|',
     'g1 SET_TARGET 1|2|',
-    '! 1 gone',
-    'g2 READ /q|',
   ],
   'what a guest may not': [
     'INTRODUCE 3|100|3|',
