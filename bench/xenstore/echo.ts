@@ -1,6 +1,6 @@
 /**
- * A server that sends back what it gets: what a Node process can do at most over a unix socket. Its argument is the
- * path of the socket. To the load client its echo of a READ looks like a reply.
+ * A server that sends back what it gets, written as Node servers usually are: what a unix socket costs there before
+ * anything is done. Its argument is the path of the socket. To the load client its echo of a READ looks like a reply.
  */
 import { createServer } from 'node:net';
 

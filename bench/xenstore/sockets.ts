@@ -1,14 +1,14 @@
 /**
  * The daemons under one and the same load over unix sockets, in turns: each round gives every workload to each daemon
- * once. Beside requests a second it states the processor time of the daemon for a request, which other work on the
- * machine disturbs less.
+ * once; a ratio is taken within each round, and the median of those is printed. Beside requests a second it states the
+ * processor time of the daemon for a request, which other work on the machine disturbs less.
  */
 import { median, print } from '../figures.js';
 import { type Load, type Mode, runLoad } from './load.js';
 import type { Peer } from './peers.js';
 
 const ROUNDS = 5;
-const MILLISECONDS = 120;
+const MILLISECONDS = 100;
 const CLIENTS = [1, 10, 100];
 const DEPTH = 16;
 
@@ -54,7 +54,7 @@ export function benchSockets(program: string, daemons: readonly Peer[], echo: Pe
 type Measured = ReadonlyMap<Workload, ReadonlyMap<Peer, readonly Load[]>>;
 
 function throughput(measured: Measured, daemons: readonly Peer[], echo: Peer): void {
-  print(`per second, medians of ${ROUNDS} rounds [smallest .. largest]; ratio of each round to the C daemon, median`);
+  print(`per second, medians of ${ROUNDS} rounds [smallest .. largest]; ratio ours to C, above 1 is faster`);
   table(measured, daemons, echo, ({ operations, seconds }) => operations / seconds, perSecond);
   const refused = [...measured]
     .filter(([{ mode }]) => mode === 'tx')
@@ -67,7 +67,7 @@ function throughput(measured: Measured, daemons: readonly Peer[], echo: Peer): v
 }
 
 function processorTime(measured: Measured, daemons: readonly Peer[], echo: Peer): void {
-  print('processor time of the daemon for one operation, microseconds');
+  print('processor time of the daemon for one operation, microseconds; ratio ours to C, below 1 is cheaper');
   table(measured, daemons, echo, ({ processorMicroseconds }) => processorMicroseconds, microseconds);
   print('');
 }
