@@ -13,8 +13,16 @@ import { packageVersion } from './package-root.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
 import type { Terminal } from './terminal.js';
+import { xenstoredCommand } from './xenstored.js';
 
-export const COMMANDS: readonly Command[] = [checkCommand, exploreCommand, runCommand, replayCommand, listCommand];
+export const COMMANDS: readonly Command[] = [
+  checkCommand,
+  exploreCommand,
+  runCommand,
+  replayCommand,
+  listCommand,
+  xenstoredCommand,
+];
 
 /** Runs the command that `argv` (without program and script) asks for. Never throws. */
 export async function main(argv: readonly string[], terminal: Terminal): Promise<ExitStatus> {

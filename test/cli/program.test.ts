@@ -21,7 +21,10 @@ t.test('every command shows its help and the version', async (t) => {
 
 t.test('wrong usage is one line that says what is accepted', async (t) => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [['frobnicate'], /^quiesce: there is no command 'frobnicate'; known: check, explore, run, replay, list, help$/],
+    [
+      ['frobnicate'],
+      /^quiesce: there is no command 'frobnicate'; known: check, explore, run, replay, list, xenstored, help$/,
+    ],
     [['help', 'x'], /^quiesce: there is no command 'x'; known: /],
     [['explore'], /^quiesce explore: expected --scenario NAME; known: clean-migration, /],
     [['explore', '--scenario'], /^quiesce explore: --scenario: expected NAME after it$/],

@@ -32,6 +32,10 @@ export class StandInDaemon implements Engine {
     if (!this.connections.delete(id)) throw new Error(`no connection ${id}`);
   }
 
+  isConnected(id: number): boolean {
+    return this.connections.has(id);
+  }
+
   receive(id: number, bytes: Uint8Array): boolean {
     const connection = this.#connection(id);
     this.pieces.push(bytes.length);

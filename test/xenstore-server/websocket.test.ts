@@ -11,7 +11,7 @@ import { WebSocket } from 'ws';
 import { encodeFrame, FrameDecoder, type XsFrame, XsType } from '../../protocol/xs-wire.js';
 import { type Limits, serve, tokenFromFile, type XenstoreServer } from '../../xenstore-sim/server/index.js';
 import { accessOf } from '../../xenstore-sim/server/websocket-access.js';
-import { folderFor } from '../support/raw-xenstore-client.js';
+import { folderFor, RawClient } from '../support/raw-xenstore-client.js';
 import { StandInDaemon } from '../support/stand-in-daemon.js';
 
 const TOKEN = 'a-token-of-twenty-letters';
@@ -170,7 +170,7 @@ t.test('what is no WebSocket is refused, and what never becomes one is cut off',
   for (const bytes of [
     '',
     'GET / HTTP/1.1\r\nHost: x\r\n',
-    `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}`,
+    `GET / HTTP/1.1\r\nX: ${'x'.repeat(10_000)}`,
     '\0\0\0\0\r\n\r\n',
   ]) {
     const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
@@ -228,6 +228,7 @@ t.test('a client that does not read is cut off, others are served', async (t) =>
   deaf.pause();
   const read = frame(XsType.READ, '/large\0');
   const message = Buffer.concat(new Array<Uint8Array>(2500).fill(read));
+  const start = performance.now();
   const before = process.memoryUsage().arrayBuffers;
   for (let i = 0; i < 40; i++) deaf.send(message);
   let most = 0;
@@ -237,6 +238,7 @@ t.test('a client that does not read is cut off, others are served', async (t) =>
     most = Math.max(most, process.memoryUsage().arrayBuffers - before);
   }
   t.match(daemon.calls, [/^block \d true$/]);
+  t.ok(performance.now() - start > 150, 'not for want of an answer to pings, which nobody has read');
   t.ok(most < 16 * 1024 * 1024, `${most} bytes for a flood that asks for 400 MB`);
   deaf.terminate();
   good.terminate();
@@ -314,6 +316,18 @@ t.test('there is no room beyond the limit, and no server on a port that is taken
     message: /does not have that address/,
   });
   for (const socket of sockets) socket.terminate();
+});
+
+t.test('the limit is for all listeners together', async (t) => {
+  const path = join(folderFor(t), 'socket');
+  const webSocket = { port: 0, token: TOKEN, origins: [] };
+  const server = await serve(new StandInDaemon(), { unix: { path }, webSocket, limits: { connections: 1 } });
+  t.teardown(() => server.close());
+  const client = await RawClient.connect(path);
+  await client.write('/a', '1');
+  const [, listener] = server.listeners;
+  t.equal(await statusOf(open(listener?.kind === 'websocket' ? listener.url : '')), 503);
+  client.close();
 });
 
 t.test('a token file is made for its owner, and one that others can read is refused', async (t) => {

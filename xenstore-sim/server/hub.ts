@@ -46,8 +46,12 @@ export class Hub {
   /** A new client of domain `domid`; 0 is the control domain. There must be room. */
   open(domid: number, transport: Transport): Session {
     assert(!this.full, 'hub: expected room for a client');
-    const session = new Session(this.#engine.connect(domid), transport);
-    this.#sessions.set(session.id, session);
+    const id = this.#engine.connect(domid);
+    // The daemon uses numbers again. Whoever had this one has lost its connection, and must not get into the new one.
+    const former = this.#sessions.get(id);
+    if (former !== undefined) this.#forget(former);
+    const session = new Session(id, transport);
+    this.#sessions.set(id, session);
     return session;
   }
 
@@ -127,6 +131,11 @@ export class Hub {
   #sweep(): void {
     const { requestMilliseconds, stalledMilliseconds } = this.limits;
     for (const session of this.#sessions.values()) {
+      // The connection of a guest ends with its domain, whoever ends that.
+      if (!this.#engine.isConnected(session.id)) {
+        this.#forget(session);
+        continue;
+      }
       if (session.blocked) {
         session.blockedSweeps++;
         if (session.blockedSweeps * this.#sweepMilliseconds > stalledMilliseconds) this.close(session);

@@ -1,8 +1,6 @@
 /**
  * How much one client may take of the server. Every limit protects the others; a client that behaves meets none.
  */
-import { XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX } from '../../protocol/xs-wire.js';
-
 export interface Limits {
   /** Connections at a time, over all listeners; further ones are closed at once. */
   readonly connections: number;
@@ -28,10 +26,11 @@ export const LIMITS: Limits = {
 };
 
 /**
- * Bytes the daemon gets at a time: one longest frame. The shortest request takes 19 bytes and the longest reply 4112,
- * so what a client has waiting grows by less than 1 MiB before the server notices that it does not read.
+ * Bytes the daemon gets at a time. They hold at most 256 requests, which it executes at once; with replies of up to 4112
+ * bytes to requests of 19, what a client has waiting grows by less than 1 MiB before the server notices that it does not
+ * read.
  */
-export const PIECE_BYTES = XS_HEADER_BYTES + XS_PAYLOAD_BYTES_MAX;
+export const PIECE_BYTES = 4096;
 
 /** Full pieces of one client in a row, before the others have their turn. */
 export const PIECES_A_TURN = 4;

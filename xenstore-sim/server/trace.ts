@@ -39,6 +39,10 @@ class TracedEngine implements Engine {
     this.#engine.disconnect(id);
   }
 
+  isConnected(id: number): boolean {
+    return this.#engine.isConnected(id);
+  }
+
   receive(id: number, bytes: Uint8Array): boolean {
     this.#frames(this.#incoming, id, '->', bytes);
     const fine = this.#engine.receive(id, bytes);

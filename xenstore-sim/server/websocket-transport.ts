@@ -77,7 +77,6 @@ export class WebSocketTransport implements Transport {
       return;
     }
     this.#alive = true;
-    if (data.length === 0) return;
     this.#inbox.push(data);
     if (this.#inbox.waiting) this.#socket.pause();
   }

@@ -1,0 +1,82 @@
+/**
+ * The options of `quiesce xenstored`, checked.
+ */
+import { type DaemonName, POLICIES, type Policy, withQuota } from '../xenstore-sim/policy.js';
+import { QUOTA_NAMES, type Quota } from '../xenstore-sim/quota.js';
+import { randomToken, tokenFromFile, type UnixOptions, type WebSocketOptions } from '../xenstore-sim/server/index.js';
+import { type Arguments, usage } from './arguments.js';
+
+const DAEMONS: readonly DaemonName[] = ['c', 'c-4.22', 'ocaml'];
+const USUAL_SOCKET = 'xenstored.socket';
+const PORT_MAX = 65_535;
+/** A quota is a 32-bit number in GET_QUOTA and in the state stream. */
+const QUOTA_MAX = 0xffff_ffff;
+
+/** How a quota is called in an option: `node-size` for `nodeSize`. */
+const QUOTAS: ReadonlyMap<string, keyof Quota> = new Map(
+  QUOTA_NAMES.map((name) => [name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), name]),
+);
+export const QUOTA_OPTIONS: readonly string[] = [...QUOTAS.keys()];
+
+/** Throws `USAGE`. */
+export function policyOf(args: Arguments): Policy {
+  const policy = POLICIES[args.oneOf('daemon', DAEMONS) ?? 'c'];
+  return withQuota(policy, Object.fromEntries(args.texts('quota').map(quotaOf)));
+}
+
+function quotaOf(text: string): readonly [keyof Quota, number] {
+  const [, option = '', digits = ''] = /^([^=]*)=([0-9]{1,10})$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (digits === '' || value > QUOTA_MAX) {
+    throw usage(`--quota: expected NAME=VALUE with a number up to ${QUOTA_MAX}, found '${text}'`);
+  }
+  const name = QUOTAS.get(option);
+  if (name === undefined) {
+    throw usage(`--quota: there is no quota '${option}'; known: ${QUOTA_OPTIONS.join(', ')}`);
+  }
+  return [name, value];
+}
+
+/** Undefined: no Unix socket is wanted. Throws `USAGE`. */
+export function unixOf(args: Arguments): UnixOptions | undefined {
+  const path = args.text('socket') ?? (args.text('ws') === undefined ? USUAL_SOCKET : undefined);
+  const mode = args.text('mode');
+  if (mode !== undefined && !/^0?[0-7]{3}$/.test(mode)) {
+    throw usage(`--mode: expected permissions like 0660, found '${mode}'`);
+  }
+  if (path === undefined) {
+    if (mode !== undefined) throw usage('--mode: expected --socket PATH with it');
+    return undefined;
+  }
+  return { path, ...(mode === undefined ? {} : { mode: Number.parseInt(mode, 8) }) };
+}
+
+/** Undefined: no WebSockets are wanted. Throws `USAGE` and `BAD_TOKEN`. */
+export function webSocketOf(args: Arguments): WebSocketOptions | undefined {
+  const where = args.text('ws');
+  const file = args.text('token-file');
+  const origins = args.texts('origin');
+  if (where === undefined) {
+    if (file !== undefined || origins.length > 0) throw usage('--token-file and --origin: expected --ws with them');
+    return undefined;
+  }
+  const [, host, digits] = /^(?:(\[[0-9A-Fa-f:.]+\]|[^:[\]]+):)?([0-9]{1,5})$/.exec(where) ?? [];
+  const port = Number(digits);
+  if (!(port <= PORT_MAX))
+    throw usage(`--ws: expected HOST:PORT or PORT, with a port up to ${PORT_MAX}, found '${where}'`);
+  for (const origin of origins) assertOrigin(origin);
+  return {
+    port,
+    ...(host === undefined ? {} : { host: host.replace(/[[\]]/g, '') }),
+    token: file === undefined ? randomToken() : tokenFromFile(file),
+    origins,
+  };
+}
+
+/** Browsers send scheme, host and port, and nothing else; anything longer would never match. */
+function assertOrigin(origin: string): void {
+  const expected = URL.canParse(origin) ? new URL(origin).origin : undefined;
+  if (origin === expected) return;
+  const hint = expected === undefined || expected === 'null' ? 'https://example.org' : expected;
+  throw usage(`--origin: expected an origin like ${hint}, found '${origin}'`);
+}
