@@ -66,8 +66,11 @@ export class Machine {
     writeSync(this.#states, STATE_BYTES.running, domid, 'latin1');
   }
 
-  /** What the toolstack or the guest did; the daemon is told that some domain changed. */
+  /** What the toolstack or the guest did; the daemon is told that some domain changed. Who is gone stays gone. */
   setDomain(domid: number, state: DomainState): void {
+    const before = Buffer.alloc(1);
+    readSync(this.#states, before, 0, 1, domid);
+    if (before[0] === 0) return;
     writeSync(this.#states, STATE_BYTES[state], domid, 'latin1');
     this.#signal(PORT_OF_VIRQ);
   }

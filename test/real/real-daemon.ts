@@ -7,23 +7,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { encodeFrame, XsType } from '../../protocol/xs-wire.js';
+import type { Limits } from '../support/xenstore-limits.js';
 import { Machine } from './machine.js';
 import { compileC, DAEMON_PROGRAMS, type DaemonKind, removeFolder, temporaryFolder } from './toolbox.js';
 
 const START_MILLISECONDS = 10_000;
 const QUESTION = encodeFrame({ type: XsType.GET_DOMAIN_PATH, requestId: 0, transactionId: 0, payload: '0\0' });
-
-/** Limits by their names in the recordings; those a daemon does not have are left out. */
-export interface Quota {
-  readonly nodes?: number;
-  readonly watches?: number;
-  readonly transactions?: number;
-  readonly permissions?: number;
-  readonly requests?: number;
-  readonly 'node-size'?: number;
-  readonly 'path-max'?: number;
-  readonly 'trans-nodes'?: number;
-}
 
 export interface RealDaemon {
   readonly kind: DaemonKind;
@@ -38,13 +27,13 @@ export interface RealDaemon {
  *
  * @throws Error when it does not answer within 10 s, with what it printed.
  */
-export async function startRealDaemon(kind: DaemonKind, options: { readonly quota?: Quota } = {}): Promise<RealDaemon> {
+export async function startRealDaemon(kind: DaemonKind, limits: Limits = {}): Promise<RealDaemon> {
   const library = compileC('test/real/fakexen/fakexen.c', '-shared', '-fPIC', '-ldl');
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'run'));
   const machine = await Machine.start(folder);
   const log = openSync(join(folder, 'log'), 'w');
-  const child = spawn(DAEMON_PROGRAMS[kind], daemonArguments(kind, folder, options.quota ?? {}), {
+  const child = spawn(DAEMON_PROGRAMS[kind], daemonArguments(kind, folder, limits), {
     cwd: folder,
     env: { LD_PRELOAD: library, FAKEXEN_DIR: folder },
     stdio: ['ignore', log, log],
@@ -89,28 +78,28 @@ async function answers(path: string, child: ChildProcess): Promise<boolean> {
   return false;
 }
 
-function daemonArguments(kind: DaemonKind, folder: string, quota: Quota): string[] {
+function daemonArguments(kind: DaemonKind, folder: string, limits: Limits): string[] {
   if (kind === 'c') {
     const settings: readonly (readonly [string, number | undefined, string?])[] = [
-      ['-E', quota.nodes],
-      ['-W', quota.watches],
-      ['-t', quota.transactions],
-      ['-S', quota['node-size']],
-      ['-A', quota.permissions],
-      ['-M', quota['path-max']],
-      ['-Q', quota['trans-nodes'], 'transaction-nodes='],
+      ['-E', limits.nodes],
+      ['-W', limits.watches],
+      ['-t', limits.transactions],
+      ['-S', limits['node-size']],
+      ['-A', limits.permissions],
+      ['-M', limits['path-max']],
+      ['-Q', limits['trans-nodes'], 'transaction-nodes='],
     ];
     const options = settings.flatMap(([option, value, name = '']) =>
       value === undefined ? [] : [option, `${name}${value}`],
     );
     return ['--no-fork', ...options];
   }
-  writeFileSync(join(folder, 'configuration'), oxenstoredConfiguration(folder, quota));
+  writeFileSync(join(folder, 'configuration'), oxenstoredConfiguration(folder, limits));
   return ['--no-fork', '--no-access-log', '--config-file', join(folder, 'configuration')];
 }
 
 /** Debian's oxenstored.conf, with the files of this daemon. */
-function oxenstoredConfiguration(folder: string, quota: Quota): string {
+function oxenstoredConfiguration(folder: string, limits: Limits): string {
   const settings: { readonly [key: string]: string | number } = {
     'pid-file': join(folder, 'pid'),
     'xenstored-log-file': join(folder, 'log'),
@@ -124,12 +113,12 @@ function oxenstoredConfiguration(folder: string, quota: Quota): string {
     'perms-activate': 'true',
     'perms-watch-activate': 'true',
     'quota-activate': 'true',
-    'quota-maxentity': quota.nodes ?? 1000,
-    'quota-maxsize': quota['node-size'] ?? 2048,
-    'quota-maxwatch': quota.watches ?? 100,
-    'quota-transaction': quota.transactions ?? 10,
-    'quota-maxrequests': quota.requests ?? 1024,
-    'quota-path-max': quota['path-max'] ?? 1024,
+    'quota-maxentity': limits.nodes ?? 1000,
+    'quota-maxsize': limits['node-size'] ?? 2048,
+    'quota-maxwatch': limits.watches ?? 100,
+    'quota-transaction': limits.transactions ?? 10,
+    'quota-maxrequests': limits.requests ?? 1024,
+    'quota-path-max': limits['path-max'] ?? 1024,
     'quota-maxoutstanding': 1024,
     'quota-maxwatchevents': 1024,
     persistent: 'false',

@@ -22,7 +22,7 @@ for (const kind of DAEMON_KINDS) {
     for (const [topic, script] of Object.entries(SCRIPTS)) {
       const steps = script.map(parseStep).filter((step) => isComparable(kind, step));
       const transcript = await recordConversation(steps, inProcessDaemon(POLICIES[kind]));
-      t.strictSame(await withRealDaemon(kind, (daemon) => playTranscript(transcript, daemon)), [], topic);
+      t.strictSame(await withRealDaemon(kind, {}, (daemon) => playTranscript(transcript, daemon)), [], topic);
     }
   });
 }

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { encodeFrame, FrameDecoder, XsType } from '../../protocol/xs-wire.js';
+import type { Limits } from '../support/xenstore-limits.js';
 import type { RingWire, Sink, TestedDaemon, Wire } from '../support/xenstore-transcript.js';
 import { connectSocket } from './connect-socket.js';
 import { type RealDaemon, startRealDaemon } from './real-daemon.js';
@@ -102,9 +103,10 @@ export async function testedRealDaemon(daemon: RealDaemon): Promise<TestedDaemon
 /** Starts a fresh `kind` daemon, and ends it after `use`. */
 export async function withRealDaemon<Result>(
   kind: DaemonKind,
+  limits: Limits,
   use: (daemon: TestedDaemon) => Promise<Result>,
 ): Promise<Result> {
-  const daemon = await startRealDaemon(kind);
+  const daemon = await startRealDaemon(kind, limits);
   try {
     return await use(await testedRealDaemon(daemon));
   } finally {

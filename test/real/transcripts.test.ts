@@ -23,7 +23,7 @@ for (const kind of DAEMON_KINDS) {
     t.equal(scenarios.size, SCENARIOS[kind]);
     for (const [name, all] of scenarios) {
       const steps = kind === 'c' ? all.filter((step) => !isAnsweredAtRandom(step)) : all;
-      const daemon = await startRealDaemon(kind, { quota: steps[0]?.quota ?? {} });
+      const daemon = await startRealDaemon(kind, steps[0]?.quota);
       try {
         t.strictSame(await playTranscript(steps, await testedRealDaemon(daemon)), [], name);
       } finally {
