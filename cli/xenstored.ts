@@ -57,38 +57,49 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const daemon = daemonFrom(args.text('load'), policy);
   const engine = args.flag('trace') ? traced(daemon, (line) => terminal.err(`${line}\n`)) : daemon;
   // Whoever reads the first line may answer it with a signal.
-  const end = endOf();
-  const server = await serve(engine, {
-    ...(unix === undefined ? {} : { unix }),
-    ...(webSocket === undefined ? {} : { webSocket }),
-  });
-  const token = args.text('token-file') === undefined ? webSocket?.token : undefined;
-  terminal.out(args.flag('json') ? startJson(server, token, policy.name) : startText(server, token));
+  const end = new End();
   try {
-    await end;
+    const server = await serve(engine, {
+      ...(unix === undefined ? {} : { unix }),
+      ...(webSocket === undefined ? {} : { webSocket }),
+    });
+    try {
+      const token = args.text('token-file') === undefined ? webSocket?.token : undefined;
+      terminal.out(args.flag('json') ? startJson(server, token, policy.name) : startText(server, token));
+      await end.reached;
+    } finally {
+      await server.close();
+    }
   } finally {
-    await server.close();
+    end.forget();
   }
   if (dump !== undefined) writeWhole(dump, stateOf(daemon));
   return EXIT.holds;
 }
 
-/** Ends with the first signal; fails with an error that nobody has caught. A second signal ends the process at once. */
-function endOf(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const forget = (): void => {
+/** The end of a server: the first signal, or an error that nobody has caught. A second signal ends the process at once. */
+class End {
+  readonly reached: Promise<void>;
+  readonly forget: () => void;
+
+  constructor() {
+    let onSignal = (): void => undefined;
+    let onError = (_error: unknown): void => undefined;
+    this.forget = () => {
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('uncaughtException', onError);
     };
-    const onSignal = (): void => {
-      forget();
-      resolve();
-    };
-    const onError = (error: unknown): void => {
-      forget();
-      reject(error);
-    };
+    this.reached = new Promise((resolve, reject) => {
+      onSignal = () => {
+        this.forget();
+        resolve();
+      };
+      onError = (error) => {
+        this.forget();
+        reject(error);
+      };
+    });
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('uncaughtException', onError);
-  });
+  }
 }
 
 /** What will be needed at the end is looked at in the beginning. */

@@ -94,7 +94,7 @@ export class Hub {
   #forget(session: Session): void {
     session.closed = true;
     this.#sessions.delete(session.id);
-    session.transport.close();
+    session.transport.close(this.#closed);
   }
 
   #flush(): void {

@@ -12,8 +12,8 @@ export interface Transport {
   /** Stops reading from the client; what has been read already may still come. */
   pause(): void;
   resume(): void;
-  /** Closes the connection at once. What waits is thrown away. */
-  close(): void;
+  /** Closes the connection at once. What waits is thrown away. `ending`: the server ends, the client has done no wrong. */
+  close(ending: boolean): void;
 }
 
 export class Session {

@@ -7,6 +7,7 @@ import { Inbox } from './inbox.js';
 import type { Session, Transport } from './session.js';
 
 /** RFC 6455, section 7.4.1. */
+const CLOSE_GOING_AWAY = 1001;
 const CLOSE_UNSUPPORTED_DATA = 1003;
 const CLOSE_POLICY_VIOLATION = 1008;
 
@@ -53,8 +54,8 @@ export class WebSocketTransport implements Transport {
     this.#inbox.resume();
   }
 
-  close(): void {
-    this.#closeWith(CLOSE_POLICY_VIOLATION);
+  close(ending: boolean): void {
+    this.#closeWith(ending ? CLOSE_GOING_AWAY : CLOSE_POLICY_VIOLATION);
   }
 
   /** Asks whether the client is there; one that has not answered the last time is closed. */
