@@ -16,7 +16,7 @@ import { RingEnd, type RingPolicy } from './ring-end.js';
 
 /** What is needed of `Daemon`. */
 export interface RingDaemon {
-  connect(domid: number): number;
+  connect(domid: number, ring: boolean): number;
   disconnect(connection: number): void;
   receive(connection: number, bytes: Uint8Array): boolean;
   flush(write: (connection: number, bytes: Uint8Array) => void): void;
@@ -59,7 +59,7 @@ export class RingServer {
       known.place.signal();
       return known.connection;
     }
-    const ring = new Ring(this.#daemon.connect(place.domid), place, this.#policy);
+    const ring = new Ring(this.#daemon.connect(place.domid, true), place, this.#policy);
     ring.end.introduce(place.features);
     this.#rings.set(ring.connection, ring);
     place.signal();
@@ -130,7 +130,7 @@ export class RingServer {
   #renew(ring: Ring): void {
     this.#daemon.disconnect(ring.connection);
     this.#rings.delete(ring.connection);
-    ring.renew(this.#daemon.connect(ring.place.domid));
+    ring.renew(this.#daemon.connect(ring.place.domid, true));
     this.#rings.set(ring.connection, ring);
   }
 

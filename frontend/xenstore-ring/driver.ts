@@ -291,10 +291,12 @@ export class XenstoreRing {
     return 'copy';
   }
 
-  /** Drops what is left in the ring, forgets half a message in either direction, and queues requests without a reply anew. */
+  /**
+   * Forgets half a message in either direction and queues requests without a reply anew. The ring must be empty, by
+   * INTRODUCE or by reconnection. A request inside a transaction fails: its id means nothing to the new daemon, or another.
+   */
   startOver(): void {
     const { state } = this;
-    this.replies.drop();
     this.#endMessage(false);
     for (const field of ['writing', 'written', 'write_chunk', 'write_start', 'read_chunk', 'read_start'] as const)
       state[field] = 0;

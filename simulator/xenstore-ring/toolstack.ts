@@ -4,7 +4,7 @@
  * the store connection is introduced before the guest runs.
  */
 import { SuspendResult } from '../../hypervisor/domain.js';
-import { ALL_AGENTS, type JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import { layout, u32 } from '../../protocol/layout.js';
 import type { StoreClient } from '../store-client.js';
@@ -25,6 +25,8 @@ export interface RingHost {
 export interface RingToolstackPlace {
   readonly address: number;
   readonly plan: RingPlan;
+  /** Whether the guest is unpaused before its connection is introduced. */
+  readonly introducesLate: boolean;
   readonly source: RingGuest;
   readonly target: RingGuest;
   readonly sourceHost: RingHost;
@@ -42,7 +44,10 @@ const run = task<RingToolstack>('run', {
   destroy: (toolstack) => toolstack.destroy(),
   create: (toolstack) => toolstack.create(),
   introduce: (toolstack) => toolstack.introduce(),
-  unpause: (toolstack) => toolstack.place.target.domain.resume(SuspendResult.ResumedInNewDomain),
+  unpause: (toolstack) => toolstack.unpause(),
+  // Only of a toolstack that does it in the wrong order.
+  unpause_first: (toolstack) => toolstack.unpause(),
+  introduce_late: (toolstack) => toolstack.introduce(),
 });
 
 export class RingToolstack {
@@ -88,20 +93,25 @@ export class RingToolstack {
     source.domain.destroy();
   }
 
-  create(): void {
-    const { target, targetHost, image } = this.place;
+  /** The new port goes into the start info, where the guest finds it. */
+  create(): string {
+    const { target, targetHost, image, introducesLate } = this.place;
     target.domain.create(target.domid);
     target.domain.restore(image);
+    target.ring.state.port = target.host.events.allocateUnbound(target.domain, 0);
     this.#furnish(target, targetHost);
+    return introducesLate ? 'unpause_first' : 'introduce';
   }
 
-  /** The new port goes into the start info, where the guest finds it. */
   introduce(): void {
     const { target, targetHost } = this.place;
-    const port = target.host.events.allocateUnbound(target.domain, 0);
-    target.ring.state.port = port;
     targetHost.store.introduce(target.domid);
-    targetHost.daemon.introduce(target.domid, target.page, port);
+    targetHost.daemon.introduce(target.domid, target.page, target.ring.state.port);
+  }
+
+  unpause(): string | typeof DONE | undefined {
+    this.place.target.domain.resume(SuspendResult.ResumedInNewDomain);
+    return this.place.introducesLate ? 'introduce_late' : DONE;
   }
 
   #furnish(guest: RingGuest, { store }: RingHost): void {
@@ -115,6 +125,3 @@ export class RingToolstack {
     }
   }
 }
-
-/** Agents of the toolstack: it builds domains, so it may touch all of them. */
-export const RING_TOOLSTACK_AGENTS = ALL_AGENTS;

@@ -48,6 +48,8 @@ export interface RingWorldOptions {
   readonly asks: readonly Ask[];
   /** Whether the steps in which a chunk is moved (bytes, index, event) run one by one or as one; `fine` when absent. */
   readonly grain?: 'fine' | 'chunk';
+  /** Whether the guest runs before its connection is introduced, as with Xen's toolstacks before the order was changed. */
+  readonly introducesLate?: boolean;
   /** Stores of which the guest makes one, at any moment, behind its driver's back. */
   readonly hostile?: readonly HostileStore[];
   /** Whether the guest watches a node, and how often somebody on its host writes to that; null for no watch. */
@@ -192,6 +194,7 @@ export class RingWorld implements Explorable {
     this.toolstack = new RingToolstack(memory, {
       address: toolstackFrame * PAGE_SIZE,
       plan: options.plan,
+      introducesLate: options.introducesLate ?? false,
       source: this.guests[0] as RingGuest,
       target: this.guests[1] as RingGuest,
       sourceHost: ringHost(0),
@@ -267,6 +270,7 @@ export class RingWorld implements Explorable {
     if (guest === undefined || this.toolstack.task.running) return 'the toolstack waits';
     if (guest.suspend.task.running) return 'the kernel waits in a suspend or resume';
     if (guest.callers.userTask.running) return 'the user waits for an answer';
+    if (guest.ring.state.watches_held || guest.ring.state.suspending) return 'the store connection stays locked';
     if (!guest.callers.xenwatchTask.at('event')) return 'the handler of events waits';
     if (options.writes === null) return null;
     const value = this.#storeOf(guest).peek(`/local/domain/${guest.domid}/${WATCHED}`);

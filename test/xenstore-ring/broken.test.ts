@@ -19,8 +19,8 @@ function rules(name: string): XsRules {
   return found;
 }
 
-const world = (name: string, daemon: DaemonName, plan: RingPlan): RingWorld =>
-  new RingWorld({ daemon, plan, rules: rules(name), asks: [READ_A], writes: 1, grain: 'chunk' });
+const world = (name: string, daemon: DaemonName, plan: RingPlan, writes = 1): RingWorld =>
+  new RingWorld({ daemon, plan, rules: rules(name), asks: [READ_A], writes, grain: 'chunk' });
 
 const failure = (name: string, daemon: DaemonName, oracle?: OracleName): ShortestFailure =>
   shortestFailure(world(name, daemon, 'migrate'), oracle === undefined ? undefined : [oracle]);
@@ -34,7 +34,7 @@ function inOrder(steps: readonly string[], wanted: readonly string[]): boolean {
 
 t.test('no rule is missed where the suspend is cancelled: the connection is as it was', async (t) => {
   for (const { name } of BROKEN) {
-    for (const daemon of DAEMONS) t.ok(holdsEverywhere(world(name, daemon, 'cancel')), `${name}, ${daemon}`);
+    for (const daemon of DAEMONS) t.ok(holdsEverywhere(world(name, daemon, 'cancel', 0)), `${name}, ${daemon}`);
   }
 });
 
@@ -94,5 +94,18 @@ t.test(
     const world = new RingWorld({ ...options, rules: { ...resends, reconnects: false } });
     t.notOk(holdsEverywhere(world));
     t.ok(holdsEverywhere(new RingWorld({ ...options, daemon: 'c', rules: { ...resends, reconnects: false } })));
+  },
+);
+
+t.test(
+  'a guest that runs before it is introduced loses to C what it has put into the ring by then (hazard 38)',
+  async (t) => {
+    const late = { plan: 'migrate', asks: [READ_A], writes: 0, grain: 'chunk', introducesLate: true } as const;
+    const { exploration, steps, why } = shortestFailure(new RingWorld({ ...late, daemon: 'c' }), ['no-hang']);
+    t.equal(exploration.oracle, 'no-hang');
+    t.match(why, /^the (user|kernel) waits/);
+    t.ok(inOrder(steps, ['toolstack.run/unpause_first', 'guest2.xb_write/copy', 'toolstack.run/introduce_late']));
+    // OCaml finds the bytes where they are, and the event of the binding makes it look.
+    t.ok(holdsEverywhere(new RingWorld({ ...late, daemon: 'ocaml' })));
   },
 );

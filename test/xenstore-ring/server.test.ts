@@ -88,6 +88,22 @@ t.test('INTRODUCE of a known domain empties the ring in C and leaves it alone in
   }
 });
 
+t.test('INTRODUCE of a known domain drops replies that had no room in the ring, in C', async (t) => {
+  const { pages, guest } = introduced('c');
+  for (let id = 0; id < 70; id++) {
+    guest.put(read(id));
+    pages.pump();
+  }
+  t.equal(guest.page.rsp_prod - guest.page.rsp_cons, 1024, 'the ring is full');
+  introduce(pages);
+  guest.put(read(99));
+  pages.pump();
+  t.strictSame(
+    framesIn(guest.take()).map(({ requestId }) => requestId),
+    [99],
+  );
+});
+
 t.test('a wish for reconnection is answered at once by OCaml and at INTRODUCE by C', async (t) => {
   for (const [name, atOnce] of [
     ['c', false],
