@@ -54,6 +54,8 @@ async function startNode(name: string, socket: string, program: URL, parameters:
   const child = spawn(process.execPath, [fileURLToPath(program), ...parameters], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  // However the benchmark ends, nothing of it goes on.
+  process.once('exit', () => child.kill());
   await answering(name, socket, child);
   return { name, socket, stop: () => stopped(child) };
 }
