@@ -14,8 +14,9 @@ import { assert } from '../../protocol/assert.js';
 import { readBytes, writeBytes } from '../../protocol/memory.js';
 import { BAD_INDEX, XsByteQueue } from '../../protocol/xs-ring.js';
 import { binaryString, encodeFrame, XS_HEADER_BYTES, XsType } from '../../protocol/xs-wire.js';
-import { Holder, RequestState, XsEvent, XsPlaces, XsRequest, type XsShape, XsState, XsWatch } from './memory.js';
+import { bytesOf, Holder, RequestState, XsPlaces, XsRequest, type XsShape, XsState } from './memory.js';
 import type { XsRules } from './rules.js';
+import { XsWatches } from './watches.js';
 
 export interface XsRingPlace {
   /** Address of the page that is shared with the daemon. */
@@ -53,12 +54,11 @@ export class XenstoreRing {
   readonly state: ReturnType<typeof XsState.view>;
   readonly transmitTask: Task<XenstoreRing>;
   readonly receiveTask: Task<XenstoreRing>;
+  readonly watches: XsWatches;
   readonly requests: XsByteQueue;
   readonly replies: XsByteQueue;
   readonly #memory: JournaledMemory;
   readonly #request;
-  readonly #watch;
-  readonly #event;
 
   constructor(memory: JournaledMemory, place: XsRingPlace) {
     this.#memory = memory;
@@ -66,8 +66,7 @@ export class XenstoreRing {
     this.places = new XsPlaces(place.shape, place.base);
     this.state = XsState.view(memory).at(this.places.state);
     this.#request = XsRequest.view(memory);
-    this.#watch = XsWatch.view(memory);
-    this.#event = XsEvent.view(memory);
+    this.watches = new XsWatches(memory, this.places);
     this.requests = new XsByteQueue(memory, place.page, 'requests', place.shape.ringBytes);
     this.replies = new XsByteQueue(memory, place.page, 'replies', place.shape.ringBytes);
     this.transmitTask = new Task(memory, transmit, this, this.places.state + XsState.offset.transmit);
@@ -140,22 +139,9 @@ export class XenstoreRing {
 
   /** Notes a watch and asks the daemon for it. Returns the slot of the request. */
   registerWatch(path: string, token: string): number {
-    const { watches } = this.place.shape;
-    let index = 0;
-    while (index < watches && this.#watch.at(this.places.watch(index)).used) index++;
-    assert(index < watches, `xenstore ring: more than ${watches} watches`);
     const payload = `${path}\0${token}\0`;
-    const watch = this.#watch.at(this.places.watch(index));
-    writeBytes(this.#memory, this.places.watchBuffer(index), bytesOf(payload));
-    watch.length = payload.length;
-    watch.used = true;
+    this.watches.add(payload);
     return this.submit(XsType.WATCH, payload);
-  }
-
-  /** Payload of WATCH of the watch with number `index`, or undefined when there is none. */
-  watch(index: number): string | undefined {
-    const { used, length } = this.#watch.at(this.places.watch(index));
-    return used ? binaryString(readBytes(this.#memory, this.places.watchBuffer(index), length)) : undefined;
   }
 
   get hasEvent(): boolean {
@@ -164,15 +150,7 @@ export class XenstoreRing {
 
   /** Takes the oldest event: `path|token|`. There must be one. */
   takeEvent(): string {
-    const { state, places } = this;
-    assert(state.events > 0, 'xenstore ring: no event waits');
-    const payload = this.#eventAt(0);
-    for (let i = 1; i < state.events; i++) this.#setEvent(i - 1, this.#eventAt(i));
-    const last = state.events - 1;
-    this.#memory.clear(places.eventBuffer(last), this.#event.at(places.event(last)).length);
-    this.#event.length = 0;
-    state.events = last;
-    return payload;
+    return this.watches.takeEvent();
   }
 
   /** An event came. */
@@ -280,7 +258,7 @@ export class XenstoreRing {
       readBytes(this.#memory, places.message + XS_HEADER_BYTES, state.read - XS_HEADER_BYTES),
     );
     if (type === XsType.WATCH_EVENT) {
-      if (this.#isWatched(payload)) this.#setEvent(state.events++, payload);
+      this.watches.eventCame(payload);
       this.#endMessage(false);
       return 'copy';
     }
@@ -338,29 +316,6 @@ export class XenstoreRing {
     request.state = RequestState.Answered;
   }
 
-  /** Whether the token of an event is that of a watch. Linux's tokens are addresses of watches. */
-  #isWatched(payload: string): boolean {
-    const token = tokenOf(payload);
-    for (let index = 0; index < this.place.shape.watches; index++) {
-      const registered = this.watch(index);
-      if (registered !== undefined && tokenOf(registered) === token) return true;
-    }
-    return false;
-  }
-
-  #eventAt(index: number): string {
-    const { length } = this.#event.at(this.places.event(index));
-    return binaryString(readBytes(this.#memory, this.places.eventBuffer(index), length));
-  }
-
-  #setEvent(index: number, payload: string): void {
-    const { shape } = this.place;
-    assert(index < shape.events, `xenstore ring: more than ${shape.events} events wait`);
-    this.#memory.clear(this.places.eventBuffer(index), XS_HEADER_BYTES + shape.payloadBytes);
-    writeBytes(this.#memory, this.places.eventBuffer(index), bytesOf(payload));
-    this.#event.at(this.places.event(index)).length = payload.length;
-  }
-
   #messageLength(): number {
     return this.#memory.read32(this.places.message + 12);
   }
@@ -388,12 +343,4 @@ export class XenstoreRing {
     }
     return oldest;
   }
-}
-
-function tokenOf(payload: string): string {
-  return payload.split('\0')[1] ?? '';
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

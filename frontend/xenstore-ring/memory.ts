@@ -141,3 +141,7 @@ export class XsPlaces {
 export function xsPages(shape: XsShape): number {
   return Math.ceil(new XsPlaces(shape, 0).size / PAGE_SIZE);
 }
+
+export function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}

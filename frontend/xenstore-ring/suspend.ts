@@ -123,7 +123,7 @@ export class XsSuspend {
 
   watchNext(): void {
     const { ring } = this.place;
-    this.#state.slot = ring.submit(XsType.WATCH, ring.watch(this.#state.watch) ?? '');
+    this.#state.slot = ring.submit(XsType.WATCH, ring.watches.at(this.#state.watch) ?? '');
   }
 
   watched(): boolean {
@@ -139,9 +139,9 @@ export class XsSuspend {
 
   #nextWatch(): string | typeof DONE {
     const { ring } = this.place;
-    while (this.#state.watch < ring.place.shape.watches && ring.watch(this.#state.watch) === undefined)
+    while (this.#state.watch < ring.watches.size && ring.watches.at(this.#state.watch) === undefined)
       this.#state.watch += 1;
-    if (this.#state.watch < ring.place.shape.watches) return 'xs_watch';
+    if (this.#state.watch < ring.watches.size) return 'xs_watch';
     this.#state.watch = 0;
     ring.state.watches_held = false;
     return DONE;
