@@ -24,12 +24,15 @@ export function readBytes(path: string): Uint8Array {
   }
 }
 
-/** Writes the file whole or not at all: readers see the old content or the new one. Throws `USAGE` when it cannot. */
-export function writeWhole(path: string, content: string | Uint8Array): void {
+/**
+ * Writes the file whole or not at all: readers see the old content or the new one. `mode` is what the umask leaves of the
+ * permissions of the new one. Throws `USAGE` when it cannot.
+ */
+export function writeWhole(path: string, content: string | Uint8Array, mode = 0o666): void {
   // A rename is atomic within one folder only.
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}`);
   try {
-    writeFileSync(temporary, content, { flag: 'wx' });
+    writeFileSync(temporary, content, { flag: 'wx', mode });
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

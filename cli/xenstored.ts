@@ -13,6 +13,9 @@ import type { Terminal } from './terminal.js';
 import { policyOf, QUOTA_OPTIONS, unixOf, webSocketOf } from './xenstored-options.js';
 import { daemonFrom, stateOf } from './xenstored-state.js';
 
+/** What only the control domain may read is in the file too. */
+const STATE_MODE = 0o600;
+
 export const xenstoredCommand: Command = {
   name: 'xenstored',
   summary: 'the store as a server, for programs that speak xenstore',
@@ -73,7 +76,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   } finally {
     end.forget();
   }
-  if (dump !== undefined) writeWhole(dump, stateOf(daemon));
+  if (dump !== undefined) writeWhole(dump, stateOf(daemon), STATE_MODE);
   return EXIT.holds;
 }
 

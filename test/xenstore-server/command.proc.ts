@@ -79,6 +79,7 @@ t.test('it goes on where it was, with --dump and --load', async (t) => {
     await client.ask(XsType.WRITE, '/a/b\0unfinished', id);
     t.match(await first.end(), { status: 0, err: '' });
     t.equal(String(readFileSync(state).subarray(0, 8)), 'xenstore');
+    t.equal(statSync(state).mode & 0o777, 0o600, 'it holds what not everybody may read');
     const second = await start(t, ['--socket', socket, '--daemon', daemon, '--load', state]);
     const again = await RawClient.connect(socket);
     t.equal(await again.read('/a/b'), 'value\0\u00ff');

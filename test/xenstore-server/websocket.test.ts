@@ -167,6 +167,10 @@ t.test('what is no WebSocket is refused, and what never becomes one is cut off',
     httpRequest({ port, path: '/' }, (answer) => resolve(answer.resume().statusCode)).end();
   });
   t.equal(response, 426);
+  const long = connect(Number(port), '127.0.0.1');
+  long.write(`GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(10_000)}\r\n\r\n`);
+  t.match(String((await once(long, 'data'))[0]), /^HTTP\/1\.1 431 /);
+  long.destroy();
   for (const bytes of [
     '',
     'GET / HTTP/1.1\r\nHost: x\r\n',
