@@ -11,7 +11,7 @@
 import { assert } from '../protocol/assert.js';
 import { type Memory, readBytes, writeBytes } from '../protocol/memory.js';
 import { BAD_INDEX, XS_RING_BYTES, XsRingError } from '../protocol/xs-ring.js';
-import { readWord, XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX } from '../protocol/xs-wire.js';
+import { binaryString, readWord, XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX } from '../protocol/xs-wire.js';
 import { RingEnd, type RingPolicy } from './ring-end.js';
 
 /** What is needed of `Daemon`. */
@@ -37,10 +37,21 @@ export interface RingPlace {
   readonly signal: () => void;
 }
 
+/** Output of a connection: frames, the first of which may have begun to go out. */
+export interface RingOutput {
+  /** One character per byte. */
+  readonly output: string;
+  /** Bytes at the front of it that are the rest of a frame. */
+  readonly partialReply: number;
+}
+
 export class RingServer {
   readonly #daemon: RingDaemon;
   readonly #policy: RingPolicy;
+  /** The rings that are served, by connection. */
   readonly #rings: Map<number, Ring> = new Map();
+  /** Those that were given up, by domain: their connections are gone, and the numbers may be somebody else's. */
+  readonly #givenUp: Map<number, Ring> = new Map();
 
   constructor(daemon: RingDaemon, policy: RingPolicy) {
     this.#daemon = daemon;
@@ -48,36 +59,54 @@ export class RingServer {
   }
 
   /**
-   * A domain was introduced: to be called after the daemon has executed the request. Returns the number of its
-   * connection. Of a known domain the ring begins anew where the daemon does that; one that was given up stays so.
+   * A domain was introduced: to be called after the daemon has executed the request. Of a known domain the ring begins
+   * anew where the daemon does that; one that was given up stays so.
    */
-  introduce(place: RingPlace): number {
-    const known = [...this.#rings.values()].find((ring) => ring.place.domid === place.domid);
-    if (known !== undefined) {
+  introduce(place: RingPlace): void {
+    const known = this.#ringOf(place.domid) ?? this.#givenUp.get(place.domid);
+    if (known === undefined) {
+      const ring = new Ring(this.#daemon.connect(place.domid, true), place, this.#policy);
+      ring.end.introduce(place.features);
+      this.#rings.set(ring.connection, ring);
+    } else {
       known.end.introduce(place.features);
       if (this.#policy.introduceResets) known.renew(known.connection);
-      known.place.signal();
-      return known.connection;
     }
-    const ring = new Ring(this.#daemon.connect(place.domid, true), place, this.#policy);
-    ring.end.introduce(place.features);
-    this.#rings.set(ring.connection, ring);
     place.signal();
-    return ring.connection;
   }
 
-  /** The domain is released or gone: its page is not touched any more. */
+  /** The domain is released or gone: its page is not touched any more. To be called as soon as the daemon knows. */
   release(domid: number): void {
-    for (const [connection, ring] of this.#rings) {
-      if (ring.place.domid !== domid) continue;
-      if (ring.serving) this.#daemon.disconnect(connection);
-      this.#rings.delete(connection);
+    const ring = this.#ringOf(domid);
+    if (ring !== undefined) {
+      this.#rings.delete(ring.connection);
+      this.#daemon.disconnect(ring.connection);
     }
+    this.#givenUp.delete(domid);
   }
 
   /** Whether the ring of `domid` is served. */
   serves(domid: number): boolean {
-    return [...this.#rings.values()].some((ring) => ring.place.domid === domid && ring.serving);
+    return this.#ringOf(domid) !== undefined;
+  }
+
+  /** What of the output of a connection has not gone into its ring, for a daemon that goes on where this one stops. */
+  unsent(connection: number): RingOutput | undefined {
+    return this.#rings.get(connection)?.unsent();
+  }
+
+  /**
+   * Goes on with the ring of an introduced domain where another daemon stopped. `input` is what the connection has
+   * received of a request; `partialReply` are the bytes at the front of its first output that are the rest of a frame.
+   */
+  adopt(
+    place: RingPlace,
+    state: { readonly connection: number; readonly input: string; readonly partialReply: number },
+  ): void {
+    const ring = new Ring(state.connection, place, this.#policy);
+    ring.goOn(state.input, state.partialReply);
+    this.#rings.set(ring.connection, ring);
+    place.signal();
   }
 
   /** Moves everything that can be moved. Output for connections that are no rings goes to `others`. */
@@ -87,10 +116,10 @@ export class RingServer {
       this.#daemon.flush((connection, bytes) => {
         const ring = this.#rings.get(connection);
         if (ring === undefined) others(connection, bytes);
-        else if (ring.serving) ring.hold(bytes);
+        else ring.hold(bytes);
         moved = true;
       });
-      for (const ring of [...this.#rings.values()]) if (ring.serving && this.#serve(ring)) moved = true;
+      for (const ring of [...this.#rings.values()]) if (this.#serve(ring)) moved = true;
     }
   }
 
@@ -138,9 +167,13 @@ export class RingServer {
     // A connection that broke the protocol is disconnected already.
     if (error !== XsRingError.Protocol) this.#daemon.disconnect(ring.connection);
     ring.end.giveUp(error);
-    ring.serving = false;
-    ring.pending.length = 0;
+    this.#rings.delete(ring.connection);
+    this.#givenUp.set(ring.place.domid, ring);
     return true;
+  }
+
+  #ringOf(domid: number): Ring | undefined {
+    return [...this.#rings.values()].find(({ place }) => place.domid === domid);
   }
 }
 
@@ -148,10 +181,13 @@ class Ring {
   connection: number;
   readonly place: RingPlace;
   readonly end: RingEnd;
-  serving = true;
   /** Frames that have not gone out whole, oldest first, and how much of the first has. */
   readonly pending: Uint8Array[] = [];
   #sent = 0;
+  /** Bytes of the next output that are the rest of a frame another daemon has begun to send. */
+  #partial = 0;
+  /** The first of `pending` is such a rest. */
+  #firstIsRest = false;
   /** The request that is being taken: its header, and how much of it all has come. */
   readonly #header = new Uint8Array(XS_HEADER_BYTES);
   #taken = 0;
@@ -168,13 +204,33 @@ class Ring {
     this.connection = connection;
     this.pending.length = 0;
     this.#sent = 0;
+    this.#partial = 0;
+    this.#firstIsRest = false;
     this.#taken = 0;
   }
 
-  /** Takes over whole frames. */
+  unsent(): RingOutput {
+    const [first = new Uint8Array(0), ...others] = this.pending;
+    const rest = binaryString(first, this.#sent);
+    return {
+      output: rest + others.map((frame) => binaryString(frame)).join(''),
+      partialReply: this.#sent > 0 || this.#firstIsRest ? rest.length : this.#partial,
+    };
+  }
+
+  goOn(input: string, partialReply: number): void {
+    this.#partial = partialReply;
+    for (let i = 0; i < Math.min(input.length, XS_HEADER_BYTES); i++) this.#header[i] = input.charCodeAt(i);
+    const whole = input.length >= XS_HEADER_BYTES && input.length === this.#frameBytes();
+    this.#taken = whole ? 0 : input.length;
+  }
+
+  /** Takes over whole frames, after the rest of one that another daemon has begun. */
   hold(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
-      const end = at + XS_HEADER_BYTES + readWord(bytes, at + 12);
+      const end = at + (this.#partial > 0 ? this.#partial : XS_HEADER_BYTES + readWord(bytes, at + 12));
+      this.#firstIsRest ||= this.#partial > 0;
+      this.#partial = 0;
       assert(end <= bytes.length, 'ring server: expected whole frames from the daemon');
       this.pending.push(bytes.slice(at, end));
       at = end;
@@ -194,6 +250,7 @@ class Ring {
     if (this.#sent === frame.length) {
       this.pending.shift();
       this.#sent = 0;
+      this.#firstIsRest = false;
     }
     return count;
   }

@@ -9,7 +9,11 @@ import { FrameDecoder, XsType } from '../../protocol/xs-wire.js';
 import { Daemon } from '../../xenstore-sim/daemon.js';
 import { type DaemonName, type Policy, Store } from '../../xenstore-sim/index.js';
 import { RING_POLICIES } from '../../xenstore-sim/ring-end.js';
-import { RingServer } from '../../xenstore-sim/ring-server.js';
+import { type RingPlace, RingServer } from '../../xenstore-sim/ring-server.js';
+import { dumpDaemon } from '../../xenstore-sim/state/dump.js';
+import { loadDaemon } from '../../xenstore-sim/state/load.js';
+import { readStateStream } from '../../xenstore-sim/state/read-stream.js';
+import { writeStateStream } from '../../xenstore-sim/state/write-stream.js';
 import type { RingState, RingWire, Sink, TestedDaemon, Wire } from './xenstore-transcript.js';
 
 const DOMAINS_MAX = 32;
@@ -43,9 +47,9 @@ export class PagePeer {
     return put;
   }
 
-  /** Takes everything out. */
-  take(): Uint8Array {
-    const count = this.#replies.take(GUEST_COPY, XS_RING_BYTES, true);
+  /** Takes everything out, or so many bytes of it. */
+  take(bytes: number = XS_RING_BYTES): Uint8Array {
+    const count = this.#replies.take(GUEST_COPY, bytes, true);
     if (count <= 0) return new Uint8Array(0);
     this.#replies.release(count);
     return readBytes(this.#memory, GUEST_COPY, count);
@@ -54,15 +58,30 @@ export class PagePeer {
 
 export class RingPages {
   readonly memory = new JournaledMemory(DOMAINS_MAX + 3);
-  readonly daemon: Daemon;
-  readonly server: RingServer;
+  daemon: Daemon;
+  server: RingServer;
+  readonly name: DaemonName;
   /** Signals that each guest got. */
   readonly signals = new Map<number, number>();
 
   constructor(name: DaemonName, policy: Policy) {
     for (let frame = 1; frame <= DOMAINS_MAX + 1; frame++) this.memory.protect(frame, DAEMON);
+    this.name = name;
     this.daemon = new Daemon(Store.empty(policy));
     this.server = new RingServer(this.daemon, RING_POLICIES[name]);
+  }
+
+  /** Another daemon goes on with what the state stream of this one tells, and with the pages as they are. */
+  liveUpdate(): void {
+    const stream = dumpDaemon(this.daemon, { unsent: (connection) => this.server.unsent(connection) });
+    const { policy } = this.daemon.store;
+    const { daemon, connections } = loadDaemon(readStateStream(writeStateStream(stream)), policy);
+    this.daemon = daemon;
+    this.server = new RingServer(daemon, RING_POLICIES[this.name]);
+    for (const loaded of connections) {
+      const { domid } = daemon.store.connection(loaded.connection);
+      if (domid !== 0) this.#asDaemon(() => this.server.adopt(this.#place(domid), loaded));
+    }
   }
 
   peer(domid: number): PagePeer {
@@ -71,18 +90,20 @@ export class RingPages {
 
   /** What follows a successful INTRODUCE. */
   introduce(domid: number): void {
-    const domain = this.daemon.store.domains.get(domid);
-    const { features } = this.daemon.store.policy;
-    this.#asDaemon(() =>
-      this.server.introduce({
-        domid,
-        memory: this.memory,
-        page: pageOf(domid),
-        scratch: SCRATCH,
-        ...(domain === undefined || features === 0 ? {} : { features: domain.features }),
-        signal: () => this.signals.set(domid, (this.signals.get(domid) ?? 0) + 1),
-      }),
-    );
+    this.#asDaemon(() => this.server.introduce(this.#place(domid)));
+  }
+
+  #place(domid: number): RingPlace {
+    const { domains, policy } = this.daemon.store;
+    const domain = domains.get(domid);
+    return {
+      domid,
+      memory: this.memory,
+      page: pageOf(domid),
+      scratch: SCRATCH,
+      ...(domain === undefined || policy.features === 0 ? {} : { features: domain.features }),
+      signal: () => this.signals.set(domid, (this.signals.get(domid) ?? 0) + 1),
+    };
   }
 
   pump(others?: (connection: number, bytes: Uint8Array) => void): void {

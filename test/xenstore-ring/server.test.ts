@@ -153,6 +153,23 @@ t.test('a ring that was given up is not served again before its domain has ended
   t.equal(framesIn(guest.take()).length, 1);
 });
 
+t.test('the number of a connection that was given up may be somebody else’s', async (t) => {
+  const { pages, guest } = introduced('c');
+  guest.page.req_prod = 2000;
+  pages.pump();
+  const socket = pages.daemon.connect(0);
+  pages.daemon.receive(socket, read(5));
+  const frames: XsFrame[] = [];
+  pages.pump((connection, bytes) => {
+    t.equal(connection, socket);
+    frames.push(...framesIn(bytes));
+  });
+  t.strictSame(
+    frames.map(({ requestId }) => requestId),
+    [5],
+  );
+});
+
 t.test('the page of a domain that has ended is not touched any more', async (t) => {
   const { pages, guest } = introduced('c');
   pages.daemon.domainDestroyed(1);
