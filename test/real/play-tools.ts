@@ -6,6 +6,9 @@ import { framesBefore, framesOf, isForPeople, maskGeneration, type ToolLine } fr
 import { RecordingProxy } from './recording-proxy.js';
 import { runTool, type ToolResult } from './run-tool.js';
 
+/** A session that has lost step only differs more and more. */
+const DIFFERENCES_MAX = 10;
+
 /**
  * Runs `lines` in order against the fresh store at `socketPath`. Returns one text per difference.
  *
@@ -20,6 +23,7 @@ export async function playTools(
   const proxy = await RecordingProxy.start(socketPath);
   try {
     for (const line of lines) {
+      if (differences.length >= DIFFERENCES_MAX) break;
       if (line.setup !== undefined) await runTool(line.setup, socketPath);
       else await playLine(line);
     }

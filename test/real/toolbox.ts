@@ -51,7 +51,7 @@ process.on('exit', () => {
 
 /** A new folder with a short path (addresses of sockets have at most 107 bytes); gone at the end of the process at the latest. */
 export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'xs-'));
+  const folder = mkdtempSync(join(tmpdir(), 'quiesce-real-'));
   folders.add(folder);
   return folder;
 }
