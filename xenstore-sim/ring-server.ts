@@ -45,6 +45,9 @@ export interface RingOutput {
   readonly partialReply: number;
 }
 
+/** Rounds of one `pump`. */
+const TURNS_MAX = 256;
+
 export class RingServer {
   readonly #daemon: RingDaemon;
   readonly #policy: RingPolicy;
@@ -109,10 +112,13 @@ export class RingServer {
     place.signal();
   }
 
-  /** Moves everything that can be moved. Output for connections that are no rings goes to `others`. */
-  pump(others: (connection: number, bytes: Uint8Array) => void = () => {}): void {
-    for (let moved = true; moved; ) {
-      moved = false;
+  /**
+   * Moves what can be moved, one request of each ring in turn. Output for connections that are no rings goes to `others`.
+   * Returns whether there is more to do: a guest that goes on while it is served must not keep its daemon for ever.
+   */
+  pump(others: (connection: number, bytes: Uint8Array) => void = () => {}): boolean {
+    for (let turn = 0; turn < TURNS_MAX; turn++) {
+      let moved = false;
       this.#daemon.flush((connection, bytes) => {
         const ring = this.#rings.get(connection);
         if (ring === undefined) others(connection, bytes);
@@ -120,7 +126,9 @@ export class RingServer {
         moved = true;
       });
       for (const ring of [...this.#rings.values()]) if (this.#serve(ring)) moved = true;
+      if (!moved) return false;
     }
+    return true;
   }
 
   /** Returns whether anything was moved. */

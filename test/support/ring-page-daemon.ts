@@ -107,7 +107,9 @@ export class RingPages {
   }
 
   pump(others?: (connection: number, bytes: Uint8Array) => void): void {
-    this.#asDaemon(() => this.server.pump(others));
+    this.#asDaemon(() => {
+      while (this.server.pump(others));
+    });
   }
 
   /** The daemon may touch the pages of guests and its own, and nothing else. */

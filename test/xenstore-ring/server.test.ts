@@ -184,3 +184,25 @@ t.test('the names of ring policies are those of the daemons', async (t) => {
   t.strictSame(Object.keys(RING_POLICIES).sort(), Object.keys(POLICIES).sort());
   for (const [name, policy] of Object.entries(RING_POLICIES)) t.equal(policy.name, name);
 });
+
+t.test('a guest that sends on while it is served does not keep the daemon for ever', async (t) => {
+  const { pages, guest } = introduced('c');
+  let sent = 0;
+  // Whenever the daemon looks at the ring, another request is there, and the last reply is gone.
+  pages.memory.observer = {
+    load: (address) => {
+      if (address !== guest.page.base + 2052 || sent > 100_000) return;
+      const { observer } = pages.memory;
+      pages.memory.observer = null;
+      pages.memory.asHypervisor(() => {
+        guest.take();
+        if (guest.page.req_prod === guest.page.req_cons) guest.put(read(sent++));
+      });
+      pages.memory.observer = observer;
+    },
+    store: () => undefined,
+  };
+  t.equal(pages.server.pump(), true, 'there is more');
+  pages.memory.observer = null;
+  t.ok(sent > 10 && sent < 1000, `${sent} requests`);
+});
