@@ -8,6 +8,8 @@ import { find, findTpmback, findTpmfront } from '../simulator/drivers.js';
 import type { Pairing } from '../simulator/pairing.js';
 import { COMMANDS_MAX, type WorldNames } from '../simulator/schedule.js';
 import { USUAL_SESSION } from '../simulator/token.js';
+import { DAEMONS, USUAL_DAEMON } from '../simulator/world-options.js';
+import type { DaemonName } from '../xenstore-sim/index.js';
 import { type Arguments, type OptionSpecs, usage } from './arguments.js';
 import { loadSession } from './sessions.js';
 
@@ -17,6 +19,7 @@ export const SESSION_OPTIONS: OptionSpecs = {
   session: { value: 'NAME|FILE', help: `recorded commands that the guest issues (${USUAL_SESSION})` },
   commands: { value: 'N', help: 'issue only the first N commands of the session' },
   grain: { value: 'fine|coarse', help: 'interleave single steps, or whole handlers (fine)' },
+  daemon: { value: DAEMONS.join('|'), help: `which xenstored the hosts run (${USUAL_DAEMON})` },
 };
 
 export const PAIRING_OPTIONS: OptionSpecs = {
@@ -30,12 +33,14 @@ export interface Extent {
   /** Null for all commands. */
   readonly commands: number | null;
   readonly grain: Grain;
+  readonly daemon: DaemonName;
 }
 
 export function extentOf(args: Arguments): Extent {
   return {
     commands: args.integer('commands', { minimum: 1, maximum: COMMANDS_MAX }) ?? null,
     grain: args.oneOf('grain', ['fine', 'coarse']) ?? 'fine',
+    daemon: args.oneOf('daemon', DAEMONS) ?? USUAL_DAEMON,
   };
 }
 

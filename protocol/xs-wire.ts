@@ -92,12 +92,20 @@ export function writeWord(bytes: Uint8Array, at: number, word: number): void {
 
 /** The bytes from `from` to `to` as a binary string. */
 export function binaryString(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  if (to - from <= PIECE) return piece(bytes, from, to);
   let text = '';
-  // In pieces: a call takes a limited number of arguments.
-  for (let at = from; at < to; at += 1024) {
-    text += String.fromCharCode(...bytes.subarray(at, Math.min(to, at + 1024)));
-  }
+  for (let at = from; at < to; at += PIECE) text += piece(bytes, at, Math.min(to, at + PIECE));
   return text;
+}
+
+/** A call takes a limited number of arguments. */
+const PIECE = 1024;
+
+/** A plain array of arguments is taken several times faster than a typed one. */
+function piece(bytes: Uint8Array, from: number, to: number): string {
+  const codes = new Array<number>(to - from);
+  for (let i = 0; i < codes.length; i++) codes[i] = bytes[from + i] as number;
+  return String.fromCharCode.apply(null, codes);
 }
 
 /**

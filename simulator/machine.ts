@@ -18,7 +18,7 @@ import { Host } from '../hypervisor/host.js';
 import { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { MemoryMap } from '../hypervisor/memory-map.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import { C_4_17, finite, Store } from '../xenstore-sim/index.js';
+import { finite, POLICIES, Store } from '../xenstore-sim/index.js';
 import { buildSlot } from './build-slot.js';
 import { allocator, domain, TOOLSTACK_AGENT } from './frames.js';
 import { Oracles } from './oracles.js';
@@ -26,7 +26,7 @@ import type { Slot } from './slot.js';
 import { StoreClient } from './store-client.js';
 import { StoreValues } from './store-value.js';
 import { Toolstack, ToolstackState } from './toolstack.js';
-import type { FaultBudget, WorldOptions } from './world-options.js';
+import { type FaultBudget, USUAL_DAEMON, type WorldOptions } from './world-options.js';
 import { WorldState } from './world-state.js';
 
 const SLOTS = 2;
@@ -79,7 +79,7 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
   const values = new StoreValues();
 
   const hosts = Array.from({ length: hostCount }, (_, index) => {
-    const cell = memory.addCell(values.of(Store.empty(finite(C_4_17))));
+    const cell = memory.addCell(values.of(Store.empty(finite(POLICIES[options.daemon ?? USUAL_DAEMON]))));
     const host = new Host(memory, {
       name: `host${'AB'[index]}`,
       maptrack: records.take(MAPPINGS_MAX * Mapping.size),

@@ -12,11 +12,14 @@
  *     toolstack.run/request_suspend
  *     guest1.user/issue
  *
- * The first line is exact. Each header line stands once, in any order; an empty line ends them. Then comes the name
+ * The first line is exact. Each header line stands once, in any order; an empty line ends them. One more header,
+ * `daemon`, names the xenstored if it is not the usual one. Then comes the name
  * of one choice a line. A line that begins with `#` is a comment; empty lines between choices mean nothing.
  */
 import { QuiesceError } from '../protocol/errors.js';
+import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
+import { DAEMONS, USUAL_DAEMON } from './world-options.js';
 
 export const SCHEDULE_MAGIC = 'quiesce schedule 1';
 
@@ -29,6 +32,8 @@ export interface WorldNames {
   /** How many commands of the session are issued, 1 at least; null for all. */
   readonly commands: number | null;
   readonly grain: Grain;
+  /** Which xenstored the hosts run. */
+  readonly daemon: DaemonName;
 }
 
 export interface Schedule extends WorldNames {
@@ -36,7 +41,8 @@ export interface Schedule extends WorldNames {
   readonly steps: readonly string[];
 }
 
-const HEADERS = ['scenario', 'tpmfront', 'tpmback', 'session', 'commands', 'grain'] as const;
+const REQUIRED = ['scenario', 'tpmfront', 'tpmback', 'session', 'commands', 'grain'] as const;
+const HEADERS = [...REQUIRED, 'daemon'] as const;
 
 type Header = (typeof HEADERS)[number];
 
@@ -62,7 +68,8 @@ export function formatSchedule(schedule: Schedule): string {
     ...schedule,
     commands: commands === null ? 'all' : String(commands),
   };
-  return [SCHEDULE_MAGIC, ...HEADERS.map((header) => `${header}: ${values[header]}`), '', ...steps, ''].join('\n');
+  const headers = schedule.daemon === USUAL_DAEMON ? REQUIRED : HEADERS;
+  return [SCHEDULE_MAGIC, ...headers.map((header) => `${header}: ${values[header]}`), '', ...steps, ''].join('\n');
 }
 
 /**
@@ -89,8 +96,10 @@ export function parseSchedule(file: string, text: string): Schedule {
       fail(file, at + 1, `'all' or a number from 1 to ${COMMANDS_MAX} for commands`, value);
     if (header === 'grain' && value !== 'fine' && value !== 'coarse')
       fail(file, at + 1, "'fine' or 'coarse' for grain", value);
+    if (header === 'daemon' && !isDaemon(value)) fail(file, at + 1, `${DAEMONS.join(', ')} for daemon`, value);
   }
   const end = at + 1;
+  const daemon = values.get('daemon') ?? USUAL_DAEMON;
   const value = (header: Header): string =>
     values.get(header) ?? fail(file, end, `a header line for ${header} before the empty line`, lines[at] ?? '');
 
@@ -108,12 +117,17 @@ export function parseSchedule(file: string, text: string): Schedule {
     session: value('session'),
     commands: commandsOf(value('commands')) ?? null,
     grain: value('grain') === 'coarse' ? 'coarse' : 'fine',
+    daemon: isDaemon(daemon) ? daemon : USUAL_DAEMON,
     steps,
   };
 }
 
 function isHeader(text: string): text is Header {
   return (HEADERS as readonly string[]).includes(text);
+}
+
+function isDaemon(text: string): text is DaemonName {
+  return (DAEMONS as readonly string[]).includes(text);
 }
 
 function isName(text: string): boolean {

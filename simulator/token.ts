@@ -5,7 +5,7 @@
  *
  * `q`, the version, a dot, then base64url of
  *
- *     flags                1 byte: bit 0 coarse grain, bit 1 wide hashes
+ *     flags                1 byte: bit 0 coarse grain, bit 1 wide hashes, bits 2 and 3 the xenstored
  *     commands             number; 0 = all
  *     scenario, tpmfront   text
  *     tpmback, session     text; empty for the one the tpmfront was made for, and for `USUAL_SESSION`
@@ -20,10 +20,13 @@ import { QuiesceError } from '../protocol/errors.js';
 import { fromBase64Url, toBase64Url } from './base64url.js';
 import { TPMFRONTS } from './drivers.js';
 import { COMMANDS_MAX, type Schedule, type WorldNames } from './schedule.js';
+import { DAEMONS } from './world-options.js';
 
 const PREFIX = 'q1.';
 const COARSE = 1;
 const WIDE = 2;
+/** The place of the xenstored in `DAEMONS`, above the other flags. */
+const DAEMON_SHIFT = 2;
 const CHECKSUM_BYTES = 4;
 
 /** The session that a token need not name. */
@@ -54,7 +57,8 @@ export function stepHash(name: string, bytes: HashBytes): number {
 export function formatToken(schedule: Schedule, hashBytes: HashBytes = 2): string {
   const { steps, tpmfront, session } = schedule;
   const writer = new Writer();
-  writer.byte((schedule.grain === 'coarse' ? COARSE : 0) | (hashBytes === 4 ? WIDE : 0));
+  const flags = (schedule.grain === 'coarse' ? COARSE : 0) | (hashBytes === 4 ? WIDE : 0);
+  writer.byte(flags | (DAEMONS.indexOf(schedule.daemon) << DAEMON_SHIFT));
   writer.number(schedule.commands ?? 0);
   writer.text(schedule.scenario);
   writer.text(tpmfront);
@@ -79,7 +83,7 @@ export function parseToken(text: string): Token {
 
   const reader = new Reader(bytes.subarray(0, end));
   const flags = reader.fixed(1);
-  if ((flags & ~(COARSE | WIDE)) !== 0) fail('known flags', String(flags));
+  const daemon = DAEMONS[flags >>> DAEMON_SHIFT] ?? fail('known flags', String(flags));
   const hashBytes = (flags & WIDE) === 0 ? 2 : 4;
   const commands = reader.number();
   const scenario = reader.text();
@@ -89,8 +93,8 @@ export function parseToken(text: string): Token {
   const count = reader.number();
   if (count * hashBytes !== reader.left) fail(`${count} steps of ${hashBytes} bytes`, `${reader.left} bytes`);
   const hashes = Array.from({ length: count }, () => reader.fixed(hashBytes));
-  const grain = (flags & COARSE) === 0 ? 'fine' : 'coarse';
-  return { scenario, tpmfront, tpmback, session, commands: commands === 0 ? null : commands, grain, hashBytes, hashes };
+  const world = { scenario, tpmfront, tpmback, session, commands: commands === 0 ? null : commands, daemon };
+  return { ...world, grain: (flags & COARSE) === 0 ? 'fine' : 'coarse', hashBytes, hashes };
 }
 
 /** The backend a tpmfront was made for; empty for an unknown one. */

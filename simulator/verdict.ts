@@ -5,6 +5,7 @@
  * Depth-first search covers everything or finds some failure quickly; a failure found is searched again breadth-first,
  * because only then is its schedule a shortest one.
  */
+import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
 import { type Exploration, explore, type Progress } from './explore/explore.js';
 import { type Pairing, worldOptions } from './pairing.js';
@@ -12,6 +13,7 @@ import { nameChoices } from './replay.js';
 import type { WorldNames } from './schedule.js';
 import { formatToken } from './token.js';
 import { World } from './world.js';
+import { USUAL_DAEMON } from './world-options.js';
 import type { OracleName } from './world-state.js';
 
 export type Order = 'dfs' | 'bfs';
@@ -25,6 +27,8 @@ export interface VerdictOptions {
   readonly commands?: number | null | undefined;
   /** Fine when absent. */
   readonly grain?: Grain | undefined;
+  /** The xenstored; `USUAL_DAEMON` when absent. */
+  readonly daemon?: DaemonName | undefined;
   /** Called every few thousand states. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -80,12 +84,16 @@ export function decide(pairing: Pairing, options: VerdictOptions = {}): Verdict 
 }
 
 /** The world that `names` name, given the things themselves. */
-export function worldOf(pairing: Pairing, names: Pick<WorldNames, 'commands' | 'grain'>): World {
-  return new World(worldOptions(pairing, { grain: names.grain, commands: names.commands ?? undefined }));
+export function worldOf(pairing: Pairing, names: Pick<WorldNames, 'commands' | 'grain' | 'daemon'>): World {
+  const { grain, commands, daemon } = names;
+  return new World(worldOptions(pairing, { grain, commands: commands ?? undefined, daemon }));
 }
 
 /** What a schedule file or a token says of a world. */
-export function namesOf(pairing: Pairing, { commands, grain }: Pick<VerdictOptions, 'commands' | 'grain'>): WorldNames {
+export function namesOf(
+  pairing: Pairing,
+  { commands, grain, daemon }: Pick<VerdictOptions, 'commands' | 'grain' | 'daemon'>,
+): WorldNames {
   return {
     scenario: pairing.scenario.name,
     tpmfront: pairing.tpmfront.name,
@@ -93,6 +101,7 @@ export function namesOf(pairing: Pairing, { commands, grain }: Pick<VerdictOptio
     session: pairing.session.name,
     commands: commands ?? null,
     grain: grain ?? 'fine',
+    daemon: daemon ?? USUAL_DAEMON,
   };
 }
 

@@ -4,6 +4,7 @@
 import type { TpmEngine } from '../backend/tpm/engine.js';
 import type { KernelKind, UserKind } from '../frontend/guest.js';
 import type { Session } from '../protocol/tpm/session.js';
+import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
 import type { TpmbackEntry, TpmfrontEntry } from './drivers.js';
 import type { Plan } from './plan.js';
@@ -22,6 +23,10 @@ export interface FaultBudget {
 }
 
 export const NO_FAULTS: FaultBudget = { backendKills: 0, toolstackKills: 0, spuriousEvents: 0, doubleResumes: 0 };
+
+/** The xenstoreds there are. */
+export const DAEMONS: readonly DaemonName[] = ['c', 'c-4.22', 'ocaml'];
+export const USUAL_DAEMON: DaemonName = 'c';
 
 export interface Scenario {
   readonly name: string;
@@ -45,6 +50,8 @@ export interface WorldOptions {
   readonly user?: UserKind;
   readonly kernel?: KernelKind;
   readonly sequenceBits?: number;
+  /** Which xenstored the hosts run; `USUAL_DAEMON` when absent. */
+  readonly daemon?: DaemonName;
   /** The inside of the TPM; answers from the session when absent. */
   readonly engine?: TpmEngine;
   /** Whether steps that commute with all others are explored first (`Independence`); true when absent. Off for checking that. */

@@ -17,24 +17,24 @@ class Model {
   execute(request: Request): Reply | undefined {
     switch (request.type) {
       case 'read': {
-        const value = this.#values.get(request.path);
+        const value = this.#values.get(textOf(request.path));
         return value === undefined ? { kind: 'error', error: 'ENOENT' } : { kind: 'value', value };
       }
       case 'directory': {
         const names = [...this.#values.keys()]
-          .filter((path) => path !== '/' && parentOf(path) === request.path)
+          .filter((path) => path !== '/' && parentOf(path) === textOf(request.path))
           .map(nameOf);
-        return this.#values.has(request.path) ? { kind: 'list', names } : { kind: 'error', error: 'ENOENT' };
+        return this.#values.has(textOf(request.path)) ? { kind: 'list', names } : { kind: 'error', error: 'ENOENT' };
       }
       case 'write':
-        this.#create(request.path);
-        this.#values.set(request.path, request.value);
+        this.#create(textOf(request.path));
+        this.#values.set(textOf(request.path), request.value);
         return { kind: 'ok' };
       case 'mkdir':
-        this.#create(request.path);
+        this.#create(textOf(request.path));
         return { kind: 'ok' };
       case 'rm':
-        return this.#remove(request.path);
+        return this.#remove(textOf(request.path));
       default:
         return undefined;
     }
@@ -52,6 +52,12 @@ class Model {
     for (const other of this.#values.keys()) if (`${other}/`.startsWith(`${path}/`)) this.#values.delete(other);
     return { kind: 'ok' };
   }
+}
+
+/** The requests of these tests name their paths by text. */
+function textOf(path: string | object): string {
+  if (typeof path !== 'string') throw new Error('expected a path as text');
+  return path;
 }
 
 function parentOf(path: string): string {

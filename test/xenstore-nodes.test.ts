@@ -164,13 +164,16 @@ t.test('a very deep tree can be removed (XSA-418)', async (t) => {
 });
 
 t.test('perms-number-formats, perms-errors', async (t) => {
-  t.strictSame(['b0x0', 'r00', 'w010', 'n0x1F', 'r5'].map(parsePermission), [
+  t.strictSame(['b0x0', 'r00', 'w010', 'n0x1F', 'r5', 'r +6', 'r-1', 'r4294967296'].map(parsePermission), [
     { access: 'b', domid: 0 },
     { access: 'r', domid: 0 },
     { access: 'w', domid: 8 },
     { access: 'n', domid: 31 },
     { access: 'r', domid: 5 },
+    { access: 'r', domid: 6 },
+    { access: 'r', domid: 0xffffffff },
+    { access: 'r', domid: 0 },
   ]);
-  for (const text of ['', 'r', 'x0', 'rx', 'R0', '0r', 'r0 ', 'r0x', 'r08', 'r-1'])
+  for (const text of ['', 'r', 'x0', 'rx', 'R0', '0r', 'r0 ', 'r0x', 'r08'])
     t.equal(parsePermission(text), undefined, text);
 });

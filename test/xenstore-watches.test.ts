@@ -52,6 +52,8 @@ const stories: { readonly [name: string]: readonly Row[] } = {
   ],
   'special events are not merged': [
     ...watch('w', '@introduceDomain', 't'),
+    ['host', 'create 1'],
+    ['host', 'create 2'],
     ['a', 'introduce 1 1 1'],
     ['a', 'introduce 2 1 1'],
     ['w', 'events', '@introduceDomain t, @introduceDomain t'],

@@ -10,7 +10,7 @@ import type { Connection } from './connections.js';
 import { directoryPart } from './directory-part.js';
 import type { Draft } from './draft.js';
 import { Node } from './node.js';
-import { type Path, resolvePath, specialPath } from './path.js';
+import { isSpecial, type Path, resolvePath, specialPath } from './path.js';
 import { DOMID_ANY, OWNER, type Permission, PermissionList, READ, WRITE } from './permissions.js';
 import { type ErrorName, failure, type NodeRequest, OK, type Reply } from './requests.js';
 import { EXACT, SUBTREE } from './transactions.js';
@@ -40,25 +40,25 @@ export function performC(draft: Draft, caller: Connection, request: NodeRequest)
   }
 }
 
-function read(draft: Draft, caller: Connection, text: string): Reply {
+function read(draft: Draft, caller: Connection, text: PathText): Reply {
   const found = find(draft, caller, text, READ);
   return typeof found === 'string' ? failure(found) : { kind: 'value', value: found.node.value };
 }
 
-function directory(draft: Draft, caller: Connection, text: string): Reply {
+function directory(draft: Draft, caller: Connection, text: PathText): Reply {
   const found = find(draft, caller, text, READ);
   return typeof found === 'string'
     ? failure(found)
     : { kind: 'list', names: found.node.children.map((child) => child.name) };
 }
 
-function getPermissions(draft: Draft, caller: Connection, text: string): Reply {
+function getPermissions(draft: Draft, caller: Connection, text: PathText): Reply {
   const found = find(draft, caller, text, READ, draft.policy.specialNames === 'nodes');
   return typeof found === 'string' ? failure(found) : { kind: 'perms', permissions: found.node.permissions.list() };
 }
 
 /** Creates the node and its missing parents, or stores a new value. */
-function write(draft: Draft, caller: Connection, text: string, value: string): Reply {
+function write(draft: Draft, caller: Connection, text: PathText, value: string): Reply {
   const path = parse(draft, caller, text);
   if (path === null) return failure('EINVAL');
   const found = lookUp(draft, caller, path, WRITE);
@@ -76,7 +76,7 @@ function write(draft: Draft, caller: Connection, text: string, value: string): R
 }
 
 /** Creates the node and its missing parents; does nothing if the node is there. */
-function makeDirectory(draft: Draft, caller: Connection, text: string): Reply {
+function makeDirectory(draft: Draft, caller: Connection, text: PathText): Reply {
   const path = parse(draft, caller, text);
   if (path === null) return failure('EINVAL');
   const found = lookUp(draft, caller, path, WRITE);
@@ -85,7 +85,7 @@ function makeDirectory(draft: Draft, caller: Connection, text: string): Reply {
 }
 
 /** Removes the node with everything below it. An absent node below a present parent counts as removed. */
-function remove(draft: Draft, caller: Connection, text: string): Reply {
+function remove(draft: Draft, caller: Connection, text: PathText): Reply {
   const path = parse(draft, caller, text);
   if (path === null) return failure('EINVAL');
   const found = lookUp(draft, caller, path, WRITE);
@@ -96,7 +96,7 @@ function remove(draft: Draft, caller: Connection, text: string): Reply {
   return OK;
 }
 
-function setPermissions(draft: Draft, caller: Connection, text: string, permissions: readonly Permission[]): Reply {
+function setPermissions(draft: Draft, caller: Connection, text: PathText, permissions: readonly Permission[]): Reply {
   const owner = permissions[0];
   if (owner === undefined) return failure('EINVAL');
   if (permissions.length > draft.limit(caller, 'permissions')) return failure('ENOSPC');
@@ -186,12 +186,15 @@ function announceChange(draft: Draft, path: Path, node: Node, before: Permission
   draft.announce({ path, reach: SUBTREE, node, before, parent });
 }
 
+/** As in a request. */
+type PathText = NodeRequest['path'];
+
 interface Found {
   readonly path: Path;
   readonly node: Node;
 }
 
-function find(draft: Draft, caller: Connection, text: string, needed: number, special = false): Found | ErrorName {
+function find(draft: Draft, caller: Connection, text: PathText, needed: number, special = false): Found | ErrorName {
   const path = parse(draft, caller, text, special);
   if (path === null) return 'EINVAL';
   const node = lookUp(draft, caller, path, needed);
@@ -199,8 +202,9 @@ function find(draft: Draft, caller: Connection, text: string, needed: number, sp
 }
 
 /** @param special Whether a special name will do. */
-function parse(draft: Draft, caller: Connection, text: string, special = false): Path | null {
-  const path = special && text.startsWith('@') ? specialPath(text) : resolvePath(text, caller.domid);
+function parse(draft: Draft, caller: Connection, text: PathText, special = false): Path | null {
+  const path =
+    typeof text !== 'string' ? text : special && isSpecial(text) ? specialPath(text) : resolvePath(text, caller.domid);
   return path === null || path.countedLength > pathLengthMax(draft, caller) ? null : path;
 }
 

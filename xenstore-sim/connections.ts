@@ -56,9 +56,13 @@ export class Connection implements Hashed, ConnectionState {
     return mix(mixListHigh(mixListHigh(base, this.pending), this.transactions), this.nextTransaction);
   }
 
-  with(change: Partial<ConnectionState>): Connection {
-    const { watches, pending, transactions, nextTransaction } = this;
-    return new Connection(this, { watches, pending, transactions, nextTransaction, ...change });
+  with({ watches, pending, transactions, nextTransaction }: Partial<ConnectionState>): Connection {
+    return new Connection(this, {
+      watches: watches === undefined ? this.watches : watches,
+      pending: pending ?? this.pending,
+      transactions: transactions ?? this.transactions,
+      nextTransaction: nextTransaction ?? this.nextTransaction,
+    });
   }
 
   /** The connection without anything that was done on it. */

@@ -9,7 +9,6 @@ import { assert } from '../protocol/assert.js';
 import { binaryString, readWord, XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX, XsType } from '../protocol/xs-wire.js';
 import { execute } from './execute.js';
 import { connect, disconnect, domainCreated, domainDestroyed, domainShutdown, takeEvent } from './lifecycle.js';
-import { PathCache } from './path-cache.js';
 import type { Request } from './requests.js';
 import type { Store } from './store.js';
 import { Output, writeReply } from './wire/output.js';
@@ -55,7 +54,6 @@ export class Daemon {
   readonly #sessions: Map<number, Session> = new Map();
   /** Sessions that may have output. */
   #listed: Session[] = [];
-  readonly #paths = new PathCache();
 
   constructor(store: Store) {
     this.#store = store;
@@ -66,7 +64,7 @@ export class Daemon {
     const daemon = new Daemon(store);
     for (const { connection, domid, ring, input, output } of sessions) {
       const session = daemon.#open(connection, domid, ring);
-      session.input = input.slice();
+      session.input = new Uint8Array(input);
       session.output.append(output);
       daemon.#list(session);
     }
@@ -124,7 +122,8 @@ export class Daemon {
       this.disconnect(connection);
       return false;
     }
-    session.input = taken === input.length ? NOTHING : input.slice(taken);
+    // A copy: the bytes may lie in a buffer that is used again, and `slice` of a Node buffer is a view.
+    session.input = taken === input.length ? NOTHING : new Uint8Array(input.subarray(taken));
     return this.#sessions.has(connection);
   }
 
@@ -216,17 +215,20 @@ export class Daemon {
     const type = readWord(input, at);
     const requestId = readWord(input, at + 4);
     const transactionId = readWord(input, at + 8);
+    const from = at + XS_HEADER_BYTES;
     if (type === XsType.READ && transactionId === 0 && session.domid === 0) {
-      if (this.#read(session, requestId, input, at + XS_HEADER_BYTES, end)) return;
+      if (this.#read(session, requestId, input, from, end)) return;
     }
     const { policy } = this.#store;
-    const request = parseRequest(policy, type, transactionId, binaryString(input, at + XS_HEADER_BYTES, end));
+    const request =
+      (type === XsType.WRITE ? this.#write(input, from, end) : null) ??
+      parseRequest(policy, type, binaryString(input, from, end));
     const known = request.type === 'malformed' ? request.of : request.type;
     const watching = known === 'watch' || known === 'unwatch';
     const place = { type, requestId, transactionId: watching && !policy.watchKeepsTransactionId ? 0 : transactionId };
     const limited = policy.overlongReplyRefused || session.ring;
 
-    const outcome = execute(this.#store, session.connection, request);
+    const outcome = execute(this.#store, session.connection, request, transactionId);
     this.#store = outcome.store;
     this.#afterDomains(request);
     const replyFirst = known !== 'unknown' && policy.repliesFirst.has(known);
@@ -237,17 +239,26 @@ export class Daemon {
   }
 
   /**
-   * The most frequent request on the shortest way: a READ outside of transactions by a privileged client, of a path that
-   * was read before. False if it is not to be had like this.
+   * The most frequent request on the shortest way: a READ outside of transactions by a privileged client. False if it is
+   * not to be had like this.
    */
   #read(session: Session, requestId: number, input: Uint8Array, from: number, end: number): boolean {
-    const path = this.#paths.find(input, from, end - 1);
-    if (path === null || input[end - 1] !== 0) return false;
-    const node = this.#store.tree.get(path);
-    if (node === undefined || path.countedLength > this.#store.policy.quota.pathLength) return false;
-    session.output.frame(XsType.READ, requestId, 0, node.value, 0);
+    if (input[end - 1] !== 0) return false;
+    const { tree, policy, quota } = this.#store;
+    const entry = tree.find(input, from, end - 1);
+    if (entry === null || (policy.pathLengthForAll && end - from > quota.quota.pathLength)) return false;
+    session.output.frame(XsType.READ, requestId, 0, entry.value.value, 0);
     this.#list(session);
     return true;
+  }
+
+  /** A WRITE, with the path looked up where it lies, and the value as a string of its own. Null if there is no nul. */
+  #write(input: Uint8Array, from: number, end: number): Request | null {
+    let nul = from;
+    while (nul < end && input[nul] !== 0) nul++;
+    if (nul === end) return null;
+    const path = this.#store.tree.find(input, from, nul)?.path ?? binaryString(input, from, nul);
+    return { type: 'write', path, value: binaryString(input, nul + 1, end) };
   }
 
   /** What requests about domains do to connections. */

@@ -13,9 +13,9 @@ import { ANY_DEPTH, type Watch } from './watches.js';
 
 /**
  * Ends everything of a domain but the knowledge that it exists. The daemon drops the connection, then the nodes, then
- * tells. A device model of the domain loses the rights it had through it.
+ * tells. Returns whether it could tell.
  */
-export function endDomain(draft: Draft, domid: number): void {
+export function endDomain(draft: Draft, domid: number): boolean {
   const { rules, deadEntries } = draft.policy;
   const introduced = draft.domains.get(domid)?.introduced === true;
   for (const connection of draft.connections.items) {
@@ -35,15 +35,12 @@ export function endDomain(draft: Draft, domid: number): void {
   for (const domain of draft.domains.items) {
     if (rules === 'c' && domain.target === domid) draft.setDomain(domain.with({ target: NO_TARGET }));
   }
-  if (introduced) announceSpecial(draft, '@releaseDomain', domid);
+  return !introduced || announceSpecial(draft, '@releaseDomain', domid);
 }
 
-/** Tells of domain `domid` whoever watches the special name and may know. */
-export function announceSpecial(draft: Draft, name: '@introduceDomain' | '@releaseDomain', domid: number): void {
-  if (draft.policy.specialNames === 'children') {
-    announceOcamlSpecial(draft, name);
-    return;
-  }
+/** Tells of domain `domid` whoever watches the special name and may know. False if the daemon failed to. */
+export function announceSpecial(draft: Draft, name: '@introduceDomain' | '@releaseDomain', domid: number): boolean {
+  if (draft.policy.specialNames === 'children') return announceOcamlSpecial(draft, name);
   const top = name === '@introduceDomain' ? INTRODUCE_DOMAIN : RELEASE_DOMAIN;
   const { above } = top;
   const { watchDepth } = draft.policy;
@@ -57,6 +54,7 @@ export function announceSpecial(draft: Draft, name: '@introduceDomain' | '@relea
     permitted,
   );
   if (watchDepth) announceNumber(draft, top, domid, permitted);
+  return true;
 }
 
 /** Since Xen 4.22: `@releaseDomain/N` for those who watch that name, or the one above with a depth. */

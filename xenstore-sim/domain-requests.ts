@@ -47,7 +47,7 @@ interface Ring {
 
 /** The frame number is ignored: C finds the ring by its grant. Of a known domain, the ring is reset (C xenstored). */
 function introduceC(draft: Draft, domid: number, { gfn, port }: Ring): Reply {
-  if (port <= 0 || !mayAppear(draft, domid)) return failure('EINVAL');
+  if (port === 0 || !mayAppear(draft, domid)) return failure('EINVAL');
   const domain = draft.ensureDomain(domid);
   draft.setDomain(domain.with({ introduced: true, gfn, port }));
   if (!domain.introduced) announceSpecial(draft, '@introduceDomain', domid);
@@ -71,8 +71,7 @@ function introduceOcaml(draft: Draft, domid: number, { gfn, port }: Ring): Reply
   }
   if (!mayAppear(draft, domid)) return failure('EINVAL');
   draft.setDomain(draft.ensureDomain(domid).with({ introduced: true, gfn, port }));
-  announceSpecial(draft, '@introduceDomain', domid);
-  return OK;
+  return announceSpecial(draft, '@introduceDomain', domid) ? OK : failure('EINVAL');
 }
 
 /** Whether the hypervisor knows of the domain; where there is none, INTRODUCE alone makes a domain. */
@@ -80,7 +79,7 @@ function mayAppear(draft: Draft, domid: number): boolean {
   return draft.policy.domainsAppear || draft.domains.get(domid) !== undefined;
 }
 
-const RELEASED = { introduced: false, shutdown: false, target: NO_TARGET };
+const RELEASED = { introduced: false, shutdown: false, target: NO_TARGET, gfn: 0, port: 0 };
 
 function releaseC(draft: Draft, domid: number): Reply {
   if (domid === 0) return failure('EINVAL');
@@ -92,13 +91,12 @@ function releaseC(draft: Draft, domid: number): Reply {
 
 /**
  * What the domain owned goes even if it was never introduced. Releasing the control domain leaves an empty tree, without
- * the node that says who may know of it: the daemon answers with its failure to find that.
+ * the node that says who may know: from then on the daemon answers with its failure to find that.
  */
 function releaseOcaml(draft: Draft, domid: number): Reply {
   const known = isIntroduced(draft, domid);
-  endDomain(draft, domid);
+  const told = endDomain(draft, domid);
   const left = draft.domains.get(domid);
   if (left !== undefined) draft.setDomain(left.with(RELEASED));
-  if (domid === 0) return failure('ENOENT');
-  return known ? OK : failure('EINVAL');
+  return known ? (told ? OK : failure('ENOENT')) : failure('EINVAL');
 }

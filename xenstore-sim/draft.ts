@@ -102,7 +102,7 @@ export class Draft implements StoreState {
   put(path: Path, node: Node | null): void {
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.with({ node, modified: true }));
+      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.changedTo(node));
       return;
     }
     const old = this.tree.get(path) ?? null;
@@ -130,7 +130,7 @@ export class Draft implements StoreState {
     const { path, reach, node, before, parent } = announcement;
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.with({ reach }));
+      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.reaching(reach));
       return;
     }
     const permitted = (subject: Subject): boolean => {
@@ -195,7 +195,16 @@ export class Draft implements StoreState {
     if (known !== undefined) return known;
     const { features, quotaOfDomain } = this.policy;
     const quota = quotaOfDomain ? this.quota : null;
-    const state = { introduced: false, shutdown: false, target: NO_TARGET, nodes: 0, gfn: 0, port: 0, features, quota };
+    const state = {
+      introduced: false,
+      shutdown: false,
+      target: NO_TARGET,
+      nodes: 0,
+      gfn: 0,
+      port: 0,
+      features,
+      quota,
+    };
     const domain = new Domain(domid, state);
     this.domains = this.domains.set(domain);
     return domain;

@@ -42,11 +42,18 @@ const PRIVILEGED: ReadonlySet<KnownType> = new Set<KnownType>([
  * Executes `request` for the open connection with number `connection`. Mistakes of the client give an error reply, never
  * an exception. Events the request causes are appended to the queues of their connections, the caller's included;
  * whether those go before or after the reply on the wire is `Policy.repliesFirst`.
+ *
+ * @param transactionId Id of the transaction, if the request itself does not name it.
  */
-export function execute(store: Store, connection: number, request: Request): Outcome {
+export function execute(
+  store: Store,
+  connection: number,
+  request: Request,
+  transactionId = request.transaction ?? 0,
+): Outcome {
   const caller = store.connection(connection);
   const draft = new Draft(store);
-  const reply = answer(draft, caller, request);
+  const reply = answer(draft, caller, request, transactionId);
   return { store: draft.finish(store), reply, notified: withInitialEvent(draft, connection, request, reply) };
 }
 
@@ -59,17 +66,17 @@ function withInitialEvent(draft: Draft, connection: number, request: Request, re
  * The C daemon checks in this order: whether it knows the type (ENOSYS), privilege (EACCES), the transaction id, the
  * request itself. oxenstored looks at the transaction id first.
  */
-function answer(draft: Draft, caller: Connection, request: Request): Reply {
+function answer(draft: Draft, caller: Connection, request: Request, transactionId: number): Reply {
   const { policy } = draft;
   const known = request.type === 'malformed' ? request.of : request.type;
-  const id = known === 'watch' || known === 'unwatch' ? 0 : (request.transaction ?? 0);
+  const id = known === 'watch' || known === 'unwatch' ? 0 : transactionId;
   const transaction = id === 0 ? undefined : caller.transaction(id);
   const lost = id !== 0 && transaction === undefined;
   if (policy.rules === 'ocaml' && lost) return failure(policy.errors.unknownTransaction);
   const refused = refusal(policy, caller, known);
   if (policy.rules === 'c' && refused === null && lost) return failure(policy.errors.unknownTransaction);
   if (transaction === undefined) {
-    return refused ?? (request.type === 'malformed' ? failure('EINVAL') : perform(draft, caller, request));
+    return refused ?? perform(draft, caller, request);
   }
   return refused === null
     ? inside(draft, caller, transaction, request)
@@ -90,7 +97,7 @@ function inside(draft: Draft, caller: Connection, transaction: Transaction, requ
     case 'transactionStart':
       return noteInside(draft, caller, transaction, request, failure('EBUSY'));
     case 'malformed':
-      return noteInside(draft, caller, transaction, request, failure('EINVAL'));
+      return noteInside(draft, caller, transaction, request, failure(request.error ?? 'EINVAL'));
     default:
       return isNodeRequest(request)
         ? performInside(draft, caller, transaction, request)
@@ -153,8 +160,9 @@ function perform(draft: Draft, caller: Connection, request: Request): Reply {
     case 'control':
       return control(draft, request.words);
     case 'malformed':
+      return failure(request.error ?? 'EINVAL');
     case 'unknown':
-      return failure('EINVAL');
+      return failure('ENOSYS');
     default:
       return unreachable(request);
   }

@@ -21,6 +21,16 @@ export function mixText(digest: number, text: string): number {
   return mix(h, text.length);
 }
 
+/** As `mixText`, of the text whose characters are the bytes from `from` to `to`. */
+export function mixBytes(digest: number, bytes: Uint8Array, from: number, to: number): number {
+  let h = digest;
+  for (let i = from; i < to; i++) {
+    h = Math.imul(h ^ (bytes[i] as number), 0x01000193);
+    h ^= h >>> 15;
+  }
+  return mix(h, to - from);
+}
+
 export function mixListLow(digest: number, list: readonly Hashed[]): number {
   let h = digest;
   for (const item of list) h = mix(h, item.hashLow);

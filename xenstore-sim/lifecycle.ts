@@ -77,20 +77,31 @@ export function domainCreated(store: Store, domid: number): Store {
 }
 
 /**
- * A domain has shut down or crashed. The C daemon announces it once, until RESUME; oxenstored each time it hears of it.
- * Nothing for a domain that is not introduced.
+ * A domain has shut down or crashed. The C daemon announces it once, until RESUME, if the domain is introduced;
+ * oxenstored each time it hears of any domain, as long as one that is introduced is shut down.
  */
 export function domainShutdown(store: Store, domid: number): Store {
   const draft = new Draft(store);
   const domain = draft.domains.get(domid);
-  if (domain === undefined || !domain.introduced) return store;
-  if (domain.shutdown && draft.policy.rules === 'c') return store;
+  if (domain === undefined) return store;
+  if (draft.policy.rules === 'ocaml') {
+    draft.setDomain(domain.with({ shutdown: true }));
+    const down = draft.domains.items.some(({ introduced, shutdown }) => introduced && shutdown);
+    if (down) announceSpecial(draft, '@releaseDomain', domid);
+    return draft.finish(store);
+  }
+  if (!domain.introduced || domain.shutdown) return store;
   draft.setDomain(domain.with({ shutdown: true }));
   announceSpecial(draft, '@releaseDomain', domid);
   return draft.finish(store);
 }
 
-/** A domain has ceased to exist: its connections and the nodes it owns go with it. */
+/**
+ * A domain has ceased to exist: its connections and the nodes it owns go with it.
+ *
+ * The C daemon keeps a domain that is the target of another one, rights and connection and all, until that one ends too.
+ * Here a device model loses at once what it had through its target.
+ */
 export function domainDestroyed(store: Store, domid: number): Store {
   assert(domid !== 0, 'xenstore: the control domain cannot end');
   const draft = new Draft(store);

@@ -16,11 +16,12 @@ import { startTransaction } from './transaction-requests.js';
  * One that changed nothing ends well whatever happened outside.
  */
 export function commitOcaml(draft: Draft, caller: Connection, transaction: OcamlTransaction): Reply {
-  const { base, tree, changes, touched, outsidePaths, readLow, writeLow } = transaction.state;
+  const { base, tree, changes, touched, outsidePaths, outsideRenewed, readLow, writeLow } = transaction.state;
   if (changes.length === 0) return OK;
   const before = draft.tree;
   const untouched = (path: Path | null): boolean => path === null || isUntouched(transaction, before, path);
-  if (outsidePaths === null || (untouched(readLow) && untouched(writeLow))) graft(draft, tree, touched);
+  const alone = outsidePaths === null && !outsideRenewed;
+  if (alone || (untouched(readLow) && untouched(writeLow))) graft(draft, tree, touched);
   else {
     const error = replay(draft, caller, transaction);
     if (error !== null) return error;

@@ -25,13 +25,17 @@ export function announceOcaml(draft: Draft, changes: readonly Change[], before: 
   }
 }
 
-/** Tells the watchers of a special name who can read its node, or the root. */
-export function announceOcamlSpecial(draft: Draft, name: string): void {
+/**
+ * Tells the watchers of a special name who can read its node, or the root. False if there is no such node: the daemon
+ * then tells nobody, and whatever it was doing ends in an error.
+ */
+export function announceOcamlSpecial(draft: Draft, name: string): boolean {
   const path = specialPath(name);
-  if (path === null) return;
+  if (path === null || draft.tree.get(specialNode(name)) === undefined) return false;
   for (let entry = draft.watches.at(path); entry !== null; entry = entry.older) {
     draft.notify([entry.watch], name, readers([draft.tree], specialNode(name)));
   }
+  return true;
 }
 
 /** From the shortest watched path to `path` itself; on each, the newest watch first. One list per event. */

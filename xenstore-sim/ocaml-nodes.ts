@@ -10,7 +10,7 @@ import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import { Node } from './node.js';
 import { type Change, lowest } from './ocaml-transactions.js';
-import { childPath, type Path, ROOT, resolvePath } from './path.js';
+import { childPath, isSpecial, type Path, ROOT, resolvePath } from './path.js';
 import { OWNER, type Permission, PermissionList, READ, WRITE } from './permissions.js';
 import { type ErrorName, failure, type NodeRequest, OK, type Reply } from './requests.js';
 
@@ -60,10 +60,18 @@ function replyTo(error: Failure): Reply {
 }
 
 /** The node path of `text`; a special name is a child of the root. */
-function parse(draft: Draft, caller: Connection, text: string): Path | null {
-  const special = text.startsWith('@') && !text.includes('/');
-  const path = special ? resolvePath(`/${text}`, caller.domid) : resolvePath(text, caller.domid);
-  return path === null || path.countedLength > draft.quota.quota.pathLength ? null : path;
+function parse(draft: Draft, caller: Connection, text: NodeRequest['path']): Path | null {
+  const path = typeof text === 'string' ? resolve(text, caller.domid) : text;
+  return path === null || path.text.length - prefixLength(path) > draft.quota.quota.pathLength ? null : path;
+}
+
+function resolve(text: string, domid: number): Path | null {
+  return isSpecial(text) && !text.includes('/') ? resolvePath(`/${text}`, domid) : resolvePath(text, domid);
+}
+
+/** Length of `/local/domain/N/` at the front of a path: it is not counted, however long N is. */
+function prefixLength({ text }: Path): number {
+  return /^\/local\/domain\/\d+\//.exec(text)?.[0].length ?? 0;
 }
 
 class Work {

@@ -49,6 +49,8 @@ export interface OcamlTransactionState {
   /** Paths changed outside since the start: a set, and its members. */
   readonly outside: PathMap<Mark>;
   readonly outsidePaths: PathList | null;
+  /** Whether the end of a domain has made every node outside anew. */
+  readonly outsideRenewed: boolean;
 }
 
 interface PathList {
@@ -87,6 +89,7 @@ export class OcamlTransaction implements Hashed {
       writeLow: null,
       outside: PathMap.empty(hashed),
       outsidePaths: null,
+      outsideRenewed: false,
     });
   }
 
@@ -99,9 +102,10 @@ export class OcamlTransaction implements Hashed {
   }
 
   #hash(seed: number, half: 'hashLow' | 'hashHigh'): number {
-    const { id, base, tree, domains, operations, changes, readLow, writeLow, outside } = this.state;
+    const { id, base, tree, domains, operations, changes, readLow, writeLow, outside, outsideRenewed } = this.state;
     let h = mix(mix(mix(mix(seed, id), base[half]), tree[half]), domains[half]);
     h = mix(mix(mix(h, readLow?.[half] ?? 0), writeLow?.[half] ?? 0), outside[half]);
+    h = mix(h, outsideRenewed ? 1 : 0);
     for (const { request, reply } of operations) h = mixText(h, JSON.stringify([request, reply]));
     for (const { kind, path } of changes) h = mix(mixText(h, kind), path[half]);
     return h;
@@ -120,15 +124,16 @@ export class OcamlTransaction implements Hashed {
 
   /** Whether anything has changed outside, at or below `path`. */
   changedOutside(path: Path): boolean {
+    if (this.state.outsideRenewed) return true;
     for (let entry = this.state.outsidePaths; entry !== null; entry = entry.rest) {
       if (entry.path.isWithin(path)) return true;
     }
     return false;
   }
 
-  /** Nothing changes with the end of a domain: the tree is as it was at the start. */
+  /** The tree stays as it was at the start; but outside, the daemon looks at each node and makes it anew. */
   withoutDomain(): OcamlTransaction {
-    return this;
+    return this.with({ outsideRenewed: true });
   }
 }
 

@@ -8,10 +8,18 @@
  */
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
-import { HIGH, LOW } from './hash.js';
-import type { Path } from './path.js';
+import { HIGH, LOW, mixBytes } from './hash.js';
+import { type Path, ROOT } from './path.js';
 
-class Leaf<V> {
+const SLASH = 0x2f;
+
+/** A path and what it leads to. */
+export interface Entry<V> {
+  readonly path: Path;
+  readonly value: V;
+}
+
+class Leaf<V> implements Entry<V> {
   readonly path: Path;
   readonly value: V;
   /** The next entry with the same 32 bits of hash, if there is one. */
@@ -56,6 +64,29 @@ export class PathMap<V extends Hashed> implements Hashed {
     return find(slot, path)?.value;
   }
 
+  /**
+   * The entry whose absolute path is the text in `bytes` from `from` to `to`, one character per byte. Costs no string:
+   * the hash of a path is a function of its characters.
+   */
+  find(bytes: Uint8Array, from: number, to: number): Entry<V> | null {
+    if (to - from < 2 || bytes[from] !== SLASH) return null;
+    let hash = ROOT.hashLow;
+    for (let begin = from + 1, at = begin; at <= to; at++) {
+      if (at < to && bytes[at] !== SLASH) continue;
+      hash = mixBytes(hash, bytes, begin, at);
+      begin = at + 1;
+    }
+    let slot = this.#root;
+    let bits = hash;
+    while (slot !== null && !(slot instanceof Leaf)) {
+      slot = slot[bits & 15] as Slot<V>;
+      bits >>>= BITS_PER_LEVEL;
+    }
+    let leaf: Leaf<V> | null = slot;
+    while (leaf !== null && !isText(leaf.path.text, bytes, from, to)) leaf = leaf.next;
+    return leaf;
+  }
+
   set(path: Path, value: V): PathMap<V> {
     if (!this.#hashed) return new PathMap(insert(this.#root, path, value, 0), false, 0, 0);
     const old = this.get(path);
@@ -75,6 +106,12 @@ export class PathMap<V extends Hashed> implements Hashed {
       this.hashHigh ^ entryHigh(path, old),
     );
   }
+}
+
+function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
+  if (text.length !== to - from) return false;
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false;
+  return true;
 }
 
 function find<V>(leaf: Leaf<V> | null, path: Path): Leaf<V> | null {

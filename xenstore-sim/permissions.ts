@@ -127,19 +127,21 @@ export const CONTROL_READABLE = new PermissionList([
   { access: 'r', domid: DOMID_ANY, stale: false },
 ]);
 
-/** `n0`, `r5`, ... as in a request; the number may be decimal, octal (`r010`) or hexadecimal (`r0x10`). Undefined for anything else. */
+/**
+ * `n0`, `r5`, ... as in a request to the C daemon, which reads the number as strtoul does: blanks and a sign in front,
+ * octal (`r010`) and hexadecimal (`r0x10`), and only the low 32 bits count. Undefined for anything else.
+ */
 export function parsePermission(text: string): Permission | undefined {
-  const match = /^([nrwb])(?:0[xX]([\da-fA-F]+)|(0[0-7]*)|([1-9]\d*))$/.exec(text);
+  const match = /^([nrwb])[ \t\n\v\f\r]*([-+]?)(0[xX][\da-fA-F]+|0[0-7]*|[1-9]\d*)$/.exec(text);
   if (match === null) return undefined;
-  const [, access, hexadecimal, octal, decimal] = match;
-  const domid =
-    hexadecimal !== undefined
-      ? Number.parseInt(hexadecimal, 16)
-      : octal !== undefined
-        ? Number.parseInt(octal, 8)
-        : Number(decimal);
+  const [, access, sign, digits = ''] = match;
+  const octal = /^0[0-7]+$/.test(digits);
+  const number = BigInt(octal ? `0o${digits}` : digits);
+  const domid = Number(BigInt.asUintN(32, number > ULONG_MAX ? ULONG_MAX : sign === '-' ? -number : number));
   return { access: access as Access, domid };
 }
+
+const ULONG_MAX = 0xffffffffffffffffn;
 
 export function formatPermission({ access, domid }: Permission): string {
   return `${access}${domid}`;

@@ -25,6 +25,8 @@ export interface Policy {
   readonly pathLengthForAll: boolean;
   /** Whether the path of a watch is limited like other paths. */
   readonly watchLengthLimited: boolean;
+  /** Whether UNWATCH refuses what is no path with EINVAL. */
+  readonly unwatchChecksPath: boolean;
   /** Longest special name in a watch, in bytes. */
   readonly specialLengthMax: number;
   /**

@@ -4,6 +4,7 @@
  * Arguments are parsed already (`wire/parse-request.ts`). A request whose arguments make no sense is a request too: which
  * error it gets depends on what else is wrong with it. Text and values are binary strings, one character per byte.
  */
+import type { Path } from './path.js';
 import type { Permission } from './permissions.js';
 
 interface InTransaction {
@@ -12,8 +13,8 @@ interface InTransaction {
 }
 
 interface OnPath extends InTransaction {
-  /** Absolute, or relative to the directory of the caller's domain. */
-  readonly path: string;
+  /** Text, absolute or relative to the directory of the caller's domain; or the path itself, where it is known. */
+  readonly path: string | Path;
 }
 
 interface OnDomain extends InTransaction {
@@ -32,16 +33,16 @@ export type NodeRequest =
 export type Request =
   | NodeRequest
   /** `path` may also be a special name. A transaction is ignored. `depth` is the levels below the path, if limited. */
-  | ({ readonly type: 'watch'; readonly token: string; readonly depth?: number | undefined } & OnPath)
-  | ({ readonly type: 'unwatch'; readonly token: string } & OnPath)
+  | ({ readonly type: 'watch'; readonly path: string; readonly token: string; readonly depth?: number } & InTransaction)
+  | ({ readonly type: 'unwatch'; readonly path: string; readonly token: string } & InTransaction)
   | ({ readonly type: 'resetWatches' | 'transactionStart' } & InTransaction)
   | ({ readonly type: 'transactionEnd'; readonly commit: boolean } & InTransaction)
   | ({ readonly type: 'getDomainPath' } & OnDomain)
   | DomainRequest
   | SettingRequest
   | ({ readonly type: 'control'; readonly words: readonly string[] } & InTransaction)
-  /** A request of type `of` with arguments that make no sense. */
-  | ({ readonly type: 'malformed'; readonly of: KnownType } & InTransaction)
+  /** A request of type `of` with arguments that make no sense; `error` is what it gets if not EINVAL. */
+  | ({ readonly type: 'malformed'; readonly of: KnownType; readonly error?: ErrorName } & InTransaction)
   /** A type that the daemon does not know. */
   | ({ readonly type: 'unknown' } & InTransaction);
 

@@ -32,8 +32,7 @@ export const EXACT = 1;
 export const SUBTREE = 2;
 export type Reach = typeof SILENT | typeof EXACT | typeof SUBTREE;
 
-/** A node as one transaction has it. */
-export class Accessed implements Hashed {
+export interface AccessedState {
   readonly path: Path;
   /** Position in the order of first accesses, from 0. */
   readonly order: number;
@@ -46,8 +45,19 @@ export class Accessed implements Hashed {
   readonly modified: boolean;
   /** The events to send at commit. */
   readonly reach: Reach;
+}
 
-  constructor(entry: Omit<Accessed, 'hashLow' | 'hashHigh' | 'with'>) {
+/** A node as one transaction has it. */
+export class Accessed implements Hashed, AccessedState {
+  readonly path: Path;
+  readonly order: number;
+  readonly before: PermissionList | null;
+  readonly generation: number;
+  readonly node: Node | null;
+  readonly modified: boolean;
+  readonly reach: Reach;
+
+  constructor(entry: AccessedState) {
     this.path = entry.path;
     this.order = entry.order;
     this.before = entry.before;
@@ -69,9 +79,19 @@ export class Accessed implements Hashed {
     return (this.order << 3) | (this.reach << 1) | (this.modified ? 1 : 0);
   }
 
-  with(change: Partial<Pick<Accessed, 'before' | 'node' | 'modified' | 'reach'>>): Accessed {
-    const { path, order, before, generation, node, modified, reach } = this;
-    return new Accessed({ path, order, before, generation, node, modified, reach, ...change });
+  changedTo(node: Node | null): Accessed {
+    const { path, order, before, generation, reach } = this;
+    return new Accessed({ path, order, before, generation, node, modified: true, reach });
+  }
+
+  reaching(reach: Reach): Accessed {
+    const { path, order, before, generation, node, modified } = this;
+    return new Accessed({ path, order, before, generation, node, modified, reach });
+  }
+
+  withPermissions(before: PermissionList | null, node: Node | null): Accessed {
+    const { path, order, generation, modified, reach } = this;
+    return new Accessed({ path, order, before, generation, node, modified, reach });
   }
 }
 
@@ -170,10 +190,8 @@ export class CTransaction implements Hashed {
       const permissions = node === null ? null : node.permissions.withoutDomain(domid, deadEntries);
       doomed ||= modified && permissions?.owner === domid;
       const left = node === null || permissions === null ? null : node.withPermissions(permissions);
-      accessed = accessed.set(
-        path,
-        entry.with({ before: before?.withoutDomain(domid, deadEntries) ?? null, node: left }),
-      );
+      const withBefore = before?.withoutDomain(domid, deadEntries) ?? null;
+      accessed = accessed.set(path, entry.withPermissions(withBefore, left));
     }
     return new CTransaction(this.id, this.#order, accessed, doomed, this.failed);
   }

@@ -52,7 +52,11 @@ export function addWatch(draft: Draft, caller: Connection, { path: text, token, 
 /** Removes a watch. Its events that are pending already are still delivered. */
 export function removeWatch(draft: Draft, caller: Connection, { path: text, token }: WatchRequest): Reply {
   const path = watchedPath(draft, caller, text);
-  if (path === null) return failure(draft.policy.rules === 'c' || text === '' ? 'EINVAL' : 'ENOENT');
+  // Only the newest looks at the syntax of a path that is not to be watched any more.
+  if (path === null)
+    return failure(
+      draft.policy.unwatchChecksPath || (draft.policy.rules === 'ocaml' && text === '') ? 'EINVAL' : 'ENOENT',
+    );
   const watch = holds(draft, caller, path, token);
   if (watch === null) return failure('ENOENT');
   draft.watches = draft.watches.remove(watch);

@@ -10,7 +10,7 @@ import { quiesce } from '../support/fake-terminal.js';
 const FEW = ['check', '--commands', '1'];
 
 t.test('the verdicts do not depend on the number of threads', async (t) => {
-  const task = { session: 'ima_extends', commands: 1, grain: 'fine' } as const;
+  const task = { session: 'ima_extends', commands: 1, grain: 'fine', daemon: 'c' } as const;
   const cells = CELLS.filter(({ scenario }) => scenario === 'checkpoint' || scenario === 'slow-command');
   const one = await new CheckPool(task, 1).decide(cells);
   const three = await new CheckPool(task, 3).decide(cells);
@@ -24,7 +24,7 @@ t.test('the verdicts do not depend on the number of threads', async (t) => {
 });
 
 t.test('a thread that fails fails the check', async (t) => {
-  const task = { session: 'no-such-session', commands: 1, grain: 'fine' } as const;
+  const task = { session: 'no-such-session', commands: 1, grain: 'fine', daemon: 'c' } as const;
   await t.rejects(new CheckPool(task, 2).decide(CELLS.slice(0, 2)), /there is no session/);
 });
 

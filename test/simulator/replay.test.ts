@@ -6,7 +6,7 @@ import { decide, worldOf } from '../../simulator/verdict.js';
 import type { World } from '../../simulator/world.js';
 import { CELL_PAIRINGS, pairingOf } from '../support/pairings.js';
 
-const THREE = { commands: 3, grain: 'fine' } as const;
+const THREE = { commands: 3, grain: 'fine', daemon: 'c' } as const;
 
 t.test('every failing schedule of the table fails again, by name and by token, at its last step', async (t) => {
   let failing = 0;
@@ -35,7 +35,7 @@ function firstChoices(world: World, count: number): readonly string[] {
   return names;
 }
 
-const clean = (): World => worldOf(pairingOf('sequenced', 'checkpoint'), { commands: 1, grain: 'fine' });
+const clean = (): World => worldOf(pairingOf('sequenced', 'checkpoint'), { commands: 1, grain: 'fine', daemon: 'c' });
 
 t.test('the first step that is not possible is told, with what is', async (t) => {
   const names = firstChoices(clean(), 5);

@@ -15,6 +15,7 @@ const anySchedule: fc.Arbitrary<Schedule> = fc.record(
     session: NAME,
     commands: fc.option(fc.integer({ min: 1, max: 0xffffffff }), { nil: null }),
     grain: fc.constantFrom('fine', 'coarse'),
+    daemon: fc.constantFrom('c', 'c-4.22', 'ocaml'),
     steps: fc.array(STEP, { maxLength: 20 }),
   },
   { noNullPrototype: true },

@@ -22,6 +22,7 @@ const anySchedule: fc.Arbitrary<Schedule> = fc.record(
     session: fc.oneof(fc.constant(USUAL_SESSION), fc.string({ minLength: 1 })),
     commands: fc.option(fc.integer({ min: 1, max: 0xffffffff }), { nil: null }),
     grain: fc.constantFrom('fine', 'coarse'),
+    daemon: fc.constantFrom('c', 'c-4.22', 'ocaml'),
     steps: fc.array(fc.string(), { maxLength: 300 }),
   },
   { noNullPrototype: true },
@@ -35,6 +36,7 @@ const SCHEDULE: Schedule = {
   session: USUAL_SESSION,
   commands: null,
   grain: 'fine',
+  daemon: 'c',
   steps: ['guest1.user/issue', 'tpm1.execute/complete'],
 };
 
@@ -107,7 +109,7 @@ function forged(...bytes: readonly number[]): string {
 t.test('a forged token with the right checksum is refused too', async (t) => {
   t.equal(refusal(forged(0, 0, 1, 65, 0, 0, 0, 0)), 'accepted', 'no steps at all');
   t.match(refusal(forged()), /expected a longer token/);
-  t.match(refusal(forged(4)), /expected known flags, found 4/);
+  t.match(refusal(forged(12)), /expected known flags, found 12/);
   t.match(refusal(forged(0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)), /expected a number up to/);
   t.match(refusal(forged(0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80)), /expected a number up to/);
   t.match(refusal(forged(0, 0, 9, 65)), /expected a longer token/);

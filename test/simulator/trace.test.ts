@@ -60,7 +60,7 @@ t.test('a step tells what it asked of xenstored', async (t) => {
 
 t.test('what is tried out on the way is not heard', async (t) => {
   const pairing = pairingOf('sequenced', 'backend-restart');
-  const world = worldOf(pairing, { commands: 1, grain: 'fine' });
+  const world = worldOf(pairing, { commands: 1, grain: 'fine', daemon: 'c' });
   const recorder = new Recorder(world);
   const choices = new Int32Array(CHOICES_MAX);
   world.enumerate(choices);

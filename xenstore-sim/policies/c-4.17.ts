@@ -11,6 +11,7 @@ export const C_4_17: Policy = {
   childOrder: 'creation',
   pathLengthForAll: true,
   watchLengthLimited: true,
+  unwatchChecksPath: false,
   specialLengthMax: 2048,
   specialNames: 'apart',
   eventLengthMax: 4096,

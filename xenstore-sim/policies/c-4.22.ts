@@ -13,6 +13,7 @@ export const C_4_22: Policy = {
   ...C_4_17,
   name: 'c-4.22',
   pathLengthForAll: false,
+  unwatchChecksPath: true,
   specialLengthMax: UNLIMITED,
   specialNames: 'nodes',
   watchDepth: true,

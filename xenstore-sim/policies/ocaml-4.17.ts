@@ -11,6 +11,7 @@ export const OCAML_4_17: Policy = {
   childOrder: 'name',
   pathLengthForAll: true,
   watchLengthLimited: false,
+  unwatchChecksPath: false,
   specialLengthMax: UNLIMITED,
   specialNames: 'children',
   eventLengthMax: UNLIMITED,

@@ -102,7 +102,7 @@ export const C_ARGUMENTS: ArgumentReaders = {
     const [domain, gfn, port] = strings(payload);
     if (domain === undefined || gfn === undefined || port === undefined) return undefined;
     const domid = domainNumber(domain, policy);
-    return domid === undefined ? undefined : { type: 'introduce', domid, gfn: atoi(gfn), port: atoi(port) };
+    return domid === undefined ? undefined : { type: 'introduce', domid, gfn: atoi(gfn), port: atoi(port) >>> 0 };
   },
 
   setTarget(payload, policy) {

@@ -5,23 +5,24 @@ import type { Access, Permission } from '../permissions.js';
 import type { Request } from '../requests.js';
 import type { ArgumentReaders } from './parse-request.js';
 
-const SAFE_MAX = 2 ** 31;
+/** oxenstored counts in 63 bits; larger numbers than these are refused here. */
+const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
 
 /** A number as in OCaml source: decimal, or with a prefix for base 16, 8 or 2, underscores between digits. */
 function integer(text: string): number | undefined {
   const match =
-    /^(-?)(?:0[xX]([\da-fA-F][\da-fA-F_]*)|0[oO]([0-7][0-7_]*)|0[bB]([01][01_]*)|(?:0[uU])?(\d[\d_]*))$/.exec(text);
+    /^([-+]?)(?:0[xX]([\da-fA-F][\da-fA-F_]*)|0[oO]([0-7][0-7_]*)|0[bB]([01][01_]*)|(?:0[uU])?(\d[\d_]*))$/.exec(text);
   if (match === null) return undefined;
   const [, sign, hexadecimal, octal, binary, decimal = ''] = match;
   const digits = (hexadecimal ?? octal ?? binary ?? decimal).replaceAll('_', '');
   const base = hexadecimal !== undefined ? 16 : octal !== undefined ? 8 : binary !== undefined ? 2 : 10;
   const number = Number.parseInt(digits, base);
-  return number > SAFE_MAX ? undefined : sign === '-' ? -number : number;
+  return number > NUMBER_MAX ? undefined : sign === '-' ? -number : number;
 }
 
 /** The first digits that occur in `text`; 0 if there are none. */
 function firstDigits(text: string): number {
-  return Number(/\d+/.exec(text)?.[0] ?? 0) % SAFE_MAX;
+  return Math.min(Number(/\d+/.exec(text)?.[0] ?? 0), NUMBER_MAX);
 }
 
 /** `payload` up to its only nul, which must end it. */
@@ -90,6 +91,9 @@ export const OCAML_ARGUMENTS: ArgumentReaders = {
     const domid = integer(domain ?? '');
     const gfn = integer(frame ?? '');
     const port = integer(channel ?? '');
+    // What is no frame number raises an exception that the daemon did not think of.
+    if (domid !== undefined && frame !== undefined && channel !== undefined && gfn === undefined)
+      return { type: 'malformed', of: 'introduce', error: 'EIO' };
     return domid === undefined || gfn === undefined || port === undefined
       ? undefined
       : { type: 'introduce', domid, gfn, port };

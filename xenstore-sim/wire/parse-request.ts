@@ -42,15 +42,13 @@ const TYPES: ReadonlyMap<number, KnownType> = new Map<number, KnownType>([
 ]);
 
 /**
- * The request in a frame of type `type`.
+ * The request in a frame of type `type`; the transaction is in the header of the frame.
  *
  * @param payload One character per byte.
  */
-export function parseRequest(policy: Policy, type: number, transaction: number, payload: string): Request {
+export function parseRequest(policy: Policy, type: number, payload: string): Request {
   const known = TYPES.get(type);
-  if (known === undefined || policy.unknownRequests.has(known)) return { type: 'unknown', transaction };
+  if (known === undefined || policy.unknownRequests.has(known)) return { type: 'unknown' };
   const readers = policy.rules === 'c' ? C_ARGUMENTS : OCAML_ARGUMENTS;
-  const request = readers[known](payload, policy);
-  if (request === undefined) return { type: 'malformed', of: known, transaction };
-  return transaction === 0 ? request : { ...request, transaction };
+  return readers[known](payload, policy) ?? { type: 'malformed', of: known };
 }
