@@ -32,6 +32,10 @@ export class StandInDaemon implements Engine {
     if (!this.connections.delete(id)) throw new Error(`no connection ${id}`);
   }
 
+  get store(): Engine['store'] {
+    return { connections: { get: (id) => ({ pending: this.#connection(id).output }) } };
+  }
+
   isConnected(id: number): boolean {
     return this.connections.has(id);
   }

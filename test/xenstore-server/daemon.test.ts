@@ -125,6 +125,38 @@ t.test('more requests than bytes of payload: every one is answered', async (t) =
   }
 });
 
+t.test('who does not read its events is cut off in bounded memory and time; equal events are merged', async (t) => {
+  const { path, daemon, server } = await served(t);
+  const writer = await RawClient.connect(path);
+  const deaf = await RawClient.connect(path);
+  await deaf.ask(XsType.WATCH, `/\0${'t'.repeat(500)}\0`);
+  deaf.socket.pause();
+  const { connection } = daemon.sessions().find(({ connection }) => connection !== 0) ?? { connection: -1 };
+  const pending = (): number => daemon.store.connections.get(connection)?.pending.length ?? 0;
+  const writes = async (count: number, path: (i: number) => string): Promise<void> => {
+    for (let i = 0; i < count; i++) writer.send(XsType.WRITE, `${path(i)}\0x`);
+    for (let i = 0; i < count; i++) await writer.next();
+  };
+  while (pending() === 0) await writes(50, () => '/same');
+  for (let i = 0; i < 20; i++) await writes(500, () => '/same');
+  t.equal(pending(), 1, 'of ten thousand');
+  t.equal(server.clients, 2);
+  let most = 0;
+  let rounds = 0;
+  for (; server.clients === 2 && rounds < 50; rounds++) {
+    await writes(100, (i) => `/other/${i}`);
+    await writes(100, (i) => `/another/${i}`);
+    await writes(100, (i) => `/third/${i}`);
+    most = Math.max(most, pending());
+  }
+  // 500 bytes each: the limit of 1 MiB is some 1900 events.
+  t.ok(rounds >= 5 && rounds <= 40, `${rounds} rounds of 300 events`);
+  t.ok(most < 5000, `${most} events`);
+  t.equal(daemon.isConnected(connection), false);
+  writer.close();
+  deaf.close();
+});
+
 const type = fc.oneof(fc.constantFrom(...Object.values(XsType)), fc.nat(30));
 const word = fc.oneof(
   fc.constantFrom(

@@ -3,4 +3,9 @@
  */
 import type { Daemon } from '../daemon.js';
 
-export type Engine = Pick<Daemon, 'connect' | 'disconnect' | 'isConnected' | 'receive' | 'flush' | 'block'>;
+export interface Engine extends Pick<Daemon, 'connect' | 'disconnect' | 'isConnected' | 'receive' | 'flush' | 'block'> {
+  /** The events that wait for a connection that is blocked. */
+  readonly store: {
+    readonly connections: { get(connection: number): { readonly pending: readonly unknown[] } | undefined };
+  };
+}

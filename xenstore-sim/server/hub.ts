@@ -8,12 +8,14 @@
  */
 import { assert } from '../../protocol/assert.js';
 import type { Engine } from './engine.js';
-import type { Limits } from './limits.js';
+import { EVENTS_KEPT, type Limits } from './limits.js';
 import { Session, type Transport } from './session.js';
 
 /** The clock looks this often in each of the times of `Limits`: they are kept to within a quarter. */
 const SWEEPS_A_LIMIT = 4;
 const SWEEP_MILLISECONDS_MAX = 1000;
+/** Pieces between two looks at how many events wait for those who do not read. */
+const PIECES_A_LOOK = 16;
 
 export class Hub {
   readonly limits: Limits;
@@ -23,6 +25,8 @@ export class Hub {
   readonly #timer: NodeJS.Timeout;
   /** Sessions that did not take all of the last flush. */
   #slow: Session[] = [];
+  readonly #blocked = new Set<Session>();
+  #piecesToLook = PIECES_A_LOOK;
   #closed = false;
 
   constructor(engine: Engine, limits: Limits) {
@@ -64,6 +68,7 @@ export class Hub {
     session.boundary.push(piece);
     if (!this.#engine.receive(session.id, piece)) this.#forget(session);
     this.#flush();
+    if (this.#blocked.size > 0) this.#look();
     return !session.blocked && !session.closed;
   }
 
@@ -71,6 +76,7 @@ export class Hub {
   drained(session: Session): void {
     if (!session.blocked || session.closed) return;
     session.blocked = false;
+    this.#blocked.delete(session);
     this.#engine.block(session.id, false);
     this.#flush();
     if (!session.blocked && !session.closed) session.transport.resume();
@@ -93,6 +99,7 @@ export class Hub {
 
   #forget(session: Session): void {
     session.closed = true;
+    this.#blocked.delete(session);
     this.#sessions.delete(session.id);
     session.transport.close(this.#closed);
   }
@@ -121,11 +128,26 @@ export class Hub {
       } else if (!session.blocked) {
         session.blocked = true;
         session.blockedSweeps = 0;
+        this.#blocked.add(session);
         this.#engine.block(session.id, true);
         session.transport.pause();
       }
     }
     this.#engine.flush(this.#write);
+  }
+
+  /** Takes from the daemon what it should not keep for those who do not read. */
+  #look(): void {
+    this.#piecesToLook--;
+    if (this.#piecesToLook > 0) return;
+    this.#piecesToLook = PIECES_A_LOOK;
+    for (const session of this.#blocked) {
+      const { pending = [] } = this.#engine.store.connections.get(session.id) ?? {};
+      if (pending.length < EVENTS_KEPT) continue;
+      this.#engine.block(session.id, false);
+      this.#flush();
+      if (!session.closed) this.#engine.block(session.id, true);
+    }
   }
 
   #sweep(): void {

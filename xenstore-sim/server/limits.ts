@@ -34,3 +34,9 @@ export const PIECE_BYTES = 4096;
 
 /** Full pieces of one client in a row, before the others have their turn. */
 export const PIECES_A_TURN = 4;
+
+/**
+ * Events that the daemon keeps for a client that does not read, so that equal ones are merged. With more of them each new
+ * one would cost everybody time: they are moved to the queue of the transport, which is limited in bytes.
+ */
+export const EVENTS_KEPT = 256;

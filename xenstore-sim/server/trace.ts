@@ -39,6 +39,10 @@ class TracedEngine implements Engine {
     this.#engine.disconnect(id);
   }
 
+  get store(): Engine['store'] {
+    return this.#engine.store;
+  }
+
   isConnected(id: number): boolean {
     return this.#engine.isConnected(id);
   }
