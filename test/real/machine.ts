@@ -20,11 +20,18 @@ const STATE_BYTES: { readonly [state in DomainState]: string } = {
   gone: '\0',
 };
 
+/** What drives the guest's end of a ring. */
+export interface RingUser {
+  /** Called at each signal: moves bytes; returns whether any. */
+  pump(): boolean;
+}
+
 export class Machine {
   readonly #folder: string;
   readonly #states: number;
   readonly #pages = new Map<number, number>();
   readonly #rings = new Map<number, GuestRing>();
+  readonly #users = new Map<number, RingUser>();
   readonly #server = createServer((socket) => this.#attach(socket));
   /** The daemon's end of all event channels. */
   #daemon: Socket | undefined;
@@ -62,6 +69,7 @@ export class Machine {
     const before = this.#pages.get(domid);
     if (before !== undefined) closeSync(before);
     this.#rings.delete(domid);
+    this.#users.delete(domid);
     this.#pages.set(domid, openSync(path, 'r+'));
     writeSync(this.#states, STATE_BYTES.running, domid, 'latin1');
   }
@@ -79,15 +87,22 @@ export class Machine {
   ring(domid: number): GuestRing {
     const known = this.#rings.get(domid);
     if (known !== undefined) return known;
-    const ring = new GuestRing(this.#page(domid), () => this.#signal(PORT_OF_DOMAIN_0 + domid));
+    const ring = this.useRing(domid, (page, signal) => new GuestRing(page, signal));
     this.#rings.set(domid, ring);
     return ring;
+  }
+
+  /** Lets `make` attach a driver of its own to the ring of domain `domid`, which must exist. */
+  useRing<User extends RingUser>(domid: number, make: (page: SharedPage, signal: () => void) => User): User {
+    const user = make(this.#page(domid), () => this.#signal(PORT_OF_DOMAIN_0 + domid));
+    this.#users.set(domid, user);
+    return user;
   }
 
   /** Lets every guest look at its ring, whether signalled or not. Returns whether anything was moved. */
   pump(): boolean {
     let moved = false;
-    for (const ring of this.#rings.values()) moved = ring.pump() || moved;
+    for (const user of this.#users.values()) moved = user.pump() || moved;
     return moved;
   }
 
@@ -117,7 +132,7 @@ export class Machine {
     socket.on('data', (bytes) => {
       this.#unread = Buffer.concat([this.#unread, bytes]);
       const whole = this.#unread.length - (this.#unread.length % 4);
-      for (let at = 0; at < whole; at += 4) this.#rings.get(this.#unread.readUInt32LE(at) - PORT_OF_DOMAIN_0)?.pump();
+      for (let at = 0; at < whole; at += 4) this.#users.get(this.#unread.readUInt32LE(at) - PORT_OF_DOMAIN_0)?.pump();
       this.#unread = this.#unread.subarray(whole);
     });
   }
