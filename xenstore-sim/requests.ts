@@ -33,7 +33,12 @@ export type NodeRequest =
 export type Request =
   | NodeRequest
   /** `path` may also be a special name. A transaction is ignored. `depth` is the levels below the path, if limited. */
-  | ({ readonly type: 'watch'; readonly path: string; readonly token: string; readonly depth?: number } & InTransaction)
+  | ({
+      readonly type: 'watch';
+      readonly path: string;
+      readonly token: string;
+      readonly depth?: number | undefined;
+    } & InTransaction)
   | ({ readonly type: 'unwatch'; readonly path: string; readonly token: string } & InTransaction)
   | ({ readonly type: 'resetWatches' | 'transactionStart' } & InTransaction)
   | ({ readonly type: 'transactionEnd'; readonly commit: boolean } & InTransaction)

@@ -201,9 +201,9 @@ export class RingDaemon {
     this.#memory.clear(state.input, state.in_used);
     state.in_used = 0;
     const { policy } = this.store;
-    const request = parseRequest(policy, type, transactionId, binaryString(bytes, XS_HEADER_BYTES));
+    const request = parseRequest(policy, type, binaryString(bytes, XS_HEADER_BYTES));
     const known = request.type === 'malformed' ? request.of : request.type;
-    const { store, reply } = execute(this.store, GUEST_CONNECTION, request);
+    const { store, reply } = execute(this.store, GUEST_CONNECTION, request, transactionId);
     this.#set(store);
     if (known === 'unknown' || !policy.repliesFirst.has(known)) {
       while (nextEvent(this.store, GUEST_CONNECTION) !== undefined) this.nextEvent();
