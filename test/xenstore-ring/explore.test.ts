@@ -6,7 +6,7 @@ import t from 'tap';
 import { LINUX, RESENDS } from '../../frontend/xenstore-ring/rules.js';
 import { RingWorld, type RingWorldOptions } from '../../simulator/xenstore-ring/world.js';
 import { holdsEverywhere, visitStates } from '../support/explorable.js';
-import { READ_A, TRANSACTION } from '../support/ring-asks.js';
+import { READ_A, TRANSACTION } from '../support/ring-worlds.js';
 
 const DAEMONS = ['c', 'ocaml'] as const;
 const PLANS = ['none', 'cancel', 'restore', 'migrate'] as const;

@@ -11,8 +11,8 @@ import { binaryString, encodeFrame, FrameDecoder, type XsFrame, XsType } from '.
 import { explore } from '../../simulator/explore/explore.js';
 import { type HostileStore, RingWorld } from '../../simulator/xenstore-ring/world.js';
 import { type DaemonName, POLICIES } from '../../xenstore-sim/index.js';
-import { READ_A } from '../support/ring-asks.js';
 import { type PagePeer, RingPages } from '../support/ring-page-daemon.js';
+import { READ_A } from '../support/ring-worlds.js';
 
 const DAEMONS: readonly DaemonName[] = ['c', 'c-4.22', 'ocaml'];
 
