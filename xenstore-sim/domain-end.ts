@@ -6,7 +6,7 @@ import { NO_TARGET } from './domains.js';
 import type { Draft } from './draft.js';
 import { announceOcamlSpecial } from './ocaml-events.js';
 import { type Path, ROOT, specialPath } from './path.js';
-import { READ, type Subject } from './permissions.js';
+import { CONTROL_ONLY, READ, type Subject } from './permissions.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from './store.js';
 import { dropWatches } from './watch-requests.js';
 import { ANY_DEPTH, type Watch } from './watches.js';
@@ -94,11 +94,16 @@ function removeSilently(draft: Draft, path: Path): void {
   draft.put(path, null);
 }
 
-/** The entries for `domid` mean nothing any more. No transaction is disturbed by that, so the tree is changed directly. */
+/**
+ * The entries for `domid` mean nothing any more. No transaction is disturbed by that, so the tree is changed directly.
+ * The root and the special nodes cannot be removed: if the domain owned one, it goes to the control domain, closed to
+ * everybody else, or a later domain with that number would own it (XSA-322).
+ */
 function forget(draft: Draft, domid: number, path: Path): void {
   const node = draft.tree.get(path);
   if (node === undefined) return;
   const permissions = node.permissions.withoutDomain(domid, draft.policy.deadEntries);
-  if (permissions !== node.permissions) draft.tree = draft.tree.set(path, node.withPermissions(permissions));
+  if (permissions.owner === domid && domid !== 0) draft.put(path, node.withPermissions(CONTROL_ONLY));
+  else if (permissions !== node.permissions) draft.tree = draft.tree.set(path, node.withPermissions(permissions));
   for (const child of node.children) forget(draft, domid, child);
 }

@@ -1,6 +1,9 @@
 /**
- * A persistent list of items with distinct numbers, in the order of the numbers. The hash of a list is the sum (xor) of
- * the hashes of its items, kept up to date by each change; where nobody needs hashes, none is taken.
+ * A persistent list of items with distinct numbers, in the order of the numbers.
+ *
+ * The items lie in blocks, and a change copies one block and the list of blocks: with ten thousand connections that is a
+ * few hundred references. The hash of a list is the sum (xor) of the hashes of its items, kept up to date by each change;
+ * where nobody needs hashes, none is taken.
  */
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
@@ -10,14 +13,19 @@ export interface Numbered extends Hashed {
   readonly id: number;
 }
 
+type Block<T> = readonly T[];
+
+/** Items in a block at most. */
+const BLOCK_MAX = 64;
+
 export class IdList<T extends Numbered> implements Hashed {
-  readonly items: readonly T[];
   readonly hashLow: number;
   readonly hashHigh: number;
+  readonly #blocks: readonly Block<T>[];
   readonly #hashed: boolean;
 
-  private constructor(items: readonly T[], hashed: boolean, hashLow: number, hashHigh: number) {
-    this.items = items;
+  private constructor(blocks: readonly Block<T>[], hashed: boolean, hashLow: number, hashHigh: number) {
+    this.#blocks = blocks;
     this.#hashed = hashed;
     this.hashLow = hashLow;
     this.hashHigh = hashHigh;
@@ -27,32 +35,50 @@ export class IdList<T extends Numbered> implements Hashed {
     return new IdList<T>([], hashed, 0, 0);
   }
 
+  /** All items; a list of its own if there are many. */
+  get items(): readonly T[] {
+    const blocks = this.#blocks;
+    return blocks.length === 1 ? (blocks[0] as Block<T>) : blocks.flat();
+  }
+
   get(id: number): T | undefined {
-    const item = this.items[this.#position(id)];
+    const block = this.#blocks[this.#blockOf(id)];
+    const item = block?.[position(block, id)];
     return item !== undefined && item.id === id ? item : undefined;
   }
 
   /** The list with `item` in the place of the one with its number, or added. */
   set(item: T): IdList<T> {
-    const at = this.#position(item.id);
-    const items = this.items.slice();
-    const old = items[at];
-    if (old === undefined || old.id !== item.id) {
-      items.splice(at, 0, item);
-      return this.#changed(items, undefined, item);
-    }
-    items[at] = item;
-    return this.#changed(items, old, item);
+    const at = this.#blockOf(item.id);
+    const block = this.#blocks[at] ?? [];
+    const place = position(block, item.id);
+    const old = block[place];
+    const replaced = old !== undefined && old.id === item.id;
+    const changed = block.slice();
+    changed.splice(place, replaced ? 1 : 0, item);
+    const half = changed.length >>> 1;
+    const parts = changed.length > BLOCK_MAX ? [changed.slice(0, half), changed.slice(half)] : [changed];
+    return this.#changed(this.#withBlock(at, parts), replaced ? old : undefined, item);
   }
 
   delete(id: number): IdList<T> {
-    const at = this.#position(id);
-    const old = this.items[at];
-    return old === undefined || old.id !== id ? this : this.#changed(this.items.toSpliced(at, 1), old, undefined);
+    const at = this.#blockOf(id);
+    const block = this.#blocks[at] ?? [];
+    const place = position(block, id);
+    const old = block[place];
+    if (old === undefined || old.id !== id) return this;
+    const left = block.toSpliced(place, 1);
+    return this.#changed(this.#withBlock(at, left.length === 0 ? [] : [left]), old, undefined);
   }
 
-  #changed(items: readonly T[], old: T | undefined, item: T | undefined): IdList<T> {
-    if (!this.#hashed) return new IdList(items, false, 0, 0);
+  #withBlock(at: number, parts: readonly Block<T>[]): readonly Block<T>[] {
+    const blocks = this.#blocks.slice();
+    blocks.splice(at, 1, ...parts);
+    return blocks;
+  }
+
+  #changed(blocks: readonly Block<T>[], old: T | undefined, item: T | undefined): IdList<T> {
+    if (!this.#hashed) return new IdList(blocks, false, 0, 0);
     let low = this.hashLow;
     let high = this.hashHigh;
     // Finished with `mix`: what is added up must not cancel out by accident.
@@ -64,19 +90,31 @@ export class IdList<T extends Numbered> implements Hashed {
       low ^= mix(LOW, item.hashLow);
       high ^= mix(HIGH, item.hashHigh);
     }
-    return new IdList(items, true, low, high);
+    return new IdList(blocks, true, low, high);
   }
 
-  /** Where `id` is, or would be. */
-  #position(id: number): number {
-    const { items } = this;
+  /** Number of the block in which `id` is, or would be: the last one that does not begin after it. */
+  #blockOf(id: number): number {
+    const blocks = this.#blocks;
     let low = 0;
-    let high = items.length;
+    let high = blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((items[middle] as T).id < id) low = middle + 1;
+      if (((blocks[middle] as Block<T>)[0] as T).id <= id) low = middle + 1;
       else high = middle;
     }
-    return low;
+    return Math.max(0, low - 1);
   }
+}
+
+/** Where `id` is in `block`, or would be. */
+function position<T extends Numbered>(block: Block<T>, id: number): number {
+  let low = 0;
+  let high = block.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((block[middle] as T).id < id) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -142,7 +142,14 @@ function remove<V>(slot: Slot<V>, path: Path, shift: number): Slot<V> {
 
 function unlink<V>(leaf: Leaf<V>, path: Path): Leaf<V> | null {
   if (leaf.path.equals(path)) return leaf.next;
-  return leaf.next === null ? leaf : new Leaf(leaf.path, leaf.value, unlink(leaf.next, path));
+  // A loop: a peer can choose paths of equal hash, and make a chain longer than the stack.
+  const before: Leaf<V>[] = [];
+  let at: Leaf<V> | null = leaf;
+  for (; at !== null && !at.path.equals(path); at = at.next) before.push(at);
+  if (at === null) return leaf;
+  let rest = at.next;
+  for (const entry of before.reverse()) rest = new Leaf(entry.path, entry.value, rest);
+  return rest;
 }
 
 function replace<V>(branch: readonly Slot<V>[], at: number, slot: Slot<V>): readonly Slot<V>[] {
