@@ -7,6 +7,7 @@
  */
 import type { Connection } from './connections.js';
 import { Domain, NO_TARGET } from './domains.js';
+import { EventQueue } from './event-queue.js';
 import type { IdList } from './id-list.js';
 import type { Node } from './node.js';
 import type { Path } from './path.js';
@@ -16,7 +17,7 @@ import { type Allowance, type QuotaSet, UNLIMITED } from './quota.js';
 import { Store, type StoreState, type Tree } from './store.js';
 import { type CTransaction, EXACT, type Reach, type SUBTREE } from './transactions.js';
 import type { WatchIndex } from './watch-list.js';
-import { enqueue, type Watch } from './watches.js';
+import type { Watch, WatchEvent } from './watches.js';
 
 /** How a change is announced. */
 export interface Announcement {
@@ -44,10 +45,10 @@ export class Draft implements StoreState {
   isolated = false;
   /** Set when the transaction would have accessed more nodes than it may: the request has failed. */
   overflown = false;
-  /** Connections that have got an event, each at least once. */
-  notified: number[] | null = null;
   /** Whose transaction it is. */
   #caller: Connection | null = null;
+  /** Events on their way into the queues of connections, by number. */
+  #queues: Map<number, EventQueue> | null = null;
 
   constructor(store: Store) {
     this.policy = store.policy;
@@ -73,6 +74,7 @@ export class Draft implements StoreState {
 
   /** The new store; `old` itself if the draft was made from it and nothing has changed. */
   finish(old: Store): Store {
+    this.#deliver();
     const same =
       this.tree === old.tree &&
       this.connections === old.connections &&
@@ -150,14 +152,34 @@ export class Draft implements StoreState {
     for (let i = 0; i < watches.length; ) {
       const connection = this.connections.get((watches[i] as Watch).connection) as Connection;
       const allowed = permitted(this.subject(connection));
-      let pending = connection.pending;
       for (; watches[i]?.connection === connection.id; i++) {
-        if (allowed) pending = enqueue(pending, (watches[i] as Watch).event(text), this.policy);
+        if (allowed) this.queue(connection, (watches[i] as Watch).event(text));
       }
-      if (pending === connection.pending) continue;
-      this.setConnection(connection.with({ pending }));
-      if (this.notified === null) this.notified = [];
-      this.notified.push(connection.id);
+    }
+  }
+
+  /** Puts an event into the queue of `connection`. */
+  queue(connection: Connection, event: WatchEvent): void {
+    this.#queues ??= new Map();
+    let queue = this.#queues.get(connection.id);
+    if (queue === undefined) {
+      queue = new EventQueue(this.policy, connection);
+      this.#queues.set(connection.id, queue);
+    }
+    queue.add(event);
+  }
+
+  /** Connections whose queue has grown, or null for none. */
+  get notified(): readonly number[] | null {
+    if (this.#queues === null) return null;
+    return [...this.#queues].filter(([, queue]) => !queue.isEmpty).map(([id]) => id);
+  }
+
+  #deliver(): void {
+    if (this.#queues === null) return;
+    for (const [id, queue] of this.#queues) {
+      const connection = this.connections.get(id);
+      if (connection !== undefined && !queue.isEmpty) this.setConnection(connection.with({ pending: queue.events }));
     }
   }
 

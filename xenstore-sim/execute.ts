@@ -22,7 +22,7 @@ export interface Outcome {
   /** The store after the request; the same object if nothing changed. */
   readonly store: Store;
   readonly reply: Reply;
-  /** Connections whose queue of events has grown; null for none. One may be named more than once. */
+  /** Connections whose queue of events has grown; null for none. */
   readonly notified: readonly number[] | null;
 }
 
@@ -54,12 +54,7 @@ export function execute(
   const caller = store.connection(connection);
   const draft = new Draft(store);
   const reply = answer(draft, caller, request, transactionId);
-  return { store: draft.finish(store), reply, notified: withInitialEvent(draft, connection, request, reply) };
-}
-
-/** A new watch puts its first event in the caller's own queue. */
-function withInitialEvent(draft: Draft, connection: number, request: Request, reply: Reply): readonly number[] | null {
-  return request.type === 'watch' && reply === OK ? [connection, ...(draft.notified ?? [])] : draft.notified;
+  return { store: draft.finish(store), reply, notified: draft.notified };
 }
 
 /**

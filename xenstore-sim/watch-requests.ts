@@ -7,7 +7,7 @@ import type { Draft } from './draft.js';
 import { domainDirectory, isSpecial, type Path, resolvePath, specialPath } from './path.js';
 import { failure, OK, type Reply } from './requests.js';
 import { oldestFirst, WatchList, without } from './watch-list.js';
-import { ANY_DEPTH, enqueue, Watch } from './watches.js';
+import { ANY_DEPTH, Watch } from './watches.js';
 
 /**
  * Watches that a privileged connection may have. The real daemons have no such limit; without one a client could use up
@@ -43,9 +43,9 @@ export function addWatch(draft: Draft, caller: Connection, { path: text, token, 
     depth: depth ?? ANY_DEPTH,
     serial: caller.watches === null ? 0 : caller.watches.watch.serial + 1,
   });
-  const pending = enqueue(caller.pending, watch.event(path.text), policy);
   draft.watches = draft.watches.add(watch);
-  draft.setConnection(caller.with({ watches: new WatchList(watch, caller.watches), pending }));
+  draft.setConnection(caller.with({ watches: new WatchList(watch, caller.watches) }));
+  draft.queue(caller, watch.event(path.text));
   return OK;
 }
 

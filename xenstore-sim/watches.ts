@@ -5,7 +5,6 @@ import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { HIGH, LOW, mixText } from './hash.js';
 import type { Path } from './path.js';
-import type { Policy } from './policy.js';
 
 /** Depth of a watch that sees everything below its path. */
 export const ANY_DEPTH = -1;
@@ -62,26 +61,4 @@ export class WatchEvent implements Hashed {
     this.hashLow = mixText(mixText(LOW, path), token);
     this.hashHigh = mixText(mixText(HIGH, path), token);
   }
-}
-
-/**
- * Events that wait for one client. The real daemons drop an event that has waited for 20 s (C), or stop serving whoever
- * causes more (oxenstored); without a clock, what comes on top of these is dropped.
- */
-export const EVENTS_PENDING_MAX = 4096;
-
-/**
- * `pending` with `event` at the end; or `pending` itself if the event is too long, if too many wait, or if the same event
- * is pending already (C xenstored 4.17). Special events are never merged: each one stands for another domain.
- */
-export function enqueue(pending: readonly WatchEvent[], event: WatchEvent, policy: Policy): readonly WatchEvent[] {
-  if (event.path.length + event.token.length + 2 > policy.eventLengthMax) return pending;
-  if (pending.length >= EVENTS_PENDING_MAX) return pending;
-  if (policy.mergeEvents && event.path.charCodeAt(0) !== 0x40 && pending.some((other) => same(other, event)))
-    return pending;
-  return [...pending, event];
-}
-
-function same(one: WatchEvent, other: WatchEvent): boolean {
-  return one.hashLow === other.hashLow && one.path === other.path && one.token === other.token;
 }
