@@ -20,7 +20,8 @@ export const QUOTA_OPTIONS: readonly string[] = [...QUOTAS.keys()];
 
 /** Throws `USAGE`. */
 export function policyOf(args: Arguments): Policy {
-  const policy = POLICIES[args.oneOf('daemon', DAEMONS) ?? 'c'];
+  // There is no hypervisor to ask which domains there are: a domain is there once it is introduced.
+  const policy = { ...POLICIES[args.oneOf('daemon', DAEMONS) ?? 'c'], domainsAppear: true };
   return withQuota(policy, Object.fromEntries(args.texts('quota').map(quotaOf)));
 }
 

@@ -3,7 +3,7 @@
  *
  * The store itself is a pure value; here is what a running daemon has besides: streams that stop in the middle of a
  * frame, and output that waits to be taken. Whoever owns the transports calls `receive` with what has come and `flush`
- * to take what is to go. Nothing here knows the time.
+ * to take what is to go. Nothing here knows the time: `tick` tells it.
  */
 import { assert } from '../protocol/assert.js';
 import { binaryString, readWord, XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX, XsType } from '../protocol/xs-wire.js';
@@ -13,6 +13,7 @@ import type { Request } from './requests.js';
 import type { Store } from './store.js';
 import { Output, writeReply } from './wire/output.js';
 import { parseRequest } from './wire/parse-request.js';
+import { WriteCredit } from './write-credit.js';
 
 /** Requests of one connection that are executed before others have their turn. */
 const REQUESTS_PER_TURN_MAX = 256;
@@ -54,6 +55,8 @@ export class Daemon {
   readonly #sessions: Map<number, Session> = new Map();
   /** Sessions that may have output. */
   #listed: Session[] = [];
+  /** Null until the time is told: without it nobody would get credit back. */
+  #credit: WriteCredit | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -96,6 +99,12 @@ export class Daemon {
     return connection;
   }
 
+  /** Whether the requests of a connection are put off, because its domain has written too fast. */
+  isThrottled(connection: number): boolean {
+    const session = this.#sessions.get(connection);
+    return session !== undefined && this.#isSpent(session);
+  }
+
   /** Closes a connection, if it is still open. */
   disconnect(connection: number): void {
     if (!this.#sessions.delete(connection)) return;
@@ -130,7 +139,8 @@ export class Daemon {
   /** Whether a whole request waits to be executed. */
   hasMore(connection: number): boolean {
     const session = this.#sessions.get(connection);
-    return session !== undefined && !session.blocked && this.#complete(session, session.input, 0) > 0;
+    if (session === undefined || session.blocked || this.#isSpent(session)) return false;
+    return this.#complete(session, session.input, 0) > 0;
   }
 
   /** Hands over all output, once per connection that has any, in one piece each. `bytes` is valid only during the call. */
@@ -162,6 +172,18 @@ export class Daemon {
     this.receive(connection, NOTHING);
   }
 
+  /**
+   * Tells the time, in milliseconds from any beginning. From the first call on, guests that write while others have
+   * transactions open are slowed down (XSA-206). To be called a few times a second, followed by `flush`.
+   */
+  tick(milliseconds: number): void {
+    this.#credit ??= new WriteCredit();
+    if (!this.#credit.tick(milliseconds)) return;
+    for (const session of [...this.#sessions.values()]) {
+      if (session.input.length > 0) this.receive(session.connection, NOTHING);
+    }
+  }
+
   domainCreated(domid: number): void {
     this.#store = domainCreated(this.#store, domid);
   }
@@ -190,11 +212,16 @@ export class Daemon {
     for (let turn = 0; turn < REQUESTS_PER_TURN_MAX; turn++) {
       const size = this.#complete(session, input, at);
       if (size <= 0) return size < 0 ? size : at;
+      if (this.#isSpent(session)) return at;
       this.#perform(session, input, at, at + size);
       at += size;
       if (this.#sessions.get(session.connection) !== session) return input.length;
     }
     return at;
+  }
+
+  #isSpent({ domid }: Session): boolean {
+    return this.#credit !== null && domid !== 0 && this.#credit.isSpent(domid);
   }
 
   /** The bytes of the whole frame at `at`; 0 if it is not whole yet, -1 if it is too long. */
@@ -228,6 +255,7 @@ export class Daemon {
     const place = { type, requestId, transactionId: watching && !policy.watchKeepsTransactionId ? 0 : transactionId };
     const limited = policy.overlongReplyRefused || session.ring;
 
+    this.#credit?.charge(this.#store, session.domid, known, transactionId);
     const outcome = execute(this.#store, session.connection, request, transactionId);
     this.#store = outcome.store;
     this.#afterDomains(request);

@@ -17,7 +17,9 @@ import { ANY_DEPTH, type Watch } from './watches.js';
  */
 export function endDomain(draft: Draft, domid: number): boolean {
   const { rules, deadEntries } = draft.policy;
-  const introduced = draft.domains.get(domid)?.introduced === true;
+  const domain = draft.domains.get(domid);
+  const introduced = domain?.introduced === true;
+  if (domain !== undefined) draft.setDomain(domain.with({ introduced: false }));
   for (const connection of draft.connections.items) {
     // The sockets of the control domain are not its connection.
     if (connection.domid !== domid || domid === 0) continue;

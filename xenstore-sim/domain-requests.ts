@@ -90,8 +90,8 @@ function releaseC(draft: Draft, domid: number): Reply {
 }
 
 /**
- * What the domain owned goes even if it was never introduced. Releasing the control domain leaves an empty tree, without
- * the node that says who may know: from then on the daemon answers with its failure to find that.
+ * What the domain owned goes even if it was never introduced. Releasing the control domain leaves an empty tree, and a
+ * daemon that can tell nobody of domains any more, and says so.
  */
 function releaseOcaml(draft: Draft, domid: number): Reply {
   const known = isIntroduced(draft, domid);

@@ -92,7 +92,7 @@ function inside(draft: Draft, caller: Connection, transaction: Transaction, requ
     case 'transactionStart':
       return noteInside(draft, caller, transaction, request, failure('EBUSY'));
     case 'malformed':
-      return noteInside(draft, caller, transaction, request, failure(request.error ?? 'EINVAL'));
+      return noteInside(draft, caller, transaction, request, malformed(draft, caller, request));
     default:
       return isNodeRequest(request)
         ? performInside(draft, caller, transaction, request)
@@ -155,12 +155,17 @@ function perform(draft: Draft, caller: Connection, request: Request): Reply {
     case 'control':
       return control(draft, request.words);
     case 'malformed':
-      return failure(request.error ?? 'EINVAL');
+      return malformed(draft, caller, request);
     case 'unknown':
       return failure('ENOSYS');
     default:
       return unreachable(request);
   }
+}
+
+function malformed(draft: Draft, caller: Connection, request: Request & { readonly type: 'malformed' }): Reply {
+  if ((request.entries ?? 0) > draft.limit(caller, 'permissions')) return failure('ENOSPC');
+  return failure(request.error ?? 'EINVAL');
 }
 
 /** A request on nodes outside of any transaction, by the rules of oxenstored: its changes are announced at once. */

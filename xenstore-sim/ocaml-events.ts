@@ -26,12 +26,12 @@ export function announceOcaml(draft: Draft, changes: readonly Change[], before: 
 }
 
 /**
- * Tells the watchers of a special name who can read its node, or the root. False if there is no such node: the daemon
- * then tells nobody, and whatever it was doing ends in an error.
+ * Tells the watchers of a special name who can read its node, or the root. False once the control domain is released: in
+ * its name the daemon sends these events, and whatever it was doing ends in an error.
  */
 export function announceOcamlSpecial(draft: Draft, name: string): boolean {
   const path = specialPath(name);
-  if (path === null || draft.tree.get(specialNode(name)) === undefined) return false;
+  if (path === null || draft.domains.get(0)?.introduced !== true) return false;
   for (let entry = draft.watches.at(path); entry !== null; entry = entry.older) {
     draft.notify([entry.watch], name, readers([draft.tree], specialNode(name)));
   }

@@ -39,8 +39,6 @@ export interface Policy {
   readonly eventLengthMax: number;
   /** Whether an event is dropped while one with the same path and token is pending on that connection. */
   readonly mergeEvents: boolean;
-  /** Order of a connection's events for one change: as registered, or from the shortest watched path on, newest first. */
-  readonly watchOrder: 'registration' | 'path';
   /** Requests whose reply goes out before the events they cause; for all others the caller's own events come first. */
   readonly repliesFirst: ReadonlySet<KnownType>;
   /** Whether watches may be limited to a number of levels, and special ones tell of single domains. */

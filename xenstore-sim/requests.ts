@@ -46,8 +46,16 @@ export type Request =
   | DomainRequest
   | SettingRequest
   | ({ readonly type: 'control'; readonly words: readonly string[] } & InTransaction)
-  /** A request of type `of` with arguments that make no sense; `error` is what it gets if not EINVAL. */
-  | ({ readonly type: 'malformed'; readonly of: KnownType; readonly error?: ErrorName } & InTransaction)
+  /**
+   * A request of type `of` with arguments that make no sense. `error` is what it gets if not EINVAL; `entries` is the
+   * number of permissions it has, which may be too many before they are looked at.
+   */
+  | ({
+      readonly type: 'malformed';
+      readonly of: KnownType;
+      readonly error?: ErrorName;
+      readonly entries?: number;
+    } & InTransaction)
   /** A type that the daemon does not know. */
   | ({ readonly type: 'unknown' } & InTransaction);
 

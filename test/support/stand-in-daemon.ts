@@ -36,6 +36,17 @@ export class StandInDaemon implements Engine {
     return { connections: { get: (id) => ({ pending: this.#connection(id).output }) } };
   }
 
+  /** It has no clock, and holds nobody up. */
+  tick(): void {}
+
+  isThrottled(): boolean {
+    return false;
+  }
+
+  hasMore(): boolean {
+    return false;
+  }
+
   isConnected(id: number): boolean {
     return this.connections.has(id);
   }

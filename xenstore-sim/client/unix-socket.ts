@@ -13,7 +13,29 @@ export function unixSocket(path = defaultSocketPath()): Transport {
   return { name: path, open: (receiver, signal) => open(path, receiver, signal) };
 }
 
-function open(path: string, receiver: Receiver, signal: AbortSignal): Promise<Link> {
+/** The longest wait between two attempts while the daemon's queue of connections is full. */
+const BUSY_MILLISECONDS_MAX = 32;
+
+/**
+ * The real daemons queue one connection; a client that comes while another waits is told EAGAIN, and must come again.
+ */
+async function open(path: string, receiver: Receiver, signal: AbortSignal): Promise<Link> {
+  for (let milliseconds = 1; ; milliseconds = Math.min(2 * milliseconds, BUSY_MILLISECONDS_MAX)) {
+    try {
+      return await attempt(path, receiver, signal);
+    } catch (error) {
+      if (signal.aborted || !isBusy(error)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const cause = error instanceof XenstoreError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return cause?.code === 'EAGAIN';
+}
+
+function attempt(path: string, receiver: Receiver, signal: AbortSignal): Promise<Link> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let isOpen = false;

@@ -16,7 +16,6 @@ export const C_4_17: Policy = {
   specialNames: 'apart',
   eventLengthMax: 4096,
   mergeEvents: true,
-  watchOrder: 'registration',
   repliesFirst: new Set<KnownType>(['watch', 'release']),
   watchDepth: false,
   deadEntries: 'stale',

@@ -16,7 +16,6 @@ export const OCAML_4_17: Policy = {
   specialNames: 'children',
   eventLengthMax: UNLIMITED,
   mergeEvents: false,
-  watchOrder: 'path',
   repliesFirst: new Set<KnownType>(['watch', 'write', 'mkdir', 'rm', 'setPerms']),
   watchDepth: false,
   deadEntries: 'deleted',

@@ -3,7 +3,18 @@
  */
 import type { Daemon } from '../daemon.js';
 
-export interface Engine extends Pick<Daemon, 'connect' | 'disconnect' | 'isConnected' | 'receive' | 'flush' | 'block'> {
+type Used =
+  | 'connect'
+  | 'disconnect'
+  | 'isConnected'
+  | 'receive'
+  | 'flush'
+  | 'block'
+  | 'tick'
+  | 'isThrottled'
+  | 'hasMore';
+
+export interface Engine extends Pick<Daemon, Used> {
   /** The events that wait for a connection that is blocked. */
   readonly store: {
     readonly connections: { get(connection: number): { readonly pending: readonly unknown[] } | undefined };

@@ -16,6 +16,8 @@ const SWEEPS_A_LIMIT = 4;
 const SWEEP_MILLISECONDS_MAX = 1000;
 /** Pieces between two looks at how many events wait for those who do not read. */
 const PIECES_A_LOOK = 16;
+/** How often the daemon is told the time while there are guests, who may write only so fast. */
+const TICK_MILLISECONDS = 20;
 
 export class Hub {
   readonly limits: Limits;
@@ -26,6 +28,9 @@ export class Hub {
   /** Sessions that did not take all of the last flush. */
   #slow: Session[] = [];
   readonly #blocked = new Set<Session>();
+  /** Sessions of guests that have written too fast: nothing more is read from them. */
+  readonly #throttled = new Set<Session>();
+  #ticking: NodeJS.Timeout | null = null;
   #piecesToLook = PIECES_A_LOOK;
   #closed = false;
 
@@ -54,6 +59,7 @@ export class Hub {
     // The daemon uses numbers again. Whoever had this one has lost its connection, and must not get into the new one.
     const former = this.#sessions.get(id);
     if (former !== undefined) this.#forget(former);
+    if (domid !== 0) this.#ticking ??= setInterval(() => this.#tick(), TICK_MILLISECONDS).unref();
     const session = new Session(id, transport);
     this.#sessions.set(id, session);
     return session;
@@ -69,7 +75,9 @@ export class Hub {
     if (!this.#engine.receive(session.id, piece)) this.#forget(session);
     this.#flush();
     if (this.#blocked.size > 0) this.#look();
-    return !session.blocked && !session.closed;
+    const throttled = this.#ticking !== null && this.#engine.isThrottled(session.id);
+    if (throttled && !session.closed) this.#throttled.add(session);
+    return !session.blocked && !session.closed && !throttled;
   }
 
   /** The client has taken all that waited. */
@@ -79,7 +87,7 @@ export class Hub {
     this.#blocked.delete(session);
     this.#engine.block(session.id, false);
     this.#flush();
-    if (!session.blocked && !session.closed) session.transport.resume();
+    if (!session.blocked && !session.closed && !this.#throttled.has(session)) session.transport.resume();
   }
 
   /** The client is gone, or is to go. */
@@ -94,12 +102,14 @@ export class Hub {
   closeAll(): void {
     this.#closed = true;
     clearInterval(this.#timer);
+    if (this.#ticking !== null) clearInterval(this.#ticking);
     for (const session of [...this.#sessions.values()]) this.close(session);
   }
 
   #forget(session: Session): void {
     session.closed = true;
     this.#blocked.delete(session);
+    this.#throttled.delete(session);
     this.#sessions.delete(session.id);
     session.transport.close(this.#closed);
   }
@@ -147,6 +157,16 @@ export class Hub {
       this.#engine.block(session.id, false);
       this.#flush();
       if (!session.closed) this.#engine.block(session.id, true);
+    }
+  }
+
+  #tick(): void {
+    this.#engine.tick(performance.now());
+    this.#flush();
+    for (const session of [...this.#throttled]) {
+      if (this.#engine.isThrottled(session.id) || this.#engine.hasMore(session.id)) continue;
+      this.#throttled.delete(session);
+      if (!session.blocked && !session.closed) session.transport.resume();
     }
   }
 

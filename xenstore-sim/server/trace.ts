@@ -43,6 +43,18 @@ class TracedEngine implements Engine {
     return this.#engine.store;
   }
 
+  tick(milliseconds: number): void {
+    this.#engine.tick(milliseconds);
+  }
+
+  isThrottled(id: number): boolean {
+    return this.#engine.isThrottled(id);
+  }
+
+  hasMore(id: number): boolean {
+    return this.#engine.hasMore(id);
+  }
+
   isConnected(id: number): boolean {
     return this.#engine.isConnected(id);
   }

@@ -27,6 +27,7 @@ import type { Policy } from '../policy.js';
 import { failure } from '../requests.js';
 import type { Store, Tree } from '../store.js';
 import { Accessed, CTransaction, EXACT, type Reach, SILENT, SUBTREE, type Transaction } from '../transactions.js';
+import { carriedEntry } from './carried-entry.js';
 import { NODE_READ, NODE_WRITTEN, type NodeRecord } from './records.js';
 
 /** A record of a node, with its path parsed. */
@@ -52,7 +53,7 @@ export function dumpTransaction(store: Store, connection: number, transaction: T
   if (entries.some(({ path, generation }) => (store.tree.get(path)?.generation ?? 0) !== generation)) return [conflict];
   const nodes = entries.map((entry): NodeAt => {
     const { path, node } = entry;
-    const permissions = node?.permissions.entries ?? [];
+    const permissions = (node?.permissions.entries ?? []).map(carriedEntry);
     return {
       path,
       record: {

@@ -22,6 +22,7 @@ import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, type Store } from '../store.js';
 import { oldestFirst } from '../watch-list.js';
 import { ANY_DEPTH, type Watch } from '../watches.js';
 import { Output } from '../wire/output.js';
+import { carriedEntry } from './carried-entry.js';
 import { dumpTransaction } from './carried-transactions.js';
 import {
   type ConnectionRecord,
@@ -228,7 +229,7 @@ function nodeRecord(store: Store, path: Path): NodeRecord[] {
       connection: 0,
       transaction: 0,
       access: 0,
-      permissions: permissions.entries,
+      permissions: permissions.entries.map(carriedEntry),
       path: path.text,
       value,
     },

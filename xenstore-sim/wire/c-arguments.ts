@@ -67,7 +67,8 @@ export const C_ARGUMENTS: ArgumentReaders = {
   setPerms(payload) {
     const [path = '', ...texts] = strings(payload);
     const permissions = texts.map((text) => parsePermission(text));
-    if (permissions.length === 0 || permissions.includes(undefined)) return undefined;
+    if (permissions.length === 0) return undefined;
+    if (permissions.includes(undefined)) return { type: 'malformed', of: 'setPerms', entries: permissions.length };
     return { type: 'setPerms', path, permissions: permissions.filter((each) => each !== undefined) };
   },
 
