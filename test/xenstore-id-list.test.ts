@@ -37,6 +37,9 @@ t.test('a list of numbered items is a map in the order of the numbers', async (t
       const expected = [...model.values()].sort((one, other) => one.id - other.id);
       t.strictSame(list.items, expected);
       for (let id = 0; id <= 400; id += 7) t.equal(list.get(id), model.get(id));
+      let free = 0;
+      while (model.has(free)) free++;
+      t.equal(list.lowestFree, free);
     }),
     { numRuns: 60 },
   );

@@ -47,6 +47,25 @@ export class IdList<T extends Numbered> implements Hashed {
     return item !== undefined && item.id === id ? item : undefined;
   }
 
+  /** The lowest number from 0 up that no item has. */
+  get lowestFree(): number {
+    let free = 0;
+    for (const block of this.#blocks) {
+      const first = (block[0] as T).id;
+      const last = (block.at(-1) as T).id;
+      if (first > free) return free;
+      // A block without gaps need not be looked at.
+      if (last - first + 1 !== block.length) {
+        for (const { id } of block) {
+          if (id > free) return free;
+          free = id + 1;
+        }
+      }
+      free = last + 1;
+    }
+    return free;
+  }
+
   /** The list with `item` in the place of the one with its number, or added. */
   set(item: T): IdList<T> {
     const at = this.#blockOf(item.id);

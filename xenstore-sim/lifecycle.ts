@@ -23,21 +23,12 @@ export interface Connected {
 
 /** Opens a connection: a client at the socket (domain 0), or the ring of a domain. */
 export function connect(store: Store, { domid, id }: NewConnection): Connected {
-  const connection = id ?? lowestFree(store);
+  const connection = id ?? store.connections.lowestFree;
   assert(store.connections.get(connection) === undefined, `xenstore: connection ${connection} is open already`);
   const draft = new Draft(store);
   draft.ensureDomain(domid);
   draft.setConnection(Connection.open(connection, domid, domid === 0));
   return { store: draft.finish(store), connection };
-}
-
-function lowestFree({ connections }: Store): number {
-  let free = 0;
-  for (const { id } of connections.items) {
-    if (id > free) break;
-    free = id + 1;
-  }
-  return free;
 }
 
 /** Closes a connection: its watches, pending events and transactions are gone. */

@@ -68,13 +68,14 @@ function replay(draft: Draft, caller: Connection, { state }: OcamlTransaction): 
   const { tree, domains, generation } = draft;
   draft.isolated = true;
   const footprint = newFootprint();
-  const same = state.operations.every((operation) => repeats(draft, caller, operation, footprint));
+  // A request of a type that the daemon does not know ends the attempt in another way than one that it cannot repeat.
+  const odd = state.operations.findIndex((operation) => !repeats(draft, caller, operation, footprint));
   const result = draft.tree;
   draft.isolated = false;
   draft.tree = tree;
   draft.domains = domains;
   draft.generation = generation;
-  if (!same) return failure('EAGAIN');
+  if (odd >= 0) return failure(state.operations[odd]?.request.type === 'unknown' ? 'EINVAL' : 'EAGAIN');
   graft(draft, result, footprint.touched);
   return null;
 }

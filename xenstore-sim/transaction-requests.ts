@@ -46,7 +46,8 @@ export function performInside(draft: Draft, caller: Connection, transaction: Tra
   let after = draft.transaction ?? transaction;
   if (draft.overflown) {
     reply = failure('ENOSPC');
-    after = transaction.fail();
+    // What it has accessed before it was refused stays accessed.
+    after = after.fail();
   }
   draft.leave();
   if (after !== transaction) draft.setConnection(caller.withTransaction(transaction, after));
