@@ -1,6 +1,7 @@
 /**
  * The end of a transaction with success, as in oxenstored.
  */
+import { toArray } from './chain.js';
 import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import { announceOcaml } from './ocaml-events.js';
@@ -17,16 +18,16 @@ import { startTransaction } from './transaction-requests.js';
  */
 export function commitOcaml(draft: Draft, caller: Connection, transaction: OcamlTransaction): Reply {
   const { base, tree, changes, touched, outsidePaths, outsideRenewed, readLow, writeLow } = transaction.state;
-  if (changes.length === 0) return OK;
+  if (changes === null) return OK;
   const before = draft.tree;
   const untouched = (path: Path | null): boolean => path === null || isUntouched(transaction, before, path);
   const alone = outsidePaths === null && !outsideRenewed;
-  if (alone || (untouched(readLow) && untouched(writeLow))) graft(draft, tree, touched);
+  if (alone || (untouched(readLow) && untouched(writeLow))) graft(draft, tree, toArray(touched));
   else {
     const error = replay(draft, caller, transaction);
     if (error !== null) return error;
   }
-  announceOcaml(draft, changes, base, tree);
+  announceOcaml(draft, toArray(changes), base, tree);
   return OK;
 }
 
@@ -69,13 +70,14 @@ function replay(draft: Draft, caller: Connection, { state }: OcamlTransaction): 
   draft.isolated = true;
   const footprint = newFootprint();
   // A request of a type that the daemon does not know ends the attempt in another way than one that it cannot repeat.
-  const odd = state.operations.findIndex((operation) => !repeats(draft, caller, operation, footprint));
+  const operations = toArray(state.operations);
+  const odd = operations.findIndex((operation) => !repeats(draft, caller, operation, footprint));
   const result = draft.tree;
   draft.isolated = false;
   draft.tree = tree;
   draft.domains = domains;
   draft.generation = generation;
-  if (odd >= 0) return failure(state.operations[odd]?.request.type === 'unknown' ? 'EINVAL' : 'EAGAIN');
+  if (odd >= 0) return failure(operations[odd]?.request.type === 'unknown' ? 'EINVAL' : 'EAGAIN');
   graft(draft, result, footprint.touched);
   return null;
 }

@@ -11,6 +11,7 @@
  */
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
+import { append, type Chain, toArray } from './chain.js';
 import type { Domain } from './domains.js';
 import { HIGH, LOW, mixText } from './hash.js';
 import type { IdList } from './id-list.js';
@@ -39,23 +40,18 @@ export interface OcamlTransactionState {
   /** As the transaction has made them. */
   readonly tree: Tree;
   readonly domains: IdList<Domain>;
-  readonly operations: readonly Operation[];
-  readonly changes: readonly Change[];
+  readonly operations: Chain<Operation> | null;
+  readonly changes: Chain<Change> | null;
   /** Paths of nodes that the transaction stored or removed, silently created parents included. */
-  readonly touched: readonly Path[];
+  readonly touched: Chain<Path> | null;
   /** The lowest paths that cover all reads and all writes; null while there was none. */
   readonly readLow: Path | null;
   readonly writeLow: Path | null;
   /** Paths changed outside since the start: a set, and its members. */
   readonly outside: PathMap<Mark>;
-  readonly outsidePaths: PathList | null;
+  readonly outsidePaths: Chain<Path> | null;
   /** Whether the end of a domain has made every node outside anew. */
   readonly outsideRenewed: boolean;
-}
-
-interface PathList {
-  readonly path: Path;
-  readonly rest: PathList | null;
 }
 
 /** A member of a set of paths. */
@@ -82,9 +78,9 @@ export class OcamlTransaction implements Hashed {
       baseDomains: domains,
       tree,
       domains,
-      operations: [],
-      changes: [],
-      touched: [],
+      operations: null,
+      changes: null,
+      touched: null,
       readLow: null,
       writeLow: null,
       outside: PathMap.empty(hashed),
@@ -106,8 +102,8 @@ export class OcamlTransaction implements Hashed {
     let h = mix(mix(mix(mix(seed, id), base[half]), tree[half]), domains[half]);
     h = mix(mix(mix(h, readLow?.[half] ?? 0), writeLow?.[half] ?? 0), outside[half]);
     h = mix(h, outsideRenewed ? 1 : 0);
-    for (const { request, reply } of operations) h = mixText(h, JSON.stringify([request, reply]));
-    for (const { kind, path } of changes) h = mix(mixText(h, kind), path[half]);
+    for (const { request, reply } of toArray(operations)) h = mixText(h, JSON.stringify([request, reply]));
+    for (const { kind, path } of toArray(changes)) h = mix(mixText(h, kind), path[half]);
     return h;
   }
 
@@ -119,14 +115,14 @@ export class OcamlTransaction implements Hashed {
   afterChangeOf(path: Path): OcamlTransaction {
     const { outside, outsidePaths } = this.state;
     if (outside.get(path) !== undefined) return this;
-    return this.with({ outside: outside.set(path, Mark.set), outsidePaths: { path, rest: outsidePaths } });
+    return this.with({ outside: outside.set(path, Mark.set), outsidePaths: append(outsidePaths, path) });
   }
 
   /** Whether anything has changed outside, at or below `path`. */
   changedOutside(path: Path): boolean {
     if (this.state.outsideRenewed) return true;
-    for (let entry = this.state.outsidePaths; entry !== null; entry = entry.rest) {
-      if (entry.path.isWithin(path)) return true;
+    for (let entry = this.state.outsidePaths; entry !== null; entry = entry.earlier) {
+      if (entry.item.isWithin(path)) return true;
     }
     return false;
   }

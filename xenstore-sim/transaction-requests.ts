@@ -3,6 +3,7 @@
  */
 import { commitC } from './c-commit.js';
 import { performC } from './c-nodes.js';
+import { append } from './chain.js';
 import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import { commitOcaml } from './ocaml-commit.js';
@@ -64,15 +65,21 @@ function performInOcaml(draft: Draft, caller: Connection, transaction: OcamlTran
   const footprint = {
     readLow: state.readLow,
     writeLow: state.writeLow,
-    changes: [...state.changes],
-    touched: [...state.touched],
+    changes: [],
+    touched: [],
   };
   const reply = performOcaml(draft, caller, request, footprint);
   const { tree, domains } = draft;
-  const operations = [...state.operations, { request, reply }];
+  const { readLow, writeLow } = footprint;
+  const operations = append(state.operations, { request, reply });
+  const changes = append(state.changes, ...footprint.changes);
+  const touched = append(state.touched, ...footprint.touched);
   Object.assign(draft, outside, { isolated: false });
   draft.setConnection(
-    caller.withTransaction(transaction, transaction.with({ ...footprint, tree, domains, operations })),
+    caller.withTransaction(
+      transaction,
+      transaction.with({ readLow, writeLow, changes, touched, tree, domains, operations }),
+    ),
   );
   return reply;
 }
@@ -88,11 +95,11 @@ export function noteInside(
   if (transaction.rules === 'c') return reply;
   if (isFull(draft, caller, transaction)) return failure('EQUOTA');
   const now = draft.connections.get(caller.id);
-  const operations = [...transaction.state.operations, { request, reply }];
+  const operations = append(transaction.state.operations, { request, reply });
   if (now !== undefined) draft.setConnection(now.withTransaction(transaction, transaction.with({ operations })));
   return reply;
 }
 
 function isFull(draft: Draft, caller: Connection, { state }: OcamlTransaction): boolean {
-  return !draft.subject(caller).privileged && state.operations.length >= draft.quota.quota.transactionRequests;
+  return !draft.subject(caller).privileged && (state.operations?.count ?? 0) >= draft.quota.quota.transactionRequests;
 }

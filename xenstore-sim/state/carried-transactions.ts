@@ -19,6 +19,7 @@
  * is lost but the work, and the client is told.
  */
 
+import { append } from '../chain.js';
 import { Node } from '../node.js';
 import { OcamlTransaction } from '../ocaml-transactions.js';
 import { type Path, ROOT } from '../path.js';
@@ -73,7 +74,7 @@ export function dumpTransaction(store: Store, connection: number, transaction: T
 
 /** Whether a transaction started now would be the same. */
 function isUnused(store: Store, { state }: OcamlTransaction): boolean {
-  return state.operations.length === 0 && state.base === store.tree && state.baseDomains === store.domains;
+  return state.operations === null && state.base === store.tree && state.baseDomains === store.domains;
 }
 
 function accessOf({ path, node, modified, reach }: Accessed, tree: Tree): number {
@@ -118,8 +119,8 @@ export function loadTransaction(store: Store, id: number, nodes: readonly NodeAt
 function conflicting(started: OcamlTransaction): OcamlTransaction {
   return started
     .with({
-      operations: [{ request: { type: 'read', path: ROOT.text }, reply: failure('EAGAIN') }],
-      changes: [{ kind: 'write', path: ROOT }],
+      operations: append(null, { request: { type: 'read' as const, path: ROOT.text }, reply: failure('EAGAIN') }),
+      changes: append(null, { kind: 'write' as const, path: ROOT }),
       readLow: ROOT,
       writeLow: ROOT,
     })
