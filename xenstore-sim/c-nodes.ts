@@ -92,8 +92,9 @@ function remove(draft: Draft, caller: Connection, text: PathText): Reply {
   if (found === 'ENOENT') return path.parent !== null && draft.read(path.parent) !== null ? OK : failure('ENOENT');
   if (typeof found === 'string') return failure(found);
   if (path.parent === null) return failure('EINVAL');
-  // In a transaction the parent may be older than the child. The daemon takes that for a damaged database.
   const parent = draft.read(path.parent);
+  if (draft.transaction !== null && parent === null) return failure('EINVAL');
+  // In a transaction the parent may be older than the child. The daemon takes that for a damaged database.
   if (draft.transaction !== null && parent?.children.some((child) => child.equals(path)) !== true)
     return failure('EIO');
   removeSubtree(draft, path, path.parent, found);

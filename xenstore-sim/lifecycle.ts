@@ -96,8 +96,10 @@ export function domainShutdown(store: Store, domid: number): Store {
 export function domainDestroyed(store: Store, domid: number): Store {
   assert(domid !== 0, 'xenstore: the control domain cannot end');
   const draft = new Draft(store);
-  if (draft.domains.get(domid) === undefined) return store;
-  endDomain(draft, domid);
+  const domain = draft.domains.get(domid);
+  if (domain === undefined) return store;
+  // Of the end of a domain that was never introduced, oxenstored hears nothing.
+  if (domain.introduced || draft.policy.rules === 'c') endDomain(draft, domid);
   draft.domains = draft.domains.delete(domid);
   return draft.finish(store);
 }
