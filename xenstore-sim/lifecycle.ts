@@ -77,14 +77,19 @@ export function domainShutdown(store: Store, domid: number): Store {
   if (domain === undefined) return store;
   if (draft.policy.rules === 'ocaml') {
     draft.setDomain(domain.with({ shutdown: true }));
-    const down = draft.domains.items.some(({ introduced, shutdown }) => introduced && shutdown);
-    if (down) announceSpecial(draft, '@releaseDomain', domid);
+    announceShutdown(draft, domid);
     return draft.finish(store);
   }
   if (!domain.introduced || domain.shutdown) return store;
   draft.setDomain(domain.with({ shutdown: true }));
   announceSpecial(draft, '@releaseDomain', domid);
   return draft.finish(store);
+}
+
+/** oxenstored, told that the state of some domain has changed, announces again each one that is shut down: as one event. */
+function announceShutdown(draft: Draft, domid: number): void {
+  const down = draft.domains.items.some(({ introduced, shutdown }) => introduced && shutdown);
+  if (down) announceSpecial(draft, '@releaseDomain', domid);
 }
 
 /**
@@ -98,8 +103,9 @@ export function domainDestroyed(store: Store, domid: number): Store {
   const draft = new Draft(store);
   const domain = draft.domains.get(domid);
   if (domain === undefined) return store;
-  // Of the end of a domain that was never introduced, oxenstored hears nothing.
+  // Of a domain that was never introduced, oxenstored hears only that something has happened.
   if (domain.introduced || draft.policy.rules === 'c') endDomain(draft, domid);
+  else announceShutdown(draft, domid);
   draft.domains = draft.domains.delete(domid);
   return draft.finish(store);
 }
