@@ -84,6 +84,8 @@ function replay(draft: Draft, caller: Connection, { state }: OcamlTransaction): 
 
 function repeats(draft: Draft, caller: Connection, { request, reply }: Operation, footprint: Footprint): boolean {
   if (request.type === 'malformed') return SIMPLE.has(request.of);
+  // Those it knows, and refuses again.
+  if (request.type === 'unknown') return request.reserved;
   if (!isNodeRequest(request)) return request.type === 'getDomainPath';
   return JSON.stringify(performOcaml(draft, caller, request, footprint)) === JSON.stringify(reply);
 }

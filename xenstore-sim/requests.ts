@@ -56,8 +56,8 @@ export type Request =
       readonly error?: ErrorName;
       readonly entries?: number;
     } & InTransaction)
-  /** A type that the daemon does not know. */
-  | ({ readonly type: 'unknown' } & InTransaction);
+  /** A type that the daemon does not know; `reserved` for those that only a daemon sends. */
+  | ({ readonly type: 'unknown'; readonly reserved: boolean } & InTransaction);
 
 /** The requests about domains that only privileged callers may send. */
 export type DomainRequest =

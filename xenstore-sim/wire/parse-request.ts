@@ -48,7 +48,9 @@ const TYPES: ReadonlyMap<number, KnownType> = new Map<number, KnownType>([
  */
 export function parseRequest(policy: Policy, type: number, payload: string): Request {
   const known = TYPES.get(type);
-  if (known === undefined || policy.unknownRequests.has(known)) return { type: 'unknown' };
+  if (known === undefined || policy.unknownRequests.has(known)) {
+    return { type: 'unknown', reserved: type === XsType.WATCH_EVENT || type === XsType.ERROR };
+  }
   const readers = policy.rules === 'c' ? C_ARGUMENTS : OCAML_ARGUMENTS;
   return readers[known](payload, policy) ?? { type: 'malformed', of: known };
 }
