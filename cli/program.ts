@@ -5,6 +5,7 @@ import { QuiesceError } from '../protocol/errors.js';
 import { parseArguments } from './arguments.js';
 import { checkCommand } from './check.js';
 import type { Command } from './command.js';
+import { deviceCommand } from './device.js';
 import { EXIT, type ExitStatus, explain } from './exit-status.js';
 import { exploreCommand } from './explore.js';
 import { commandHelp, programHelp } from './help.js';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   replayCommand,
   listCommand,
   xenstoredCommand,
+  deviceCommand,
 ];
 
 /** Runs the command that `argv` (without program and script) asks for. Never throws. */

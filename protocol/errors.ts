@@ -15,6 +15,9 @@ export type ErrorCode =
   | 'BAD_TOKEN'
   | 'RING_OVERFLOW'
   | 'DEVICE_BUSY'
+  | 'NOT_A_BLOCK_DEVICE'
+  | 'DEVICE_UNREADABLE'
+  | 'DEVICE_CHANGED'
   | 'BAD_STATE_BLOB'
   | 'BAD_STATE_STREAM'
   | 'DRIVER_FAULT';
