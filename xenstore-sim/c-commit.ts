@@ -22,6 +22,8 @@ export function commitC(draft: Draft, caller: Connection, transaction: CTransact
   const changed = ({ path, generation }: Accessed): boolean => (draft.tree.get(path)?.generation ?? 0) !== generation;
   if (transaction.doomed || (!finite && accessed.some(changed))) return failure('EAGAIN');
 
+  // Events are about the parents as they were before.
+  draft.keepTree();
   const old = draft.tree;
   for (const { path, node, before } of written) if (node !== null || before !== null) draft.put(path, node);
   for (const entry of written) {

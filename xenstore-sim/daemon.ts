@@ -52,6 +52,8 @@ const NOTHING = new Uint8Array(0);
 
 export class Daemon {
   #store: Store;
+  /** A new one whenever somebody else gets hold of the store. */
+  #owner: object = {};
   readonly #sessions: Map<number, Session> = new Map();
   /** Sessions that may have output. */
   #listed: Session[] = [];
@@ -74,7 +76,9 @@ export class Daemon {
     return daemon;
   }
 
+  /** The store as it is now; it stays as it is. */
   get store(): Store {
+    this.#owner = {};
     return this.#store;
   }
 
@@ -256,7 +260,7 @@ export class Daemon {
     const limited = policy.overlongReplyRefused || session.ring;
 
     this.#credit?.charge(this.#store, session.domid, known, transactionId);
-    const outcome = execute(this.#store, session.connection, request, transactionId);
+    const outcome = execute(this.#store, session.connection, request, { transactionId, owner: this.#owner });
     this.#store = outcome.store;
     this.#afterDomains(request);
     const replyFirst = known !== 'unknown' && policy.repliesFirst.has(known);

@@ -11,6 +11,7 @@ import { EventQueue } from './event-queue.js';
 import type { IdList } from './id-list.js';
 import type { Node } from './node.js';
 import type { Path } from './path.js';
+import type { Owner } from './path-map.js';
 import { type PermissionList, READ, type Subject } from './permissions.js';
 import type { Policy } from './policy.js';
 import { type Allowance, type QuotaSet, UNLIMITED } from './quota.js';
@@ -45,12 +46,15 @@ export class Draft implements StoreState {
   isolated = false;
   /** Set when the transaction would have accessed more nodes than it may: the request has failed. */
   overflown = false;
+  #owner: Owner | null;
   /** Whose transaction it is. */
   #caller: Connection | null = null;
   /** Events on their way into the queues of connections, by number. */
   #queues: Map<number, EventQueue> | null = null;
 
-  constructor(store: Store) {
+  /** @param owner Who gives `store` up for what is made of it, if anybody. */
+  constructor(store: Store, owner: Owner | null = null) {
+    this.#owner = owner;
     this.policy = store.policy;
     this.tree = store.tree;
     this.connections = store.connections;
@@ -64,6 +68,11 @@ export class Draft implements StoreState {
   enter(caller: Connection, transaction: CTransaction): void {
     this.#caller = caller;
     this.transaction = transaction;
+  }
+
+  /** From now on, the tree as it was up to here stays as it is. */
+  keepTree(): void {
+    this.#owner = null;
   }
 
   /** From now on, nodes are those of the tree again. */
@@ -117,7 +126,8 @@ export class Draft implements StoreState {
     if (this.policy.finite) this.tree = node === null ? this.tree.delete(path) : this.tree.set(path, node);
     else {
       this.generation++;
-      this.tree = node === null ? this.tree.delete(path) : this.tree.set(path, node.withGeneration(this.generation));
+      this.tree =
+        node === null ? this.tree.delete(path) : this.tree.set(path, node.withGeneration(this.generation), this.#owner);
     }
     if (this.isolated) return;
     if (this.policy.rules === 'ocaml') this.#tellTransactions(equal(old, node) ? path.parent : path);

@@ -10,6 +10,7 @@ import { Draft } from './draft.js';
 import { announceOcaml } from './ocaml-events.js';
 import { newFootprint, performOcaml } from './ocaml-nodes.js';
 import { domainDirectory } from './path.js';
+import type { Owner } from './path-map.js';
 import type { Policy } from './policy.js';
 import { failure, type KnownType, type NodeRequest, OK, type Reply, type Request } from './requests.js';
 import { settingRequest } from './setting-requests.js';
@@ -38,21 +39,26 @@ const PRIVILEGED: ReadonlySet<KnownType> = new Set<KnownType>([
   'setQuota',
 ]);
 
+export interface ExecuteOptions {
+  /** Id of the transaction, if the request itself does not name it. */
+  readonly transactionId?: number;
+  /** Who gives `store` up: it may then be changed in place, and must not be used any more (`PathMap`). */
+  readonly owner?: Owner | null;
+}
+
 /**
  * Executes `request` for the open connection with number `connection`. Mistakes of the client give an error reply, never
  * an exception. Events the request causes are appended to the queues of their connections, the caller's included;
  * whether those go before or after the reply on the wire is `Policy.repliesFirst`.
- *
- * @param transactionId Id of the transaction, if the request itself does not name it.
  */
 export function execute(
   store: Store,
   connection: number,
   request: Request,
-  transactionId = request.transaction ?? 0,
+  { transactionId = request.transaction ?? 0, owner = null }: ExecuteOptions = {},
 ): Outcome {
   const caller = store.connection(connection);
-  const draft = new Draft(store);
+  const draft = new Draft(store, store.policy.rules === 'c' ? owner : null);
   const reply = answer(draft, caller, request, transactionId);
   return { store: draft.finish(store), reply, notified: draft.notified };
 }

@@ -1,7 +1,9 @@
 /**
  * A persistent map from paths to immutable values: a hash trie with 16 branches at each level.
  *
- * `get` takes a few array accesses, `set` and `delete` copy one short array per level and leave the old map as it was.
+ * `get` takes a few array accesses, `set` and `delete` copy one short array per level and leave the old map as it was. The
+ * one exception: whoever passes an `Owner` to `set` gives up the old map, and arrays made for that owner before are
+ * changed in place. For a daemon that throws each map away for the next, this halves the cost of a write.
  * The hash of a map is the sum (xor) of the hashes of its entries, so each change updates it in constant time and the
  * order of changes does not show. There is no iteration: nothing can come to depend on the order of a hash table.
  * A map that is made without hashes spends no time on them.
@@ -32,10 +34,31 @@ class Leaf<V> implements Entry<V> {
   }
 }
 
-type Slot<V> = Leaf<V> | readonly Slot<V>[] | null;
+/** Stands for somebody who alone holds a map, and all that were made from it since. Compared by identity. */
+export type Owner = object;
+
+class Branch<V> {
+  readonly slots: Slot<V>[];
+  /** Who may change it in place, if anybody. */
+  readonly owner: Owner | null;
+
+  constructor(slots: Slot<V>[], owner: Owner | null) {
+    this.slots = slots;
+    this.owner = owner;
+  }
+
+  /** The branch with `slot` at `at`: this one, if it belongs to `owner`. */
+  with(at: number, slot: Slot<V>, owner: Owner | null): Branch<V> {
+    const slots = owner !== null && owner === this.owner ? this.slots : this.slots.slice();
+    slots[at] = slot;
+    return slots === this.slots ? this : new Branch(slots, owner);
+  }
+}
+
+type Slot<V> = Leaf<V> | Branch<V> | null;
 
 const BITS_PER_LEVEL = 4;
-const EMPTY_BRANCH: readonly null[] = new Array(1 << BITS_PER_LEVEL).fill(null);
+const NO_SLOTS: readonly null[] = new Array(1 << BITS_PER_LEVEL).fill(null);
 
 export class PathMap<V extends Hashed> implements Hashed {
   readonly #root: Slot<V>;
@@ -58,7 +81,7 @@ export class PathMap<V extends Hashed> implements Hashed {
     let slot = this.#root;
     let bits = path.hashLow;
     while (slot !== null && !(slot instanceof Leaf)) {
-      slot = slot[bits & 15] as Slot<V>;
+      slot = slot.slots[bits & 15] as Slot<V>;
       bits >>>= BITS_PER_LEVEL;
     }
     return find(slot, path)?.value;
@@ -79,7 +102,7 @@ export class PathMap<V extends Hashed> implements Hashed {
     let slot = this.#root;
     let bits = hash;
     while (slot !== null && !(slot instanceof Leaf)) {
-      slot = slot[bits & 15] as Slot<V>;
+      slot = slot.slots[bits & 15] as Slot<V>;
       bits >>>= BITS_PER_LEVEL;
     }
     let leaf: Leaf<V> | null = slot;
@@ -87,12 +110,13 @@ export class PathMap<V extends Hashed> implements Hashed {
     return leaf;
   }
 
-  set(path: Path, value: V): PathMap<V> {
-    if (!this.#hashed) return new PathMap(insert(this.#root, path, value, 0), false, 0, 0);
+  /** @param owner Whose this map is and will be, if it is not to be used any more. */
+  set(path: Path, value: V, owner: Owner | null = null): PathMap<V> {
+    if (!this.#hashed) return new PathMap(insert(this.#root, path, value, 0, owner), false, 0, 0);
     const old = this.get(path);
     const low = this.hashLow ^ entryLow(path, value) ^ (old === undefined ? 0 : entryLow(path, old));
     const high = this.hashHigh ^ entryHigh(path, value) ^ (old === undefined ? 0 : entryHigh(path, old));
-    return new PathMap(insert(this.#root, path, value, 0), true, low, high);
+    return new PathMap(insert(this.#root, path, value, 0, owner), true, low, high);
   }
 
   delete(path: Path): PathMap<V> {
@@ -120,24 +144,25 @@ function find<V>(leaf: Leaf<V> | null, path: Path): Leaf<V> | null {
   return found;
 }
 
-function insert<V>(slot: Slot<V>, path: Path, value: V, shift: number): Slot<V> {
+function insert<V>(slot: Slot<V>, path: Path, value: V, shift: number, owner: Owner | null): Slot<V> {
   if (slot === null) return new Leaf(path, value, null);
-  if (!(slot instanceof Leaf)) {
-    const at = (path.hashLow >>> shift) & 15;
-    return replace(slot, at, insert(slot[at] as Slot<V>, path, value, shift + BITS_PER_LEVEL));
+  const at = (path.hashLow >>> shift) & 15;
+  if (slot instanceof Branch) {
+    return slot.with(at, insert(slot.slots[at] as Slot<V>, path, value, shift + BITS_PER_LEVEL, owner), owner);
   }
   if (slot.path.hashLow === path.hashLow) return new Leaf(path, value, unlink(slot, path));
-  const branch: Slot<V> = replace<V>(EMPTY_BRANCH, (slot.path.hashLow >>> shift) & 15, slot);
-  return insert<V>(branch, path, value, shift);
+  const branch = new Branch<V>(NO_SLOTS.slice(), owner);
+  branch.slots[(slot.path.hashLow >>> shift) & 15] = slot;
+  return insert<V>(branch, path, value, shift, owner);
 }
 
 function remove<V>(slot: Slot<V>, path: Path, shift: number): Slot<V> {
   if (slot === null) return null;
   if (slot instanceof Leaf) return unlink(slot, path);
   const at = (path.hashLow >>> shift) & 15;
-  const left = remove(slot[at] as Slot<V>, path, shift + BITS_PER_LEVEL);
-  if (left === null && slot.every((other, i) => i === at || other === null)) return null;
-  return replace(slot, at, left);
+  const left = remove(slot.slots[at] as Slot<V>, path, shift + BITS_PER_LEVEL);
+  if (left === null && slot.slots.every((other, i) => i === at || other === null)) return null;
+  return slot.with(at, left, null);
 }
 
 function unlink<V>(leaf: Leaf<V>, path: Path): Leaf<V> | null {
@@ -150,12 +175,6 @@ function unlink<V>(leaf: Leaf<V>, path: Path): Leaf<V> | null {
   let rest = at.next;
   for (const entry of before.reverse()) rest = new Leaf(entry.path, entry.value, rest);
   return rest;
-}
-
-function replace<V>(branch: readonly Slot<V>[], at: number, slot: Slot<V>): readonly Slot<V>[] {
-  const copy = branch.slice();
-  copy[at] = slot;
-  return copy;
 }
 
 function entryLow(path: Path, value: Hashed): number {

@@ -203,7 +203,7 @@ export class RingDaemon {
     const { policy } = this.store;
     const request = parseRequest(policy, type, binaryString(bytes, XS_HEADER_BYTES));
     const known = request.type === 'malformed' ? request.of : request.type;
-    const { store, reply } = execute(this.store, GUEST_CONNECTION, request, transactionId);
+    const { store, reply } = execute(this.store, GUEST_CONNECTION, request, { transactionId });
     this.#set(store);
     if (known === 'unknown' || !policy.repliesFirst.has(known)) {
       while (nextEvent(this.store, GUEST_CONNECTION) !== undefined) this.nextEvent();
