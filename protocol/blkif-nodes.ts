@@ -13,6 +13,12 @@ export const BlkifNode = {
   Type: 'type',
   /** Backend, by the toolstack: path of the block script. */
   Script: 'script',
+  /** Backend, by the toolstack: `0` keeps the backend from offering discard. */
+  DiscardEnable: 'discard-enable',
+  /** Backend, by the toolstack: name of the disk in the guest, and `1` for one to boot from or to take out. */
+  Dev: 'dev',
+  Bootable: 'bootable',
+  Removable: 'removable',
   /** Backend, by the block script in the file case: path of the loop device, for the detach. */
   LoopNode: 'node',
   /** Backend, by the block script: why it failed. */
@@ -42,6 +48,8 @@ export const BlkifNode = {
   DeviceType: 'device-type',
   /** Frontend, by the toolstack: number of the disk in the guest. */
   VirtualDevice: 'virtual-device',
+  /** Frontend, by the toolstack: `0` tells it not to trust the backend. */
+  Trusted: 'trusted',
 
   /** Backend, before Connected: size in sectors of 512 bytes. */
   Sectors: 'sectors',
