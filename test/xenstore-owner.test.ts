@@ -74,3 +74,32 @@ t.test('the store that a daemon is made from stays as it was', async (t) => {
   t.equal(contentOf(store), content);
   t.not(contentOf(daemon.store), content);
 });
+
+t.test('at a commit, a parent that comes later is asked as it was before', async (t) => {
+  const daemon = new Daemon(Store.empty(C_4_17));
+  const socket = daemon.connect(0);
+  const ask = (type: number, payload: string, transactionId = 0, connection = socket): void => {
+    daemon.receive(connection, encodeFrame({ type, requestId: 0, transactionId, payload }));
+  };
+  daemon.domainCreated(1);
+  ask(XsType.INTRODUCE, '1\x080\x003\0');
+  const guest = daemon.connect(1);
+  for (const [type, payload] of [
+    [XsType.WRITE, '/p/c\0v'],
+    [XsType.SET_PERMS, '/p/c\0n0\0'],
+    [XsType.SET_PERMS, '/p\0n0\0r1\0'],
+  ] as const)
+    ask(type, payload);
+  ask(XsType.WATCH, '/p\0t\0', 0, guest);
+  daemon.flush(() => undefined);
+
+  ask(XsType.TRANSACTION_START, '\0');
+  ask(XsType.WRITE, '/p/c\0w', 1);
+  ask(XsType.SET_PERMS, '/p\0n0\0', 1);
+  ask(XsType.TRANSACTION_END, 'T\0', 1);
+  let events = '';
+  daemon.flush((connection, bytes) => {
+    if (connection === guest) events += String.fromCharCode(...bytes);
+  });
+  t.match(events, '/p/c\0t\0', 'the guest could read the parent when the child was written');
+});
