@@ -168,11 +168,9 @@ const ONE = new RegExp(`^${SPACE}(0x[0-9a-f]*|[0-9a-f]+)`, 'i');
  * number that is too large the low 32 bits count.
  */
 export function scanPhysicalDevice(text: string): Scan {
-  // The scanner sees a C string.
-  const seen = text.split('\0', 1)[0] ?? '';
-  const first = ONE.exec(seen);
+  const first = ONE.exec(text);
   if (first === null) return { outcome: 'ignored' };
-  const rest = seen.slice(first[0].length);
+  const rest = text.slice(first[0].length);
   const second = rest.startsWith(':') ? ONE.exec(rest.slice(1)) : null;
   if (second === null) {
     const refusal = refusalOf(IdentityNode.PhysicalDevice, text, 'one-number', 'EINVAL', 'two numbers with a colon');

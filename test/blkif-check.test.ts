@@ -75,7 +75,7 @@ t.test('an operation that does not exist or was not offered is answered "not sup
 t.test('the number of segments is 1 to 11', async (t) => {
   t.equal(codeOf({ operation: Read, count: 0 }), 'segments -1');
   t.equal(codeOf({ operation: Write, count: 12, segments: [PAGE] }), 'segments -1');
-  t.equal(codeOf({ operation: Read, count: 255 }), 'segments -1');
+  for (const count of [16, 17, 255]) t.equal(codeOf({ operation: Read, count, segments: [PAGE] }), 'segments -1');
   t.equal(codeOf({ operation: FlushDiskcache, count: 12 }), 'segments -1');
 });
 
@@ -113,7 +113,8 @@ t.test('with larger blocks only whole ones are transferred', async (t) => {
   t.equal(codeOf({ operation: Read, segments: [PAGE], sector: 9 }, disk), 'alignment -1');
   t.equal(codeOf({ operation: Write, segments: [[0, 3]] }, disk), 'alignment -1');
   t.equal(codeOf({ operation: Write, segments: [[4, 7]] }, { ...disk, sectorSize: 2048 }), 'good');
-  t.equal(codeOf({ operation: Write, segments: [[2, 5]] }, { ...disk, sectorSize: 2048 }), 'alignment -1');
+  t.equal(codeOf({ operation: Write, segments: [[2, 7]] }, { ...disk, sectorSize: 2048 }), 'alignment -1');
+  t.equal(codeOf({ operation: Write, segments: [[0, 5]] }, { ...disk, sectorSize: 2048 }), 'alignment -1');
 });
 
 t.test('a discard lies on the disk; its end does not wrap', async (t) => {

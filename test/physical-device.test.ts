@@ -52,7 +52,7 @@ t.test('race 17: mainline passes over junk, fails on one number, and ignores wha
   t.equal(scanned('0x7:0X3'), '7:3');
   t.equal(scanned('0007:03'), '7:3');
   t.equal(scanned('0x:3'), '0:3', 'a prefix alone is a number');
-  t.equal(scanned('7:3\x004'), '7:3', 'a C string ends at NUL');
+  t.equal(scanned('7:3\x004'), '7:3', 'NUL ends it');
   for (const text of ['7', '7:', '7 :3', '7;3', '7:g', '7:-3', '12@7:3', '7\x00:3'])
     t.equal(scanned(text), 'refused', text);
   for (const text of ['', ' ', 'g', ':3', '-7:3', '+7:3', '\x007:3']) t.equal(scanned(text), 'ignored', text);
@@ -62,6 +62,8 @@ t.test('race 17: mainline keeps the low bits of a number that is too large, and 
   t.match(scanPhysicalDevice('100000007:3'), { device: loop3, scanned: loop3 });
   t.match(scanPhysicalDevice('1007:3'), { device: loop3, scanned: { major: 0x1007, minor: 3 } }, 'a major has 12 bits');
   t.match(scanPhysicalDevice('0:700003'), { device: loop3, scanned: { major: 0, minor: 0x700003 } }, 'a minor has 20');
+  t.match(scanPhysicalDevice('f0000007:3'), { device: loop3, scanned: { major: 0xf0000007, minor: 3 } });
+  t.equal(scanned('7:700003'), '7:3', 'bits that are both set are not added');
   t.equal(scanned(`${'f'.repeat(100)}0007:3`), '7:3');
 });
 

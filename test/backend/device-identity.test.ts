@@ -153,6 +153,10 @@ t.test('a malformed node refuses the whole claim and is named', async (t) => {
     store.write(`${VBD}/${node}`, value);
     t.match(readIdentity(store, VBD), { ok: false, refusal: { code, node } });
   }
+  const other = new NotingStore();
+  publishIdentity(other, VBD, loop3, { form: 'diskseq' });
+  other.write(`${VBD}/diskseq`, 'g');
+  t.match(readIdentity(other, VBD, 'diskseq'), { ok: false, refusal: { code: 'junk', node: 'diskseq' } });
   const store = new NotingStore();
   publishIdentity(store, VBD, loop3, { form: 'physical-device' });
   t.match(
