@@ -7,7 +7,7 @@
  * What is not promised: that it still is when the answer is used. Whoever needs that keeps the device open. And where the
  * kernel has no sequence numbers, two readings that agree prove nothing.
  */
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { type BigIntStats, fstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DeviceIdentity } from '../backend/device-identity.js';
 import { QuiesceError } from '../protocol/errors.js';
@@ -36,11 +36,17 @@ export interface BlockDevice {
 export const LINUX: DeviceSystem = {
   sysfs: '/sys',
   bootId: '/proc/sys/kernel/random/boot_id',
-  deviceAt(path) {
-    const stat = statSync(path, { bigint: true });
-    return stat.isBlockDevice() ? deviceNumberOf(stat.rdev) : null;
-  },
+  deviceAt: (path) => deviceIn(statSync(path, { bigint: true })),
 };
+
+/** As `LINUX`, but for the device that is open as `descriptor`, wherever its path leads by now. Its number cannot be reused. */
+export function linuxWith(descriptor: number): DeviceSystem {
+  return { ...LINUX, deviceAt: () => deviceIn(fstatSync(descriptor, { bigint: true })) };
+}
+
+function deviceIn(stat: BigIntStats): DeviceNumber | null {
+  return stat.isBlockDevice() ? deviceNumberOf(stat.rdev) : null;
+}
 
 const READINGS_MAX = 10;
 
