@@ -1,0 +1,83 @@
+/**
+ * The two directories of one virtual disk as its backend reads and writes them. Paths of its own side are relative to
+ * the home of domain 0, as Linux gives them.
+ */
+import { type VbdPaths, vbdPaths } from '../../protocol/vbd-paths.js';
+import { DeviceNode, errorPath, parseXenbusState, type XenbusState } from '../../protocol/xenbus.js';
+import type { StoreAccess } from '../../xenstore-sim/store-access.js';
+
+export const SCAN_TOKEN = 'scan';
+export const DEVICE_TOKEN = 'device';
+export const FRONTEND_TOKEN = 'frontend';
+
+/** The one node of the device that is watched: what identifies the device is written before it, or together with it. */
+export const PHYSICAL_DEVICE = 'physical-device';
+
+export class VbdDirectory {
+  readonly store: StoreAccess;
+  readonly #domid: number;
+  readonly #frontend: () => number;
+
+  constructor(store: StoreAccess, domid: number, frontendDomid: () => number) {
+    this.store = store;
+    this.#domid = domid;
+    this.#frontend = frontendDomid;
+  }
+
+  read(node: string): string | null {
+    return this.store.read(this.#paths.ownBack(node));
+  }
+
+  write(node: string, value: string): void {
+    this.store.write(this.#paths.ownBack(node), value);
+  }
+
+  state(): XenbusState {
+    return parseXenbusState(this.read(DeviceNode.State));
+  }
+
+  readFrontend(node: string): string | null {
+    return this.store.read(this.#paths.front(node));
+  }
+
+  frontendState(): XenbusState {
+    return parseXenbusState(this.readFrontend(DeviceNode.State));
+  }
+
+  /** Writes the state, unless the node is gone: a device that was taken away is not brought back. */
+  writeState(state: XenbusState): void {
+    this.store.transaction(() => {
+      if (this.read(DeviceNode.State) !== null) this.write(DeviceNode.State, String(state));
+    });
+  }
+
+  /** Where an error of this device is reported: below the home of the backend's domain. */
+  writeError(errno: number, why: string): void {
+    const own = this.#paths.ownBack('').replace(/\/$/, '');
+    this.store.write(errorPath(this.#domid, own), `${errno} ${why}`);
+  }
+
+  watchOwn(): void {
+    this.store.watch(this.#paths.ownBack(DeviceNode.State), SCAN_TOKEN);
+  }
+
+  watchDevice(): void {
+    this.store.watch(this.#paths.ownBack(PHYSICAL_DEVICE), DEVICE_TOKEN);
+  }
+
+  unwatchDevice(): void {
+    this.store.unwatch(this.#paths.ownBack(PHYSICAL_DEVICE), DEVICE_TOKEN);
+  }
+
+  watchFrontend(): void {
+    this.store.watch(this.#paths.front(DeviceNode.State), FRONTEND_TOKEN);
+  }
+
+  unwatchFrontend(): void {
+    this.store.unwatch(this.#paths.front(DeviceNode.State), FRONTEND_TOKEN);
+  }
+
+  get #paths(): VbdPaths {
+    return vbdPaths(this.#domid, this.#frontend());
+  }
+}

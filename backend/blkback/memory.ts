@@ -1,0 +1,39 @@
+/** The page of a blkback process: its state, and the requests it has taken, each with a private copy of the entry. */
+import { BLKIF_X86_64 } from '../../protocol/blkif.js';
+import { bool, bytes, layout, u8, u16, u32 } from '../../protocol/layout.js';
+import { BackRingPrivate } from '../../protocol/ring-back.js';
+
+export const BlkbackState = layout('blkback', {
+  /** The device directory has been found. */
+  known: bool,
+  xenbus_state: u8,
+  /** The device is open and was found to be the right one. */
+  opened: bool,
+  /** Whether the ring has been given up because of nonsense on it. */
+  broken: bool,
+  /** The frontend has closed, or is gone: what is under way is finished and nothing more is taken. */
+  closing: bool,
+  /** With `closing`: the device is to be forgotten, and its state node to be written last. */
+  removing: bool,
+  connected: bool,
+  /** Handle of the mapped ring page, and the event channel. */
+  handle: u32,
+  port: u32,
+  serve: u32,
+  connect: u32,
+  ring: bytes(BackRingPrivate.size),
+});
+
+/** A request that was taken off the ring. */
+export const TakenRequest = layout('taken request', {
+  used: bool,
+  /** `BlkifStatus`, 16 bits. */
+  status: u16,
+  /** The producer of responses before this one was published. */
+  published_from: u32,
+  io: u32,
+  entry: bytes(BLKIF_X86_64.entrySize, 8),
+});
+
+export const TAKEN_OFFSET = 256;
+export const TAKEN_MAX = 2;
