@@ -4,9 +4,9 @@
  */
 import { Worker } from 'node:worker_threads';
 import { EventEmitter } from 'eventemitter3';
+import { loadSession } from '../library/sessions.js';
 import { type Cell, type CheckTask, longestFirst } from './check-cells.js';
 import { resolvePairing } from './pairing-options.js';
-import { loadSession } from './sessions.js';
 import { decideTimed, monotonicSeconds, type TimedVerdict } from './timed-verdict.js';
 
 export type WorkerReply =

@@ -1,16 +1,17 @@
 /**
  * `quiesce check`: the verdict table, compared with the verdicts expected.
  */
+
+import { packageVersion } from '../library/package-root.js';
+import { loadSession } from '../library/sessions.js';
 import type { Arguments } from './arguments.js';
 import { CELLS } from './check-cells.js';
 import { CheckPool } from './check-pool.js';
 import { checkReport, compare } from './check-report.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
-import { packageVersion } from './package-root.js';
 import { extentOf, SESSION_OPTIONS } from './pairing-options.js';
 import { ProgressLine } from './progress.js';
-import { loadSession } from './sessions.js';
 import type { Terminal } from './terminal.js';
 
 const JOBS_MAX = 1024;

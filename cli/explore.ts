@@ -1,13 +1,14 @@
 /**
  * `quiesce explore`: the verdict on one pair of drivers in one scenario.
  */
+
+import { writeWhole } from '../library/files.js';
 import type { Pairing } from '../simulator/pairing.js';
 import { formatSchedule } from '../simulator/schedule.js';
 import { namesOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
-import { writeWhole } from './files.js';
 import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
 import { ProgressLine } from './progress.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';

@@ -2,6 +2,7 @@
  * Options that say which world a command is about.
  */
 
+import { loadSession } from '../library/sessions.js';
 import { SCENARIOS } from '../scenarios/scenarios.js';
 import type { Grain } from '../simulator/actors.js';
 import { find, findTpmback, findTpmfront } from '../simulator/drivers.js';
@@ -11,7 +12,6 @@ import { USUAL_SESSION } from '../simulator/token.js';
 import { DAEMONS, USUAL_DAEMON } from '../simulator/world-options.js';
 import type { DaemonName } from '../xenstore-sim/index.js';
 import { type Arguments, type OptionSpecs, usage } from './arguments.js';
-import { loadSession } from './sessions.js';
 
 export const USUAL_TPMFRONT = 'sequenced';
 

@@ -1,6 +1,8 @@
 /**
  * The program: finds the command, runs it, and turns what happened into an exit status.
  */
+
+import { packageVersion } from '../library/package-root.js';
 import { QuiesceError } from '../protocol/errors.js';
 import { parseArguments } from './arguments.js';
 import { checkCommand } from './check.js';
@@ -10,7 +12,6 @@ import { EXIT, type ExitStatus, explain } from './exit-status.js';
 import { exploreCommand } from './explore.js';
 import { commandHelp, programHelp } from './help.js';
 import { listCommand } from './list.js';
-import { packageVersion } from './package-root.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
 import type { Terminal } from './terminal.js';

@@ -1,6 +1,8 @@
 /**
  * `quiesce replay`: a recorded schedule, from a file or a token.
  */
+
+import { readText } from '../library/files.js';
 import { type RecordedSteps, type Replay, replay, stepsByName, stepsOfToken } from '../simulator/replay.js';
 import { parseSchedule, type WorldNames } from '../simulator/schedule.js';
 import { looksLikeToken, parseToken } from '../simulator/token.js';
@@ -9,7 +11,6 @@ import { worldOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
-import { readText } from './files.js';
 import { resolvePairing } from './pairing-options.js';
 import type { Terminal } from './terminal.js';
 import { showTrace, TRACE_OPTIONS } from './trace-options.js';

@@ -1,6 +1,8 @@
 /**
  * `quiesce run`: one plausible order of events, drawn from a seed.
  */
+
+import { writeWhole } from '../library/files.js';
 import { SEED_MAX } from '../simulator/random.js';
 import { run as runWorld } from '../simulator/run.js';
 import { formatSchedule } from '../simulator/schedule.js';
@@ -10,7 +12,6 @@ import { namesOf, worldOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
-import { writeWhole } from './files.js';
 import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
 import type { Terminal } from './terminal.js';
 import { showTrace, TRACE_OPTIONS } from './trace-options.js';

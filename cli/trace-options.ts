@@ -5,7 +5,7 @@ import { describeChange } from '../simulator/field-changes.js';
 import { formatMermaid } from '../simulator/mermaid.js';
 import { formatTrace, type Trace, type TraceStep } from '../simulator/trace.js';
 import { type Arguments, type OptionSpecs, usage } from './arguments.js';
-import { writeWhole } from './files.js';
+import { writeWhole } from '../library/files.js';
 import { counted, failureLines, oracleTitle } from './schedule-text.js';
 import { type Colours, coloursOf, type Terminal } from './terminal.js';
 

@@ -3,12 +3,12 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { dirname } from 'node:path';
+import { writeWhole } from '../library/files.js';
 import { serve, traced, type XenstoreServer } from '../xenstore-sim/server/index.js';
 import type { Arguments } from './arguments.js';
 import { usage } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
-import { writeWhole } from './files.js';
 import type { Terminal } from './terminal.js';
 import { policyOf, QUOTA_OPTIONS, unixOf, webSocketOf } from './xenstored-options.js';
 import { daemonFrom, stateOf } from './xenstored-state.js';

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { explain } from '../../cli/exit-status.js';
 import { COMMANDS } from '../../cli/program.js';
-import { sessionNames } from '../../cli/sessions.js';
 import { showsColour } from '../../cli/terminal.js';
+import { sessionNames } from '../../library/sessions.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { quiesce } from '../support/fake-terminal.js';
 

@@ -17,6 +17,8 @@ const ARROWS: Readonly<Record<string, readonly string[] | null>> = {
   simulator: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend'],
   live: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend'],
   scenarios: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'live'],
+  library: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'scenarios'],
+  examples: [],
   viewer: null,
   cli: null,
   bench: null,

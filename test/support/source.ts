@@ -14,6 +14,8 @@ export const SOURCE_FOLDERS: readonly string[] = [
   'backend',
   'simulator',
   'scenarios',
+  'library',
+  'examples',
   'live',
   'viewer',
   'cli',

@@ -4,14 +4,14 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { usage } from './arguments.js';
+import { QuiesceError } from '../protocol/errors.js';
 
 /** Throws `USAGE` when the file cannot be read. */
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw usage(`cannot read ${path}: ${reason(error)}`);
+    throw new QuiesceError('USAGE', `cannot read ${path}: ${reason(error)}`);
   }
 }
 
@@ -20,7 +20,7 @@ export function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw usage(`cannot read ${path}: ${reason(error)}`);
+    throw new QuiesceError('USAGE', `cannot read ${path}: ${reason(error)}`);
   }
 }
 
@@ -36,7 +36,7 @@ export function writeWhole(path: string, content: string | Uint8Array, mode = 0o
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw usage(`cannot write ${path}: ${reason(error)}`);
+    throw new QuiesceError('USAGE', `cannot write ${path}: ${reason(error)}`);
   }
 }
 
