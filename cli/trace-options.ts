@@ -1,11 +1,12 @@
 /**
  * How `run` and `replay` show what happened step by step.
  */
+
+import { writeWhole } from '../library/files.js';
 import { describeChange } from '../simulator/field-changes.js';
 import { formatMermaid } from '../simulator/mermaid.js';
-import { formatTrace, type Trace, type TraceStep } from '../simulator/trace.js';
+import { type AnyTraceHeader, formatTrace, headline, type Trace, type TraceStep } from '../simulator/trace.js';
 import { type Arguments, type OptionSpecs, usage } from './arguments.js';
-import { writeWhole } from '../library/files.js';
 import { counted, failureLines, oracleTitle } from './schedule-text.js';
 import { type Colours, coloursOf, type Terminal } from './terminal.js';
 
@@ -20,7 +21,12 @@ export const TRACE_OPTIONS: OptionSpecs = {
  * Writes the trace where the options say: to a file, and to standard output as `json` (made only when asked for), as a
  * diagram or as text. Throws `USAGE` when both are asked for.
  */
-export function showTrace(trace: Trace, args: Arguments, terminal: Terminal, json: () => unknown): void {
+export function showTrace(
+  trace: Trace<AnyTraceHeader>,
+  args: Arguments,
+  terminal: Terminal,
+  json: () => unknown,
+): void {
   if (args.flag('json') && args.flag('mermaid')) throw usage('expected --json or --mermaid, found both');
   const file = args.text('trace');
   if (file !== undefined) writeWhole(file, formatTrace(trace));
@@ -29,11 +35,9 @@ export function showTrace(trace: Trace, args: Arguments, terminal: Terminal, jso
   else terminal.out(traceText(trace, args.flag('verbose'), coloursOf(terminal)));
 }
 
-function traceText({ header, steps, end }: Trace, verbose: boolean, colours: Colours): string {
+function traceText({ header, steps, end }: Trace<AnyTraceHeader>, verbose: boolean, colours: Colours): string {
   const seed = header.seed === null ? '' : `, seed ${header.seed}`;
-  const lines = [
-    `${colours.bold(header.scenario)}: tpmfront ${header.tpmfront} with tpmback ${header.tpmback}, session ${header.session}${seed}`,
-  ];
+  const lines = [`${colours.bold(header.scenario)}${headline(header).slice(header.scenario.length)}${seed}`];
   for (const step of steps) {
     const line = `${String(step.step).padStart(6)}  ${step.choice}`;
     lines.push(step.actor === 'fault' ? colours.yellow(line) : line);

@@ -8,11 +8,13 @@
 import { FAULT_PREFIX } from './faults.js';
 import type { FieldChange } from './field-changes.js';
 import type { StoreOperation } from './store-client.js';
-import type { Trace, TraceStep } from './trace.js';
+import { type AnyTraceHeader, headline, type Trace, type TraceStep } from './trace.js';
 
 /** From left to right. Only those that take part are drawn. */
 const PARTICIPANTS: readonly string[] = [
   'guest1',
+  'blkback1',
+  'script1',
   'tpmback1',
   'tpm1',
   'xenstored',
@@ -36,13 +38,13 @@ const SHOWN: ReadonlySet<StoreOperation['operation']> = new Set([
 ]);
 
 /** Text of the diagram; ends with a line feed. */
-export function formatMermaid({ header, steps, end }: Trace): string {
+export function formatMermaid({ header, steps, end }: Trace<AnyTraceHeader>): string {
   const lines = steps.flatMap(stepLines);
   const last = steps.at(-1)?.step ?? 0;
   if (end.oracle !== null) lines.push(note(`after step ${last}: ${end.oracle} fails`, drawn(lines)));
   else if (end.quiescent)
     lines.push(note(`after step ${last}: nothing more can happen, every oracle holds`, drawn(lines)));
-  const title = `title: ${JSON.stringify(`${header.scenario}: ${header.tpmfront} with ${header.tpmback}`)}`;
+  const title = `title: ${JSON.stringify(headline(header).replace(/, session .*$/, ''))}`;
   const participants = drawn(lines).map((name) => `participant ${name}`);
   return ['---', title, '---', 'sequenceDiagram', ...[...participants, ...lines].map((line) => `    ${line}`), ''].join(
     '\n',

@@ -3,10 +3,17 @@
  * the world first no longer offers what was recorded.
  */
 import { QuiesceError } from '../protocol/errors.js';
-import { CHOICES_MAX } from './explore/explore.js';
+import { CHOICES_MAX, type Explorable } from './explore/explore.js';
 import { type HashBytes, stepHash, type Token } from './token.js';
-import type { World } from './world.js';
 import type { OracleName } from './world-state.js';
+
+/** A world whose choices have names: `World`, and smaller ones. */
+export interface Replayable extends Explorable {
+  /** The first oracle that has failed, if one has. */
+  readonly failed: OracleName | undefined;
+  /** Name of a choice of the present state. */
+  describe(choice: number): string;
+}
 
 export interface Divergence {
   /** Which step, from 1. */
@@ -58,7 +65,7 @@ export function stepsOfToken({ hashes, hashBytes }: Pick<Token, 'hashes' | 'hash
  * by default it is a step of the world. Throws `BAD_SCHEDULE` when a hash stands for two of the choices there are.
  */
 export function replay(
-  world: World,
+  world: Replayable,
   recorded: RecordedSteps,
   take: (choice: number) => void = (choice) => world.step(choice),
 ): Replay {
@@ -95,7 +102,7 @@ export function replay(
 
 /** The names of a list of choices, and how wide hashes must be to tell them from all others there are on the way. */
 export function nameChoices(
-  world: World,
+  world: Replayable,
   choices: readonly number[],
 ): { steps: readonly string[]; hashBytes: HashBytes } {
   const { memory } = world;

@@ -16,12 +16,12 @@
  * `daemon`, names the xenstored if it is not the usual one. Then comes the name
  * of one choice a line. A line that begins with `#` is a comment; empty lines between choices mean nothing.
  */
-import { QuiesceError } from '../protocol/errors.js';
 import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
+import { formatLines, parseLines } from './schedule-lines.js';
 import { DAEMONS, USUAL_DAEMON } from './world-options.js';
 
-export const SCHEDULE_MAGIC = 'quiesce schedule 1';
+export { SCHEDULE_MAGIC } from './schedule-lines.js';
 
 /** Which world a schedule is for. */
 export interface WorldNames {
@@ -46,9 +46,6 @@ const HEADERS = [...REQUIRED, 'daemon'] as const;
 
 type Header = (typeof HEADERS)[number];
 
-/** Characters of a found line that a message quotes. */
-const QUOTE_MAX = 60;
-
 /** The most commands a schedule can ask for. */
 export const COMMANDS_MAX = 0xffffffff;
 
@@ -58,18 +55,15 @@ export const COMMANDS_MAX = 0xffffffff;
  */
 export function formatSchedule(schedule: Schedule): string {
   const { commands, steps } = schedule;
-  const names = [schedule.scenario, schedule.tpmfront, schedule.tpmback, schedule.session];
-  for (const name of [...names, ...steps]) {
-    if (!isName(name)) fail('schedule', null, 'a printable name without blanks at its ends', name);
-  }
-  for (const step of steps)
-    if (step.startsWith('#')) fail('schedule', null, 'a choice that does not look like a comment', step);
   const values: { readonly [H in Header]: string } = {
     ...schedule,
     commands: commands === null ? 'all' : String(commands),
   };
   const headers = schedule.daemon === USUAL_DAEMON ? REQUIRED : HEADERS;
-  return [SCHEDULE_MAGIC, ...headers.map((header) => `${header}: ${values[header]}`), '', ...steps, ''].join('\n');
+  return formatLines(
+    headers.map((header) => [header, values[header]]),
+    steps,
+  );
 }
 
 /**
@@ -77,39 +71,8 @@ export function formatSchedule(schedule: Schedule): string {
  * `file:line: expected ..., found ...`.
  */
 export function parseSchedule(file: string, text: string): Schedule {
-  const lines = text.split('\n').map((line) => line.replace(/\r$/, ''));
-  if (lines[0] !== SCHEDULE_MAGIC) fail(file, 1, `the line '${SCHEDULE_MAGIC}'`, lines[0] ?? '');
-  const values = new Map<string, string>();
-  let at = 1;
-  for (; at < lines.length; at++) {
-    const line = (lines[at] as string).trim();
-    if (line.startsWith('#')) continue;
-    if (line === '') break;
-    const [, header, value] = /^([a-z]+):\s*(.*)$/.exec(line) ?? [];
-    if (header === undefined || value === undefined || !isHeader(header)) {
-      fail(file, at + 1, `a header (${HEADERS.join(', ')}) or an empty line`, line);
-    }
-    if (values.has(header)) fail(file, at + 1, `${header} once`, line);
-    if (!isName(value)) fail(file, at + 1, `a value for ${header}`, value);
-    values.set(header, value);
-    if (header === 'commands' && commandsOf(value) === undefined)
-      fail(file, at + 1, `'all' or a number from 1 to ${COMMANDS_MAX} for commands`, value);
-    if (header === 'grain' && value !== 'fine' && value !== 'coarse')
-      fail(file, at + 1, "'fine' or 'coarse' for grain", value);
-    if (header === 'daemon' && !isDaemon(value)) fail(file, at + 1, `${DAEMONS.join(', ')} for daemon`, value);
-  }
-  const end = at + 1;
-  const daemon = values.get('daemon') ?? USUAL_DAEMON;
-  const value = (header: Header): string =>
-    values.get(header) ?? fail(file, end, `a header line for ${header} before the empty line`, lines[at] ?? '');
-
-  const steps: string[] = [];
-  for (at++; at < lines.length; at++) {
-    const line = (lines[at] as string).trim();
-    if (line === '' || line.startsWith('#')) continue;
-    if (!isName(line)) fail(file, at + 1, 'the name of a choice', line);
-    steps.push(line);
-  }
+  const { value, optional, steps } = parseLines(file, text, HEADERS, expectedOf);
+  const daemon = optional('daemon') ?? USUAL_DAEMON;
   return {
     scenario: value('scenario'),
     tpmfront: value('tpmfront'),
@@ -122,17 +85,22 @@ export function parseSchedule(file: string, text: string): Schedule {
   };
 }
 
-function isHeader(text: string): text is Header {
-  return (HEADERS as readonly string[]).includes(text);
+/** What a header line must hold where `value` is not it. */
+function expectedOf(header: Header, value: string): string | null {
+  switch (header) {
+    case 'commands':
+      return commandsOf(value) === undefined ? `'all' or a number from 1 to ${COMMANDS_MAX} for commands` : null;
+    case 'grain':
+      return value === 'fine' || value === 'coarse' ? null : "'fine' or 'coarse' for grain";
+    case 'daemon':
+      return isDaemon(value) ? null : `${DAEMONS.join(', ')} for daemon`;
+    default:
+      return null;
+  }
 }
 
 function isDaemon(text: string): text is DaemonName {
   return (DAEMONS as readonly string[]).includes(text);
-}
-
-function isName(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text !== '' && text.trim() === text && !/[\u0000-\u001f\u007f]/.test(text);
 }
 
 /** Undefined for what is neither `all` nor a number of commands. */
@@ -140,13 +108,4 @@ function commandsOf(text: string): number | null | undefined {
   if (text === 'all') return null;
   const number = Number(text);
   return /^[1-9][0-9]{0,9}$/.test(text) && number <= COMMANDS_MAX ? number : undefined;
-}
-
-function fail(file: string, line: number | null, expected: string, found: string): never {
-  const quoted = found.length > QUOTE_MAX ? `${found.slice(0, QUOTE_MAX)}…` : found;
-  const where = line === null ? file : `${file}:${line}`;
-  throw new QuiesceError(
-    'BAD_SCHEDULE',
-    `${where}: expected ${expected}, found ${quoted === '' ? 'nothing' : JSON.stringify(quoted)}`,
-  );
 }

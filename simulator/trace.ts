@@ -3,17 +3,32 @@
  *
  * As text a trace is JSON lines: one header record, one record a step, and one record that says how it ended.
  */
-import { changesSince, type FieldChange, traceMap } from './field-changes.js';
+import type { MemoryMap } from '../hypervisor/memory-map.js';
+import type { IdentityNames } from './block-identity/schedule.js';
+import { changesSince, type FieldChange } from './field-changes.js';
+import type { Replayable } from './replay.js';
 import type { WorldNames } from './schedule.js';
-import type { StoreOperation } from './store-client.js';
-import type { World } from './world.js';
+import type { StoreListener, StoreOperation } from './store-client.js';
 import { ORACLE_NAMES, type OracleName, oracleBit } from './world-state.js';
 
-export interface TraceHeader extends WorldNames {
+interface TraceOrigin {
   /** Version of the format. */
   readonly trace: 1;
   /** Seed of the run, null for a replay. */
   readonly seed: number | null;
+}
+
+export interface TraceHeader extends TraceOrigin, WorldNames {}
+
+export interface IdentityTraceHeader extends TraceOrigin, IdentityNames {}
+
+export type AnyTraceHeader = TraceHeader | IdentityTraceHeader;
+
+/** One line that says which world it was. */
+export function headline(header: AnyTraceHeader): string {
+  return 'design' in header
+    ? `${header.scenario}: design ${header.design}`
+    : `${header.scenario}: tpmfront ${header.tpmfront} with tpmback ${header.tpmback}, session ${header.session}`;
 }
 
 export interface TraceStep {
@@ -39,21 +54,29 @@ export interface TraceEnd {
   readonly quiescent: boolean;
 }
 
-export interface Trace {
-  readonly header: TraceHeader;
+export interface Trace<H extends AnyTraceHeader = TraceHeader> {
+  readonly header: H;
   readonly steps: readonly TraceStep[];
   readonly end: TraceEnd;
+}
+
+/** A world whose steps can be told in detail. */
+export interface Recordable extends Replayable {
+  /** Hears every store request from now on; null for nobody. */
+  listen(listener: StoreListener | null): void;
+  /** Names for its memory. */
+  traceMap(): MemoryMap;
 }
 
 /** Takes steps of a world and writes down what they do. */
 export class Recorder {
   readonly steps: TraceStep[] = [];
-  readonly #world: World;
-  readonly #map;
+  readonly #world: Recordable;
+  readonly #map: MemoryMap;
 
-  constructor(world: World) {
+  constructor(world: Recordable) {
     this.#world = world;
-    this.#map = traceMap(world.machine);
+    this.#map = world.traceMap();
   }
 
   take(choice: number): void {
@@ -85,6 +108,6 @@ export function actorOf(choice: string): string {
 }
 
 /** A trace as JSON lines. The same trace gives the same bytes. */
-export function formatTrace({ header, steps, end }: Trace): string {
+export function formatTrace({ header, steps, end }: Trace<AnyTraceHeader>): string {
   return [header, ...steps, { end }].map((record) => `${JSON.stringify(record)}\n`).join('');
 }

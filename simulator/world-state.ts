@@ -35,6 +35,17 @@ export const ORACLES = [
       'No access to a page that is not granted, no write after access ended; no double fetch, where it is looked for.',
   },
   { name: 'driver-fault', title: 'No driver throws, and no driver breaks an assertion.' },
+  {
+    name: 'right-device',
+    title: 'A backend exposes no block device but the one that was meant, and a script detaches no other.',
+  },
+  { name: 'one-writer', title: 'No two guests write to one block device.' },
+  { name: 'no-leak', title: 'At the end no block device is attached or open for nobody.' },
+  {
+    name: 'refusal-shown',
+    title: 'A backend that does not open its device says so: state Closing, and an error node.',
+  },
+  { name: 'no-false-refusal', title: 'The device that was meant is never refused, nor taken for shared.' },
 ] as const;
 
 export type OracleName = (typeof ORACLES)[number]['name'];

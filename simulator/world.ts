@@ -17,8 +17,9 @@ import type { MemoryMap } from '../hypervisor/memory-map.js';
 import { passTime, type TimerPlace, untilNext } from '../hypervisor/timers.js';
 import { assert } from '../protocol/assert.js';
 import type { Actor, ActorGroup } from './actors.js';
-import { actor, groupOf } from './actors.js';
+import { actor, groupOf, TaskActor } from './actors.js';
 import { DoubleFetch } from './double-fetch.js';
+import { traceMap } from './field-changes.js';
 import { buildMachine, type Machine } from './machine.js';
 import { ownCommands } from './own-commands.js';
 import type { Slot } from './slot.js';
@@ -30,6 +31,9 @@ import { firstOracle, type OracleName, oracleBit } from './world-state.js';
 /** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
 const KILL_BASE = 1 << 12;
 const STORES_MAX = 1 << 11;
+/** Where actor and kill lie in a step's number. A world has fewer than 1024 actors, a task fewer than 64 steps. */
+const STEP_ACTOR_SHIFT = 6;
+const STEP_KILL_SHIFT = 16;
 /** Of the groups, the first three are of the source's host, then comes the toolstack, then the target's host. */
 const TOOLSTACK_GROUP = 3;
 const TARGET_GROUPS = 4;
@@ -188,6 +192,28 @@ export class World {
     return choice >= KILL_BASE || (this.#actors[choice] as Actor).fault;
   }
 
+  /** How many actors there are. */
+  get actorCount(): number {
+    return this.#actors.length;
+  }
+
+  /** The number of the actor, from 0, whose choice this is. A kill belongs to the one that is killed in its step. */
+  actorOf(choice: number): number {
+    return choice < KILL_BASE ? choice : Math.floor((choice - KILL_BASE) / STORES_MAX);
+  }
+
+  /**
+   * A number for what a choice of the present state does: which actor, at which step of its task, and after which store
+   * it is killed. The same in all worlds of equal options; unlike the name it does not say what an event is about.
+   */
+  stepId(choice: number): number {
+    const index = this.actorOf(choice);
+    const chosen = this.#actors[index] as Actor;
+    const position = chosen instanceof TaskActor ? (this.memory.words[chosen.task.address >>> 2] as number) : 0;
+    const killed = choice < KILL_BASE ? 0 : ((choice - KILL_BASE) % STORES_MAX) + 1;
+    return (killed << STEP_KILL_SHIFT) | (index << STEP_ACTOR_SHIFT) | position;
+  }
+
   /** Name of a choice of the present state. */
   describe(choice: number): string {
     if (choice < KILL_BASE) return (this.#actors[choice] as Actor).describe();
@@ -200,6 +226,11 @@ export class World {
   /** To be called where the world is at rest: judges the end. */
   quiescent(): void {
     this.machine.oracles.quiescent();
+  }
+
+  /** Names for everything in memory. */
+  traceMap(): MemoryMap {
+    return traceMap(this.machine);
   }
 
   /** Hears every store request from now on; null for nobody. */
