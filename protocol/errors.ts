@@ -20,7 +20,8 @@ export type ErrorCode =
   | 'DEVICE_CHANGED'
   | 'BAD_STATE_BLOB'
   | 'BAD_STATE_STREAM'
-  | 'DRIVER_FAULT';
+  | 'DRIVER_FAULT'
+  | 'BAD_DRIVER';
 
 export class QuiesceError extends Error {
   override readonly name = 'QuiesceError';
