@@ -12,26 +12,18 @@ import type { BlockProbe } from '../../hypervisor/block-probe.js';
 import type { Domain } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
-import { DONE, type Step, type StepResult, Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
-import {
-  BLKIF_SECTORS_PER_PAGE,
-  BLKIF_X86_64,
-  BlkifOperation,
-  BlkifSegment,
-  BlkifStatus,
-  blkifStatusOf,
-  segmentAddress,
-} from '../../protocol/blkif.js';
+import { DONE, type Step, type StepResult, Task, task } from '../../hypervisor/steps.js';
+import { BLKIF_X86_64, BlkifOperation } from '../../protocol/blkif.js';
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
-import { initialiseSharedRing, RING_OVERFLOW, type RingShape } from '../../protocol/ring.js';
-import { FrontRing } from '../../protocol/ring-front.js';
+import { initialiseSharedRing, type RingShape } from '../../protocol/ring.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
 import { DeviceNode, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 import { BlkfrontState, DRIVER_PFN, RequestState, RING_PAGES, RING_PFN } from './memory.js';
 import { type BlockRequest, Requests } from './requests.js';
+import { RingQueue } from './ring-queue.js';
 import type { BlkfrontRules } from './rules.js';
 
 export const BlkfrontConnection = {
@@ -77,28 +69,6 @@ const connect = task<Blkfront>('connect', {
   watch_otherend: storeStep((front) => front.watchOtherend()),
 });
 
-/** One request onto the ring, under the lock of the ring. */
-const queue = task<Blkfront>(
-  'queue',
-  {
-    fill: (front) => front.fill(),
-    publish: (front) => front.publish(),
-    notify: (front) => front.notify(),
-  },
-  { exclusive: true },
-);
-
-/** Responses off the ring, under the same lock. */
-const receive = task<Blkfront>(
-  'receive',
-  {
-    take: (front) => front.take(),
-    arm: (front) => front.ring().armEvent(),
-    recheck: (front) => (front.ring().recheck() ? 'take' : DONE),
-  },
-  { exclusive: true },
-);
-
 const recover = task<Blkfront>('recover', {
   send_again: { when: (front) => front.mayQueue(), run: (front) => front.sendAgain() },
 });
@@ -110,14 +80,8 @@ export class Blkfront {
   readonly state;
   readonly requests: Requests;
   readonly connectTask: Task<Blkfront>;
-  readonly queueTask: Task<Blkfront>;
-  readonly receiveTask: Task<Blkfront>;
+  readonly queue: RingQueue;
   readonly recoverTask: Task<Blkfront>;
-  readonly #request;
-  readonly #response;
-  readonly #segment;
-  /** One window for each page that can hold the ring. */
-  readonly #rings: Map<number, FrontRing> = new Map();
 
   constructor(services: BlkfrontServices) {
     const { memory, domain, rules, shape } = services;
@@ -126,15 +90,9 @@ export class Blkfront {
     const page = domain.page(DRIVER_PFN);
     this.state = BlkfrontState.view(memory).at(page);
     this.requests = new Requests(memory, domain, shape.size, rules);
-    this.#request = BLKIF_X86_64.request.view(memory);
-    this.#response = BLKIF_X86_64.response.view(memory);
-    this.#segment = BlkifSegment.view(memory);
-    const create = (definition: TaskDefinition<Blkfront>, field: 'connect' | 'queue' | 'receive' | 'recover') =>
-      new Task(memory, definition, this, page + BlkfrontState.offset[field]);
-    this.connectTask = create(connect, 'connect');
-    this.queueTask = create(queue, 'queue');
-    this.receiveTask = create(receive, 'receive');
-    this.recoverTask = create(recover, 'recover');
+    this.queue = new RingQueue(services, this.state, this.requests);
+    this.connectTask = new Task(memory, connect, this, page + BlkfrontState.offset.connect);
+    this.recoverTask = new Task(memory, recover, this, page + BlkfrontState.offset.recover);
   }
 
   get port(): number {
@@ -152,15 +110,12 @@ export class Blkfront {
     const request = requests.findFree();
     requests.open(request, asked, state.taken);
     state.taken += 1;
-    state.current = request + 1;
-    this.queueTask.start();
+    this.queue.send(request);
   }
 
   /** Whether a request can be put on the ring now. */
   mayQueue(): boolean {
-    const { state } = this;
-    if (state.connection !== BlkfrontConnection.Connected || state.broken || this.queueTask.running) return false;
-    return state.free !== 0 && !this.ring().isFull();
+    return this.state.connection === BlkfrontConnection.Connected && this.queue.hasRoom;
   }
 
   /** The toolstack has made the device. */
@@ -200,10 +155,16 @@ export class Blkfront {
     }
   }
 
+  /** The device is taken away. */
+  remove(): void {
+    this.services.unwatchOtherend();
+    this.#closing();
+  }
+
   interrupt(): void {
     const { state } = this;
-    if (state.connection === BlkfrontConnection.Connected && !state.broken && !this.receiveTask.running)
-      this.receiveTask.start();
+    if (state.connection === BlkfrontConnection.Connected && !state.broken && !this.queue.receiveTask.running)
+      this.queue.receiveTask.start();
   }
 
   /** The domain goes on in a new domain. Where a suspend is cancelled nothing is to be done, and nothing is called. */
@@ -232,21 +193,26 @@ export class Blkfront {
     const page = domain.page(state.ring_pfn);
     memory.clear(page, PAGE_SIZE);
     initialiseSharedRing(memory, page);
-    this.ring().initialise();
+    this.queue.ring().initialise();
     memory.clear(state.response, BLKIF_X86_64.response.size);
     state.broken = false;
     state.ring_ref = host.grants.grantAccess(domain, state.backend_domid, state.ring_pfn);
     state.port = host.events.allocateUnbound(domain, state.backend_domid);
   }
 
-  publishNodes(): void {
+  /** A device that has been taken away in the meantime is left alone. */
+  publishNodes(): typeof DONE | undefined {
     const { store } = this.services;
+    let gone = false;
     store.transaction(() => {
+      gone = store.read(this.#own(DeviceNode.State)) === null;
+      if (gone) return;
       store.write(this.#own(DeviceNode.RingRef), String(this.state.ring_ref));
       store.write(this.#own(DeviceNode.EventChannel), String(this.state.port));
       store.write(this.#own(BlkifNode.Protocol), BLKIF_X86_64.name);
       store.write(this.#own(BlkifNode.FeaturePersistent), '1');
     });
+    return gone ? DONE : undefined;
   }
 
   initialised(): void {
@@ -271,85 +237,14 @@ export class Blkfront {
     state.xenbus_state = xenbusState;
   }
 
-  fill(): void {
-    const { state, services, requests } = this;
-    const request = state.current - 1;
-    const { operation, block } = requests.at(request);
-    const flush = operation === BlkifOperation.FlushDiskcache;
-    const ref = flush
-      ? 0
-      : services.host.grants.grantAccess(services.domain, state.backend_domid, requests.dataPfn(request));
-    const copy = requests.takeCopy(state, request, ref);
-    requests.at(request).state = RequestState.InFlight;
-    const ring = this.ring();
-    const entry = this.#request.at(ring.requestSlot());
-    services.memory.clear(entry.base, services.shape.entrySize);
-    entry.operation = operation;
-    entry.id_low = copy;
-    if (!flush) {
-      entry.nr_segments = 1;
-      entry.sector_number = block * BLKIF_SECTORS_PER_PAGE;
-      const segment = this.#segment.at(segmentAddress(BLKIF_X86_64, entry.base, 0));
-      segment.gref = ref;
-      segment.last_sect = BLKIF_SECTORS_PER_PAGE - 1;
-    }
-    ring.commitRequest();
-  }
-
-  publish(): void {
-    this.state.published_from = this.ring().publish();
-    this.state.current = 0;
-  }
-
-  notify(): void {
-    const { services, state } = this;
-    if (this.ring().shouldNotify(state.published_from)) services.host.events.send(services.domain, state.port);
-    state.published_from = 0;
-  }
-
-  /** Takes one response, if there is one. */
-  take(): string | typeof DONE {
-    const { state, services, requests } = this;
-    const ring = this.ring();
-    const count = ring.sampleResponses();
-    if (count === RING_OVERFLOW) return this.#break('more responses than requests');
-    if (count === 0) return 'arm';
-    services.memory.copy(ring.responseSlot(), state.response, BLKIF_X86_64.response.size);
-    ring.consumeResponse();
-    const response = this.#response.at(state.response);
-    const { id_low: id, operation } = response;
-    if (response.id_high !== 0 || !requests.inFlight(id)) return this.#break(`a response to request ${id}`);
-    const request = requests.copyAt(id).request - 1;
-    if (operation !== requests.at(request).operation) return this.#break(`a response of operation ${operation}`);
-    const okay = blkifStatusOf(response.status) === BlkifStatus.Okay;
-    services.memory.clear(state.response, BLKIF_X86_64.response.size);
-    const { ref } = requests.copyAt(id);
-    if (ref !== 0 && !services.host.grants.endAccess(services.domain, ref)) return this.#break('a grant still in use');
-    requests.freeCopy(state, id);
-    this.#finish(request, okay);
-    return 'take';
-  }
-
   sendAgain(): string | typeof DONE {
-    const { state, requests } = this;
+    const { requests } = this;
     const request = requests.nextRequeued();
     if (request < 0) return DONE;
     requests.at(request).state = RequestState.Waiting;
     requests.at(request).copy = 0;
-    state.current = request + 1;
-    this.queueTask.start();
+    this.queue.send(request);
     return requests.requeued ? 'send_again' : DONE;
-  }
-
-  ring(): FrontRing {
-    const { memory, shape, domain } = this.services;
-    const sharedAddress = domain.page(this.state.ring_pfn);
-    let ring = this.#rings.get(sharedAddress);
-    if (ring === undefined) {
-      ring = new FrontRing(shape, { memory, sharedAddress, privateAddress: this.state.ring });
-      this.#rings.set(sharedAddress, ring);
-    }
-    return ring;
   }
 
   /** The backend is connected: what it says of the disk is read, and what waits is sent. */
@@ -367,8 +262,8 @@ export class Blkfront {
     if (state.connection === BlkfrontConnection.Closed) return;
     this.#stop();
     state.connection = BlkfrontConnection.Closed;
-    requests.forEachCopy((_, request) => this.#finish(request, false));
-    for (let next = requests.nextRequeued(); next >= 0; next = requests.nextRequeued()) this.#finish(next, false);
+    requests.forEachCopy((_, request) => this.queue.finish(request, false));
+    for (let next = requests.nextRequeued(); next >= 0; next = requests.nextRequeued()) this.queue.finish(next, false);
     requests.resetCopies(state);
     this.switchState(XenbusState.Closed);
   }
@@ -398,7 +293,7 @@ export class Blkfront {
       const fate = flush ? rules.flushes : rules.requests;
       open.copy = copy;
       open.state = RequestState.Requeued;
-      if (fate === 'reported-done') this.#finish(request, true);
+      if (fate === 'reported-done') this.queue.finish(request, true);
       else if (fate === 'forgotten') requests.close(request);
     });
     requests.resetCopies(state);
@@ -406,23 +301,8 @@ export class Blkfront {
 
   #stop(): void {
     this.connectTask.stop();
-    this.receiveTask.stop();
+    this.queue.receiveTask.stop();
     this.recoverTask.stop();
-  }
-
-  #finish(request: number, okay: boolean): void {
-    const { services, requests } = this;
-    const { number } = requests.at(request);
-    const value = services.memory.read32(requests.data(request));
-    requests.close(request);
-    if (okay) services.answered(number, value);
-    else services.failed(number);
-  }
-
-  #break(found: string): typeof DONE {
-    this.state.broken = true;
-    this.services.probe.nonsense(this.services.slot, `blkfront: ${found}`);
-    return DONE;
   }
 
   #readOtherend(): void {

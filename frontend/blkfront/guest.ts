@@ -108,11 +108,17 @@ export class BlockGuest {
     return this.domain.state === DomainState.Suspended;
   }
 
-  /** Handles one watch event. One of the path from before a resume may still be queued: the bus drops it. */
+  /**
+   * Handles one watch event. One of the path from before a resume may still be queued: the bus drops it. A device whose
+   * own directory is gone is removed first: that event comes before any of the other end, which is closed in the same
+   * transaction, so the bus of this guest looks instead of watching.
+   */
   watchFired(path: string): void {
     const { kernel } = this;
-    if (kernel.otherend_watched && path === otherendState(kernel.otherend_backend, kernel.otherend_frontend))
-      this.front.otherendChanged();
+    if (!kernel.otherend_watched || path !== otherendState(kernel.otherend_backend, kernel.otherend_frontend)) return;
+    const own = vbdPaths(kernel.otherend_backend, this.domain.domid).ownFront(DeviceNode.State);
+    if (this.#place.store.read(own) === null) this.front.remove();
+    else this.front.otherendChanged();
   }
 
   hypercall(): void {

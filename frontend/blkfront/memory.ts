@@ -63,7 +63,7 @@ export const BlkfrontState = layout('blkfront', {
   /** The producer of requests before they were published. */
   published_from: u32,
   connect: u32,
-  queue: u32,
+  send: u32,
   receive: u32,
   recover: u32,
   ring: bytes(FrontRingPrivate.size),

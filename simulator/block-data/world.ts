@@ -211,7 +211,7 @@ export class BlockWorld implements Explorable {
     };
     const owner = `${domain.name}.blkfront`;
     const { grain = 'fine' } = this.options;
-    for (const task of [front.queueTask, front.receiveTask] as Task<never>[])
+    for (const task of [front.queue.sendTask, front.queue.receiveTask] as Task<never>[])
       add(new TaskActor({ owner, agents, task, grain }), task);
     for (const task of [front.connectTask, front.recoverTask] as Task<never>[])
       add(new TaskActor({ owner, agents, task, grain: task.definition.name === 'connect' ? 'coarse' : 'fine' }));
@@ -339,5 +339,5 @@ export class BlockWorld implements Explorable {
 
 /** A task of the guest holds the lock of the ring, with interrupts off. */
 function isHeld({ guest }: BlockSlot): boolean {
-  return guest.front.queueTask.running || guest.front.receiveTask.running;
+  return guest.front.queue.sendTask.running || guest.front.queue.receiveTask.running;
 }
