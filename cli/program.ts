@@ -7,6 +7,7 @@ import { QuiesceError } from '../protocol/errors.js';
 import { parseArguments } from './arguments.js';
 import { checkCommand } from './check.js';
 import type { Command } from './command.js';
+import { conformCommand } from './conform.js';
 import { deviceCommand } from './device.js';
 import { EXIT, type ExitStatus, explain } from './exit-status.js';
 import { exploreCommand } from './explore.js';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   exploreCommand,
   runCommand,
   replayCommand,
+  conformCommand,
   listCommand,
   xenstoredCommand,
   deviceCommand,
