@@ -38,7 +38,7 @@ export const exploreCommand: Command = {
 };
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
-  const pairing = pairingOf(args);
+  const pairing = await pairingOf(args);
   const extent = extentOf(args);
   const progress = new ProgressLine(terminal);
   const maxStates = args.integer('max-states', { minimum: 1, maximum: STATES_MAX });

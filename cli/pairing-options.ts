@@ -2,6 +2,7 @@
  * Options that say which world a command is about.
  */
 
+import { askedOf, type Question, USUAL_TPMFRONT } from '../library/question.js';
 import { loadSession } from '../library/sessions.js';
 import { SCENARIOS } from '../scenarios/scenarios.js';
 import type { Grain } from '../simulator/actors.js';
@@ -13,8 +14,6 @@ import { DAEMONS, USUAL_DAEMON } from '../simulator/world-options.js';
 import type { DaemonName } from '../xenstore-sim/index.js';
 import { type Arguments, type OptionSpecs, usage } from './arguments.js';
 
-export const USUAL_TPMFRONT = 'sequenced';
-
 export const SESSION_OPTIONS: OptionSpecs = {
   session: { value: 'NAME|FILE', help: `recorded commands that the guest issues (${USUAL_SESSION})` },
   commands: { value: 'N', help: 'issue only the first N commands of the session' },
@@ -24,8 +23,8 @@ export const SESSION_OPTIONS: OptionSpecs = {
 
 export const PAIRING_OPTIONS: OptionSpecs = {
   scenario: { value: 'NAME', help: 'the situation' },
-  tpmfront: { value: 'NAME', help: `the frontend (${USUAL_TPMFRONT})` },
-  tpmback: { value: 'NAME', help: 'the backend (the one the frontend was made for)' },
+  tpmfront: { value: 'NAME|FILE', help: `the frontend, or a file with one of your own (${USUAL_TPMFRONT})` },
+  tpmback: { value: 'NAME|FILE', help: 'the backend (the one the frontend was made for)' },
   ...SESSION_OPTIONS,
 };
 
@@ -44,24 +43,34 @@ export function extentOf(args: Arguments): Extent {
   };
 }
 
-/** Throws `USAGE` without a scenario, `UNKNOWN_NAME` for names there are not. */
-export function pairingOf(args: Arguments): Pairing {
+/**
+ * Throws `USAGE` without a scenario, `UNKNOWN_NAME` for names there are not, and `BAD_DRIVER` for a driver file that breaks
+ * a rule.
+ */
+export async function pairingOf(args: Arguments): Promise<Pairing> {
   const scenario = args.text('scenario');
   if (scenario === undefined)
     throw usage(`expected --scenario NAME; known: ${SCENARIOS.map(({ name }) => name).join(', ')}`);
-  const tpmfront = args.text('tpmfront') ?? USUAL_TPMFRONT;
-  return resolvePairing({ scenario, tpmfront, tpmback: args.text('tpmback'), session: args.text('session') });
+  return loadPairing({ ...driverNames(args), scenario, session: args.text('session'), ...extentOf(args) });
 }
 
-/** The things that names name. */
-export function resolvePairing(
-  names: Pick<WorldNames, 'scenario' | 'tpmfront'> & { tpmback?: string | undefined; session?: string | undefined },
-): Pairing {
+/** The drivers that the options name; that of the frontend is the usual one when none is named. */
+export function driverNames(args: Arguments): { readonly tpmfront: string; readonly tpmback: string | undefined } {
+  return { tpmfront: args.text('tpmfront') ?? USUAL_TPMFRONT, tpmback: args.text('tpmback') };
+}
+
+/** The things that names name; drivers of one's own are loaded and tried. Throws like `pairingOf`. */
+export async function loadPairing(question: Question): Promise<Pairing> {
+  return (await askedOf(question)).pairing;
+}
+
+/** The things that names of the zoo name. Throws `UNKNOWN_NAME`. */
+export function resolvePairing(names: Pick<WorldNames, 'scenario' | 'tpmfront'>): Pairing {
   const tpmfront = findTpmfront(names.tpmfront);
   return {
     scenario: find('scenario', SCENARIOS, names.scenario),
     tpmfront,
-    tpmback: findTpmback(names.tpmback ?? tpmfront.tpmback),
-    session: loadSession(names.session),
+    tpmback: findTpmback(tpmfront.tpmback),
+    session: loadSession(),
   };
 }

@@ -11,7 +11,7 @@ import { worldOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
-import { resolvePairing } from './pairing-options.js';
+import { loadPairing } from './pairing-options.js';
 import type { Terminal } from './terminal.js';
 import { showTrace, TRACE_OPTIONS } from './trace-options.js';
 
@@ -30,7 +30,7 @@ export const replayCommand: Command = {
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const { names, recorded } = recordedSchedule(args.words[0] as string);
-  const world = worldOf(resolvePairing(names), names);
+  const world = worldOf(await loadPairing(names), names);
   const recorder = new Recorder(world);
   const result = replay(world, recorded, (choice) => recorder.take(choice));
   const { holds, oracle, quiescent } = result;

@@ -34,7 +34,7 @@ export const runCommand: Command = {
 };
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
-  const pairing = pairingOf(args);
+  const pairing = await pairingOf(args);
   const seed = args.integer('seed', { minimum: 0, maximum: SEED_MAX }) ?? USUAL_SEED;
   const names = namesOf(pairing, extentOf(args));
   const { holds, oracle, quiescent, fault, steps } = runWorld(worldOf(pairing, names), seed);
