@@ -34,6 +34,8 @@ const STORES_MAX = 1 << 11;
 /** Where actor and kill lie in a step's number. A world has fewer than 1024 actors, a task fewer than 64 steps. */
 const STEP_ACTOR_SHIFT = 6;
 const STEP_KILL_SHIFT = 16;
+/** More steps than any two drivers need to get connected. */
+const SETTLE_STEPS_MAX = 10_000;
 /** Of the groups, the first three are of the source's host, then comes the toolstack, then the target's host. */
 const TOOLSTACK_GROUP = 3;
 const TARGET_GROUPS = 4;
@@ -292,7 +294,10 @@ export class World {
   /** Takes the first choice again and again until nothing is left to happen. Before any fault is armed. */
   settle(): void {
     const choices = new Int32Array(1024);
-    while (this.enumerate(choices) > 0) this.step(choices[0] as number);
+    for (let step = 0; this.enumerate(choices) > 0; step++) {
+      assert(step < SETTLE_STEPS_MAX, `world: the drivers do not come to rest: ${this.describe(choices[0] as number)}`);
+      this.step(choices[0] as number);
+    }
     assert(
       (this.violations & ~oracleBit('no-hang')) === 0,
       `world: the drivers do not get connected: ${this.lastFault ?? this.failed}`,
