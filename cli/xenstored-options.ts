@@ -22,7 +22,12 @@ export const QUOTA_OPTIONS: readonly string[] = [...QUOTAS.keys()];
 export function policyOf(args: Arguments): Policy {
   // There is no hypervisor to ask which domains there are: a domain is there once it is introduced.
   const policy = { ...POLICIES[args.oneOf('daemon', DAEMONS) ?? 'c'], domainsAppear: true };
-  return withQuota(policy, Object.fromEntries(args.texts('quota').map(quotaOf)));
+  return withQuota(policy, quotasOf(args));
+}
+
+/** The quotas that were asked for. Throws `USAGE`. */
+export function quotasOf(args: Arguments): Partial<Quota> {
+  return Object.fromEntries(args.texts('quota').map(quotaOf));
 }
 
 function quotaOf(text: string): readonly [keyof Quota, number] {

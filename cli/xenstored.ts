@@ -1,7 +1,7 @@
 /**
  * `quiesce xenstored`: the store as a server, for programs that speak xenstore.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { writeWhole } from '../library/files.js';
 import { serve, traced, type XenstoreServer } from '../xenstore-sim/server/index.js';
@@ -10,7 +10,7 @@ import { usage } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import type { Terminal } from './terminal.js';
-import { policyOf, QUOTA_OPTIONS, unixOf, webSocketOf } from './xenstored-options.js';
+import { policyOf, QUOTA_OPTIONS, quotasOf, unixOf, webSocketOf } from './xenstored-options.js';
 import { daemonFrom, stateOf } from './xenstored-state.js';
 
 /** What only the control domain may read is in the file too. */
@@ -57,7 +57,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const webSocket = webSocketOf(args);
   const dump = args.text('dump');
   if (dump !== undefined) assertWritable(dump);
-  const daemon = daemonFrom(args.text('load'), policy);
+  const daemon = daemonFrom(args.text('load'), policy, quotasOf(args));
   const engine = args.flag('trace') ? traced(daemon, (line) => terminal.err(`${line}\n`)) : daemon;
   // Whoever reads the first line may answer it with a signal.
   const end = new End();
@@ -112,6 +112,9 @@ function assertWritable(file: string): void {
     accessSync(folder, constants.W_OK);
   } catch {
     throw usage(`--dump: expected a folder that can be written to, found ${folder}`);
+  }
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw usage(`--dump: expected a file, found a folder: ${file}`);
   }
 }
 

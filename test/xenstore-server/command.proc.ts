@@ -89,6 +89,28 @@ t.test('it goes on where it was, with --dump and --load', async (t) => {
   }
 });
 
+t.test(
+  '--quota holds for a state with quotas of its own too, but not for a domain that was given another',
+  async (t) => {
+    const folder = folderFor(t);
+    const [socket, state] = [join(folder, 'socket'), join(folder, 'state')];
+    const argv = ['--socket', socket, '--daemon', 'c-4.22'];
+    const first = await start(t, [...argv, '--dump', state]);
+    const client = await RawClient.connect(socket);
+    for (const domid of [1, 2]) await client.ask(XsType.INTRODUCE, `${domid}\0${domid}\x001\0`);
+    await client.ask(XsType.SET_QUOTA, '2\0nodes\x0077\0');
+    await first.end();
+    const second = await start(t, [...argv, '--load', state, '--quota', 'nodes=5']);
+    const again = await RawClient.connect(socket);
+    const names = ['nodes\0', '1\0nodes\0', '2\0nodes\0', 'watches\0'];
+    const values: string[] = [];
+    for (const name of names) values.push(await again.ask(XsType.GET_QUOTA, name));
+    t.strictSame(values, ['5\0', '5\0', '77\0', '128\0']);
+    again.close();
+    await second.end();
+  },
+);
+
 t.test('--json is one line that tells all a script needs', async (t) => {
   const folder = folderFor(t);
   const socket = join(folder, 'socket');
@@ -182,8 +204,8 @@ t.test('without descriptors to spare it loses clients, not its life', async (t) 
 t.test('a dump that cannot be written leaves the old one, and says so', async (t) => {
   const folder = folderFor(t);
   const [socket, state] = [join(folder, 'socket'), join(folder, 'state')];
-  mkdirSync(state);
   const server = await start(t, ['--socket', socket, '--dump', state]);
+  mkdirSync(state);
   t.match(await server.end(), { status: 2, err: /^quiesce xenstored: cannot write .*state: [^\n]+\n$/ });
   t.ok(statSync(state).isDirectory());
   t.notOk(existsSync(socket));
@@ -227,6 +249,7 @@ t.test('what cannot be done is one clear line, and exit status 2', async (t) => 
     [['--load', join(folder, 'missing')], /cannot read .*missing: no such file/],
     [['--load', folder], /cannot read .*: illegal operation on a directory/],
     [['--load', file], /state stream/],
+    [['--dump', folder], /--dump: expected a file, found a folder: /],
     [['--dump', join(folder, 'no', 'state')], /--dump: expected a folder that can be written to, found .*no/],
     [['extra'], /unexpected 'extra'; only options are accepted/],
   ];

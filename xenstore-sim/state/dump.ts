@@ -10,14 +10,15 @@
  *   where their ring pages are (`HostDomain`);
  * - ids of transactions that have ended: the next id is the one above the highest open one;
  * - generations of nodes: a client that reads a list in parts across the change may have to begin again;
- * - in version 1 the quotas: they are settings of the daemon;
+ * - in version 1 the quotas: they are settings of the daemon.
  */
 import { binaryString } from '../../protocol/xs-wire.js';
 import type { Connection } from '../connections.js';
 import type { Daemon } from '../daemon.js';
 import { type Domain, NO_TARGET } from '../domains.js';
 import { type Path, ROOT } from '../path.js';
-import { type Quota, type QuotaSet, UNLIMITED } from '../quota.js';
+import { type QuotaSet, UNLIMITED } from '../quota.js';
+import { WIRE_QUOTAS } from '../setting-requests.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, type Store } from '../store.js';
 import { oldestFirst } from '../watch-list.js';
 import { ANY_DEPTH, type Watch } from '../watches.js';
@@ -100,20 +101,6 @@ export function dumpDaemon(daemon: Daemon, around: Surroundings = {}): StateStre
   };
   return dumpStore(store, buffered, { ...around, transport });
 }
-
-/** Quotas by their names in GET_QUOTA, in the order of C xenstored 4.22. */
-export const QUOTA_RECORD_NAMES: readonly (readonly [name: string, key: keyof Quota])[] = [
-  ['nodes', 'nodes'],
-  ['watches', 'watches'],
-  ['outstanding', 'outstanding'],
-  ['memory', 'memory'],
-  ['soft-memory', 'softMemory'],
-  ['transactions', 'transactions'],
-  ['transaction-nodes', 'transactionNodes'],
-  ['node-permissions', 'permissions'],
-  ['path-max', 'pathLength'],
-  ['node-size', 'nodeSize'],
-];
 
 /** In place of the event channel of a ring: it is not served, or its domain is not introduced. No channel has such a number. */
 export const PORT_NOT_SERVED = 0xffffffff;
@@ -241,5 +228,5 @@ function domainRecord(store: Store, { id, features, quota }: Domain): StateRecor
 }
 
 function quotaValues({ quota }: QuotaSet): QuotaValue[] {
-  return QUOTA_RECORD_NAMES.map(([name, key]) => ({ name, value: quota[key] === UNLIMITED ? 0 : quota[key] }));
+  return WIRE_QUOTAS.map(([name, key]) => ({ name, value: quota[key] === UNLIMITED ? 0 : quota[key] }));
 }

@@ -14,11 +14,12 @@ import { PathMap } from '../path-map.js';
 import { PermissionList } from '../permissions.js';
 import type { Policy } from '../policy.js';
 import { QUOTA_NAMES, type Quota, type QuotaSet, UNLIMITED } from '../quota.js';
+import { WIRE_QUOTAS } from '../setting-requests.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, Store, type Tree } from '../store.js';
 import { WatchList } from '../watch-list.js';
 import { ANY_DEPTH, Watch } from '../watches.js';
 import { loadTransaction, type NodeAt } from './carried-transactions.js';
-import { type Buffered, type HostDomain, PORT_NOT_INTRODUCED, PORT_NOT_SERVED, QUOTA_RECORD_NAMES } from './dump.js';
+import { type Buffered, type HostDomain, PORT_NOT_INTRODUCED, PORT_NOT_SERVED } from './dump.js';
 import {
   type ConnectionRecord,
   type DomainRecord,
@@ -234,7 +235,7 @@ class Loader {
   #quotaOf(values: readonly QuotaValue[]): Partial<Quota> {
     const quota: { -readonly [K in keyof Quota]?: number } = {};
     for (const { name, value } of values) {
-      const key = QUOTA_RECORD_NAMES.find(([known]) => known === name)?.[1];
+      const key = WIRE_QUOTAS.find(([known]) => known === name)?.[1];
       if (key !== undefined) quota[key] = value === 0 && !this.#policy.quotaOfDomain ? UNLIMITED : value;
     }
     return quota;
