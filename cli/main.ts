@@ -4,9 +4,9 @@
  */
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { main } from './program.js';
 import { COLUMNS_USUAL, showsColour, type Terminal } from './terminal.js';
 import { monotonicSeconds } from './timed-verdict.js';
+import { mainWatched } from './watched.js';
 
 /** Whoever reads may stop reading, as `head` does: what is left is thrown away, and the exit status stays. */
 for (const stream of [process.stdout, process.stderr]) {
@@ -25,7 +25,8 @@ const terminal: Terminal = {
   columns: process.stdout.columns ?? COLUMNS_USUAL,
   jobs: availableParallelism(),
   program: script.endsWith('.js') && !script.startsWith('..') ? `node ${script}` : 'quiesce',
+  environment: { ...process.env },
   clock: monotonicSeconds,
 };
 
-process.exitCode = await main(process.argv.slice(2), terminal);
+process.exitCode = await mainWatched(process.argv.slice(2), terminal);

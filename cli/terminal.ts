@@ -18,6 +18,8 @@ export interface Terminal {
   readonly jobs: number;
   /** How this program is called, for commands that are shown. */
   readonly program: string;
+  /** Variables of the environment; none when absent. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Seconds since some moment. */
   clock(): number;
 }

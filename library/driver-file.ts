@@ -13,6 +13,7 @@ import { driverWatch } from './driver-watch.js';
 import { eraseTypes } from './erase-types.js';
 import { readText } from './files.js';
 
+const TYPESCRIPT = /\.m?ts$/;
 const ENDING = /\.m?[jt]s$/;
 
 /** Addresses of the files that were loaded, by the names they were given. */
@@ -58,14 +59,16 @@ async function exportedBy(file: string): Promise<Exported> {
   hook();
   const url = pathToFileURL(resolve(file)).href;
   // A faulty file has its message from here, with its own name, rather than from the thread of the hooks.
-  if (/\.m?ts$/.test(file)) eraseTypes(file, text);
+  if (TYPESCRIPT.test(file)) eraseTypes(file, text);
   loaded.set(file, url);
   const watch = driverWatch();
-  const before = watch?.enter(watch.numberOf(`the loading of ${file}`));
+  const before = watch?.enter(watch.numberOf('its loading', file));
   try {
     const module: unknown = await import(url);
     return { name: file, url, value: Reflect.get(module as object, 'default') };
   } catch (error) {
+    // Of an error of syntax in JavaScript Node tells no place; the eraser does.
+    if (error instanceof SyntaxError && !TYPESCRIPT.test(file)) eraseTypes(file, text);
     throw loadError(file, url, error);
   } finally {
     if (before !== undefined) watch?.leave(before);

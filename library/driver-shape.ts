@@ -143,7 +143,7 @@ function made<T>(exported: Exported, members: Members, page: number, create: () 
   const watch = driverWatch();
   let driver: unknown;
   try {
-    driver = watch === null ? create() : watch.run(`the constructor of ${exported.name}`, create);
+    driver = watch === null ? create() : watch.run('its constructor', exported.name, create);
   } catch (error) {
     const place = exported.url === null ? '' : placeIn(error, exported.url);
     throw driverError(exported.name + place, 'shape', `making the driver throws ${thrownText(error)}`);

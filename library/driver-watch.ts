@@ -12,24 +12,28 @@ import type { Task } from '../hypervisor/steps.js';
 
 export const WATCH_WORDS = 2;
 
+/** Hears what a number means: what runs, and of which file. */
+export type Tell = (number: number, what: string, file: string) => void;
+
 export class DriverWatch {
   readonly #words: Int32Array;
-  readonly #tell: (number: number, name: string) => void;
+  readonly #tell: Tell;
   readonly #numbers = new Map<string, number>();
 
   /** `words` are shared with the thread that watches, which is told what the numbers mean. */
-  constructor(words: Int32Array, tell: (number: number, name: string) => void) {
+  constructor(words: Int32Array, tell: Tell) {
     this.#words = words;
     this.#tell = tell;
   }
 
-  /** Number of what `name` says, for `enter`. */
-  numberOf(name: string): number {
-    const known = this.#numbers.get(name);
+  /** The number of what runs, for `enter`. */
+  numberOf(what: string, file: string): number {
+    const key = `${what}\n${file}`;
+    const known = this.#numbers.get(key);
     if (known !== undefined) return known;
     const number = this.#numbers.size + 1;
-    this.#numbers.set(name, number);
-    this.#tell(number, name);
+    this.#numbers.set(key, number);
+    this.#tell(number, what, file);
     return number;
   }
 
@@ -45,8 +49,8 @@ export class DriverWatch {
     this.#words[0] = before;
   }
 
-  run<T>(name: string, action: () => T): T {
-    const before = this.enter(this.numberOf(name));
+  run<T>(what: string, file: string, action: () => T): T {
+    const before = this.enter(this.numberOf(what, file));
     try {
       return action();
     } finally {
@@ -59,7 +63,7 @@ export class DriverWatch {
     for (const name of methods) {
       const method: unknown = Reflect.get(driver, name);
       if (typeof method !== 'function') continue;
-      const number = this.numberOf(`${name} of ${file}`);
+      const number = this.numberOf(name, file);
       const wrapped = (...given: readonly unknown[]): unknown => {
         const before = this.enter(number);
         try {
@@ -76,8 +80,8 @@ export class DriverWatch {
   #wrapTask(task: Task<never>, file: string): void {
     const { definition } = task;
     const steps = definition.steps.map((step, index) => {
-      const name = `step ${definition.name}/${definition.stepNames[index]} of ${file}`;
-      const number = this.numberOf(name);
+      const name = `step ${definition.name}/${definition.stepNames[index]}`;
+      const number = this.numberOf(name, file);
       const { when } = step;
       const run = (context: never): ReturnType<typeof step.run> => {
         const before = this.enter(number);
@@ -88,7 +92,7 @@ export class DriverWatch {
         }
       };
       if (when === undefined) return { run };
-      const condition = this.numberOf(`the condition of ${name}`);
+      const condition = this.numberOf(`the condition of ${name}`, file);
       return {
         run,
         when: (context: never): boolean => {
