@@ -99,6 +99,32 @@ const stories: { readonly [name: string]: readonly Row[] } = {
     ['a', 'setPerms @releaseDomain n0 b1'],
     ['g1', 'setPerms @releaseDomain n1', 'EACCES'],
   ],
+  'the root that a domain owned goes to the control domain, not to the next domain of that number (XSA-322)': [
+    ...guest(1),
+    ['a', 'setPerms / n1'],
+    ['g1', 'write / v'],
+    ['host', 'destroy 1'],
+    ...guest(1),
+    ['g1', 'read /', 'EACCES'],
+    ['g1', 'write / w', 'EACCES'],
+    ['a', 'getPerms /', 'n0'],
+  ],
+  'perms-unknown-domain: a domain that has ended cannot be made an owner': [
+    ...guest(1),
+    ['a', 'write /x v'],
+    ['a', 'setPerms /x n1'],
+    ['a', 'setPerms /x n0'],
+    ['host', 'destroy 1'],
+    ['a', 'setPerms /x n1', 'ENOENT'],
+  ],
+  'a child is refused when its name makes the record of its parent too large': [
+    ...guest(1),
+    // 24 bytes, 8 for the entry, and the names with their nuls: 2047 is the most.
+    ['g1', `mkdir ${'a'.repeat(1000)}`],
+    ['g1', `mkdir ${'b'.repeat(1000)}`],
+    ['g1', `mkdir ${'c'.repeat(13)}`, 'ENOSPC'],
+    ['g1', `mkdir ${'c'.repeat(12)}`],
+  ],
   'SET_PERMS without an entry': [
     ['a', 'write /x v'],
     ['a', 'setPerms /x', 'EINVAL'],

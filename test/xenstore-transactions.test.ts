@@ -86,6 +86,23 @@ const stories: { readonly [name: string]: readonly Row[] } = {
     ['b', 'write /k/sub w'],
     ['a', '#1 commit'],
   ],
+  'a write to a node that is there does not look at its parent': [
+    ['a', 'write /k/sub v'],
+    start,
+    ['a', '#1 write /k/sub w'],
+    ['b', 'write /k v'],
+    ['a', '#1 commit'],
+    ['a', 'read /k/sub', '"w"'],
+  ],
+  'a removal whose parent was met before the node was there': [
+    ['a', 'mkdir /m'],
+    start,
+    ['a', '#1 read /m', '""'],
+    ['b', 'write /m/k v'],
+    ['a', '#1 rm /m/k', 'EIO'],
+    ['a', '#1 commit', 'EAGAIN'],
+    ['a', 'directory /m', '[k]'],
+  ],
   'TRANSACTION_START inside a transaction': [start, ['a', '#1 transactionStart', 'EBUSY'], ['a', '#1 commit']],
   'TRANSACTION_END outside of one': [['a', 'commit', 'ENOENT']],
   'a commit can doom another transaction of the same connection': [

@@ -96,6 +96,15 @@ const stories: { readonly [name: string]: readonly Row[] } = {
     ['a', 'rm /p/k'],
     ['g1', 'events', '/p/k t'],
   ],
+  'a guest hears of an unreadable node that goes with the tree above, if it can read the parent': [
+    ...guest(1),
+    ['a', 'write /s/p/k v'],
+    ['a', 'setPerms /s/p r0'],
+    ['a', 'setPerms /s/p/k n0'],
+    ...watch('g1', '/s/p/k', 't'),
+    ['a', 'rm /s'],
+    ['g1', 'events', '/s/p/k t'],
+  ],
   'a guest that watches / hears of nothing it may not read (XSA-115)': [
     ...guest(1),
     ...watch('g1', '/', 't'),

@@ -13,7 +13,7 @@ function hostWithGuest(): { daemon: Daemon; toolstack: number; guest: number; an
   const daemon = new Daemon(Store.empty(C_4_17));
   const toolstack = daemon.connect(0);
   daemon.domainCreated(1);
-  daemon.receive(toolstack, request(XsType.INTRODUCE, '1\x080\x003\0'));
+  daemon.receive(toolstack, request(XsType.INTRODUCE, '1\x0080\x003\0'));
   daemon.receive(toolstack, request(XsType.MKDIR, '/local/domain/1\0'));
   daemon.receive(toolstack, request(XsType.SET_PERMS, '/local/domain/1\0n1\0'));
   return { daemon, toolstack, guest: daemon.connect(1), answered: new Map() };
@@ -91,4 +91,45 @@ t.test('the control domain is never held up', async (t) => {
   daemon.receive(toolstack, request(XsType.TRANSACTION_START, '\0'));
   for (let i = 0; i < 100; i++) daemon.receive(other, request(XsType.WRITE, '/k\0v'));
   t.notOk(daemon.isThrottled(other));
+});
+
+t.test('writes inside a transaction cost nothing, a commit costs while another is open', async (t) => {
+  const { daemon, toolstack, guest } = hostWithGuest();
+  daemon.tick(0);
+  const commit = (): void => {
+    daemon.receive(guest, request(XsType.TRANSACTION_START, '\0'));
+    const id = daemon.store.connection(guest).transactions[0]?.id ?? 0;
+    daemon.receive(guest, request(XsType.WRITE, 'k\0v', id));
+    daemon.receive(guest, request(XsType.TRANSACTION_END, 'T\0', id));
+  };
+  for (let i = 0; i < 50; i++) commit();
+  t.notOk(daemon.isThrottled(guest), 'its own transaction is the only one');
+  daemon.receive(toolstack, request(XsType.TRANSACTION_START, '\0'));
+  for (let i = 0; i < 10; i++) commit();
+  t.notOk(daemon.isThrottled(guest), 'its burst');
+  commit();
+  t.ok(daemon.isThrottled(guest));
+});
+
+t.test('what comes back is shared, and a clock that goes back takes nothing', async (t) => {
+  const { daemon, toolstack, guest } = hostWithGuest();
+  daemon.domainCreated(2);
+  daemon.receive(toolstack, request(XsType.INTRODUCE, '2\x0080\x003\0'));
+  daemon.receive(toolstack, request(XsType.MKDIR, '/local/domain/2\0'));
+  daemon.receive(toolstack, request(XsType.SET_PERMS, '/local/domain/2\0n2\0'));
+  const other = daemon.connect(2);
+  daemon.tick(1000);
+  daemon.receive(toolstack, request(XsType.TRANSACTION_START, '\0'));
+  for (const each of [guest, other]) flood({ daemon, guest: each }, 20);
+  // 200 in a second for the two of them: one for each in 10 ms. Each owes one.
+  daemon.flush(() => undefined);
+  const answered: number[] = [];
+  const take = (): void => daemon.flush((connection, output) => answered.push(connection, output.length / 19));
+  daemon.tick(0);
+  daemon.tick(9);
+  take();
+  t.strictSame(answered, []);
+  daemon.tick(11);
+  take();
+  t.strictSame(answered, [guest, 1, other, 1]);
 });
