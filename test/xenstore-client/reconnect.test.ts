@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import t from 'tap';
 import { type XsFrame, XsType, xsTypeName } from '../../protocol/xs-wire.js';
 import { XenstoreClient, type XenstoreError } from '../../xenstore-sim/client/index.js';
@@ -178,6 +179,14 @@ t.test('close and the signal of the client stop it', async (t) => {
   client.events.once('disconnected', () => client.close());
   client.events.on('reconnected', () => t.fail('closed'));
   link.lose();
+});
+
+t.test('a client that is closed leaves nothing at the signal', async (t) => {
+  const { signal } = new AbortController();
+  const { client } = await connectFake({ signal });
+  t.equal(getEventListeners(signal, 'abort').length, 1);
+  client.close();
+  t.equal(getEventListeners(signal, 'abort').length, 0);
 });
 
 t.test('the signal closes a client that is connected', async (t) => {

@@ -108,6 +108,17 @@ t.test('a watch whose caller gives up is ended at the daemon, too', async (t) =>
   t.notOk(link.isClosed);
 });
 
+t.test('of a watch that was given up before it was sent the daemon hears nothing', async (t) => {
+  const { client, link } = await connectFake();
+  const watch = client.watch('/a', () => t.fail('given up'), { signal: AbortSignal.abort() });
+  t.equal(await codeOf(watch), 'ABORTED');
+  const write = client.write('/b', 'v');
+  const request = await link.next();
+  t.equal(request.type, XsType.WRITE);
+  link.reply(request, 'OK\0');
+  await write;
+});
+
 t.test('a listener may end watches, and may close the client', async (t) => {
   const { client, transport, link } = await connectFake();
   transport.onRequest = ok;

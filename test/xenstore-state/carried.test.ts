@@ -24,10 +24,10 @@ import {
 import { dumpStore, hostDomains } from '../../xenstore-sim/state/dump.js';
 import { loadStore } from '../../xenstore-sim/state/load.js';
 import { readStateStream } from '../../xenstore-sim/state/read-stream.js';
-import type { StateStream } from '../../xenstore-sim/state/records.js';
+import { NO_TARGET_DOMAIN, type StateStream } from '../../xenstore-sim/state/records.js';
 import { writeStateStream } from '../../xenstore-sim/state/write-stream.js';
 import { nodeRequest, path } from '../support/xenstore-random.js';
-import { Story } from '../support/xenstore-story.js';
+import { guest, Story } from '../support/xenstore-story.js';
 
 /** Numbers of domains by number of connection: two clients of the control domain and two guests. */
 const DOMIDS: readonly number[] = [0, 0, 1, 2];
@@ -303,3 +303,39 @@ for (const policy of Object.values(POLICIES)) {
     }
   });
 }
+
+t.test('ids of transactions go on above those that are open', async (t) => {
+  const story = new Story(POLICIES.c);
+  story.tell(t, [
+    ['a', 'transactionStart', '"1"'],
+    ['a', 'transactionStart', '"2"'],
+    ['a', '#1 abort'],
+  ]);
+  story.store = reload(story.store);
+  story.tell(t, [['a', 'transactionStart', '"3"']]);
+});
+
+t.test('a transaction that a quota has broken does not succeed after the change of daemons', async (t) => {
+  const story = new Story(withQuota(POLICIES.c, { transactionNodes: 3 }));
+  story.tell(t, [
+    ...guest(1),
+    ['g1', 'transactionStart', '"1"'],
+    ['g1', '#1 write k v'],
+    ['g1', '#1 write l v', 'ENOSPC'],
+  ]);
+  story.store = reload(story.store);
+  story.tell(t, [
+    ['g1', '#1 commit', 'EAGAIN'],
+    ['g1', 'read k', 'ENOENT'],
+  ]);
+});
+
+t.test('an entry for a number that no domain can have is carried as one for nobody', async (t) => {
+  const story = new Story(POLICIES.c);
+  story.tell(t, [
+    ['a', 'write /x v'],
+    ['a', 'setPerms /x n0 r4294967295'],
+  ]);
+  story.store = reload(story.store);
+  story.tell(t, [['a', 'getPerms /x', `n0 r${NO_TARGET_DOMAIN}`]]);
+});
