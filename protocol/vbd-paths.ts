@@ -18,11 +18,12 @@ export interface VbdPaths {
   ownBack(node: string): string;
 }
 
-const tables: Map<string, VbdPaths> = new Map();
+const tables: Map<number, VbdPaths> = new Map();
 
 /** Paths of virtual disk `device` between two domains, by their numbers. */
 export function vbdPaths(backend: number, frontend: number, device: number = XVDA): VbdPaths {
-  const key = `${backend} ${frontend} ${device}`;
+  // Domain numbers have 15 bits, device numbers fewer than 23.
+  const key = (backend * 0x8000 + frontend) * 0x800000 + device;
   let paths = tables.get(key);
   if (paths === undefined) {
     paths = {

@@ -319,6 +319,18 @@ const LIFE: readonly BlockRow[] = [
     why: 'each end closes when it sees the other close, and the toolstack waits for the backend',
   },
   {
+    name: 'power-off',
+    options: { plan: 'power-off', frontend: LINUX, operations: [] },
+    oracle: null,
+    why: 'the frontend closes first, the backend after it, the frontend is closed, then the backend is',
+  },
+  {
+    name: 'destroy',
+    options: { plan: 'destroy', frontend: LINUX, operations: UNLINK },
+    oracle: null,
+    why: 'the backend closes when the directory of its frontend goes; what was taken is finished first',
+  },
+  {
     name: 'attach/script hangs',
     options: { plan: 'attach-hangs', start: 'boot', frontend: LINUX, operations: [] },
     oracle: null,

@@ -155,6 +155,11 @@ export class Blkfront {
     }
   }
 
+  /** The guest powers off: it closes first, and goes on when the backend closes too. */
+  shutdown(): void {
+    if (this.state.connection === BlkfrontConnection.Connected) this.switchState(XenbusState.Closing);
+  }
+
   /** The device is taken away. */
   remove(): void {
     this.services.unwatchOtherend();

@@ -74,13 +74,13 @@ export function writeScriptNode(store: StoreClient, place: VbdPlace, step: numbe
   store.write(vbdPaths(place.backend, place.frontend).ownBack(node), value);
 }
 
-/** The guest ends or leaves: its directory goes first, and the backend notices. */
+/** The guest ends or leaves: its directory goes first, and the backend notices. One that has closed is not asked to. */
 export function closeVbd(store: StoreClient, place: VbdPlace): void {
   const { front, back } = directories(place);
   store.transaction(() => {
     removeWithEmptyParents(store, front);
     store.write(`${back}/${DeviceNode.Online}`, '0');
-    store.write(`${back}/${DeviceNode.State}`, '5');
+    if (store.read(`${back}/${DeviceNode.State}`) !== '6') store.write(`${back}/${DeviceNode.State}`, '5');
   });
 }
 

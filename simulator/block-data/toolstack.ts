@@ -38,7 +38,9 @@ export type BlockPlan =
   | 'snapshot-memory-first'
   | 'snapshot-disk-first'
   | 'detach'
-  | 'attach-hangs';
+  | 'attach-hangs'
+  | 'power-off'
+  | 'destroy';
 
 export const BlockToolstackState = layout('toolstack', {
   /** The disk is being attached to the target, else to the source. */
@@ -85,9 +87,19 @@ const run = task<BlockToolstack>('run', {
   close_old_source: (toolstack) => toolstack.close(),
   await_old_closed: { when: (toolstack) => toolstack.closed(), run: (toolstack) => toolstack.removeNodes() },
   reap: { when: (toolstack) => toolstack.sourceUnmapped(), run: (toolstack) => toolstack.reap() },
+  power_off: (toolstack) => toolstack.source.guest.front.shutdown(),
+  await_off: { when: (toolstack) => toolstack.closed(), run() {} },
+  pause: (toolstack) => toolstack.pause(),
   detach: (toolstack) => toolstack.detach(),
   await_detached: { when: (toolstack) => toolstack.closed(), run: (toolstack) => toolstack.removeNodes() },
 });
+
+const FIRST_STEP: { readonly [P in BlockPlan]?: string } = {
+  detach: 'detach',
+  'snapshot-disk-first': 'copy_disk_first',
+  'power-off': 'power_off',
+  destroy: 'pause',
+};
 
 export class BlockToolstack {
   readonly state: ReturnType<typeof BlockToolstackState.view>;
@@ -115,7 +127,7 @@ export class BlockToolstack {
   begin(): void {
     const { plan } = this.#place;
     if (plan === 'none' || plan === 'attach-hangs') return;
-    this.runTask.start(plan === 'detach' ? 'detach' : plan === 'snapshot-disk-first' ? 'copy_disk_first' : 'ask');
+    this.runTask.start(FIRST_STEP[plan] ?? 'ask');
   }
 
   createVbd(): void {
@@ -195,6 +207,7 @@ export class BlockToolstack {
     const { plan, target } = this.#place;
     removeVbdNodes(this.source.toolstackStore, this.#vbd(this.source));
     if (plan === 'detach' || plan === 'attach-hangs') return DONE;
+    if (plan === 'power-off' || plan === 'destroy') return 'reap';
     return target.domain.state === DomainState.Free ? 'create_target' : 'reap';
   }
 
@@ -226,6 +239,12 @@ export class BlockToolstack {
     source.toolstackStore.domainDestroyed(source.domid);
     source.domain.destroy();
     return DONE;
+  }
+
+  /** The domain does not run any more. */
+  pause(): string {
+    this.source.domain.setState(DomainState.Paused);
+    return 'close_source';
   }
 
   detach(): string {

@@ -25,13 +25,16 @@ import type { Disk } from './disk.js';
 import { type BlockMachine, type BlockSlot, type BlockWorldOptions, buildBlockMachine } from './machine.js';
 import { BlockOracles } from './oracles.js';
 import type { BlkbackProcess } from './process.js';
+import type { BlockPlan } from './toolstack.js';
 
 export type { BlockWorldOptions } from './machine.js';
-export type { BlockPlan } from './toolstack.js';
 
 /** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
 const KILL_BASE = 1 << 12;
 const STORES_MAX = 1 << 11;
+
+/** Plans after which no guest uses a disk. */
+const ENDS_WITHOUT_GUEST: ReadonlySet<BlockPlan> = new Set(['attach-hangs', 'detach', 'power-off', 'destroy']);
 
 /** An actor, the process that can be killed inside it, and the spinlock of the guest it runs in. */
 interface Place {
@@ -173,7 +176,7 @@ export class BlockWorld implements Explorable {
     const { guest } = this.living;
     if (toolstack.runTask.running) return `the toolstack waits at ${toolstack.runTask.next}`;
     if (toolstack.attachTask.running) return `the toolstack waits at ${toolstack.attachTask.next}`;
-    if (this.options.plan === 'attach-hangs' || this.options.plan === 'detach') return null;
+    if (ENDS_WITHOUT_GUEST.has(this.options.plan)) return null;
     if (guest.manageTask.running) return 'the kernel waits in a suspend or resume';
     return guest.user.finished ? null : 'the user waits for its disk';
   }
@@ -193,7 +196,7 @@ export class BlockWorld implements Explorable {
       this.#addBackend(slot);
     }
     for (const task of [toolstack.attachTask, toolstack.runTask] as Task<never>[]) {
-      const grain = task.definition.name === 'attach' ? 'coarse' : 'fine';
+      const grain = task.definition.name === 'attach' && this.options.start !== 'boot' ? 'coarse' : 'fine';
       const inner = new TaskActor({ owner: 'toolstack', agents: ALL_AGENTS, task, grain });
       this.#places.push({ actor: inner, process: null, slot: null, locked: null });
     }
@@ -240,13 +243,12 @@ export class BlockWorld implements Explorable {
         },
       }),
     );
+    const ownState = vbdPaths(0, slot.domid).front(DeviceNode.State);
     add(
       actor({
         name: `${owner}/probe`,
         agents,
-        enabled: () =>
-          front.state.xenbus_state === XenbusState.Unknown &&
-          slot.toolstackStore.peek(vbdPaths(0, slot.domid).front(DeviceNode.State)) === '1',
+        enabled: () => front.state.xenbus_state === XenbusState.Unknown && slot.toolstackStore.peek(ownState) === '1',
         run: () => front.probe(),
       }),
     );
