@@ -316,7 +316,7 @@ t.test('ids of transactions go on above those that are open', async (t) => {
 });
 
 t.test('a transaction that a quota has broken does not succeed after the change of daemons', async (t) => {
-  const story = new Story(withQuota(POLICIES.c, { transactionNodes: 3 }));
+  const story = new Story(withQuota(POLICIES.c, { transactionNodes: 2 }));
   story.tell(t, [
     ...guest(1),
     ['g1', 'transactionStart', '"1"'],
