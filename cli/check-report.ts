@@ -5,6 +5,8 @@
 import { EXPECTED, type Expectation, isExpected } from '../scenarios/expected.js';
 import { CHECK_SCENARIOS } from '../scenarios/scenarios.js';
 import { ORACLE_NAMES, type OracleName } from '../simulator/world-state.js';
+import { identityReport, raceAgrees } from './check-identity.js';
+import type { TimedIdentityVerdict } from './explore-identity.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { type TableCell, tableLines } from './table.js';
 import { type Colours, coloursOf, type Terminal } from './terminal.js';
@@ -25,16 +27,22 @@ export function compare(verdict: TimedVerdict): Comparison {
   return { verdict, expected, agrees: settled && expected !== undefined && isExpected(expected, verdict.oracle) };
 }
 
-/** `verdicts` in the order of the table. */
-export function checkReport(verdicts: readonly TimedVerdict[], terminal: Terminal): string {
+/** `verdicts` and `identity` in the order of their tables. */
+export function checkReport(
+  verdicts: readonly TimedVerdict[],
+  identity: readonly TimedIdentityVerdict[],
+  terminal: Terminal,
+): string {
   const colours = coloursOf(terminal);
   const comparisons = verdicts.map(compare);
   const lines = [...tableOf(comparisons, terminal), '', ...legend(colours), ''];
   for (const oracle of ORACLE_NAMES) lines.push(...failureOf(oracle, verdicts, terminal));
   lines.push(...differences(comparisons, terminal));
-  const agreeing = comparisons.filter(({ agrees }) => agrees).length;
-  const summary = `${agreeing} of ${counted(comparisons.length, 'verdict')} ${agreeing === 1 ? 'is' : 'are'} as expected`;
-  lines.push(agreeing === comparisons.length ? colours.green(summary) : colours.red(summary));
+  if (identity.length > 0) lines.push(...identityReport(identity, terminal));
+  const agreeing = comparisons.filter(({ agrees }) => agrees).length + identity.filter(raceAgrees).length;
+  const all = comparisons.length + identity.length;
+  const summary = `${agreeing} of ${counted(all, 'verdict')} ${agreeing === 1 ? 'is' : 'are'} as expected`;
+  lines.push(agreeing === all ? colours.green(summary) : colours.red(summary));
   return `${lines.join('\n')}\n`;
 }
 

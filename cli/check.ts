@@ -1,11 +1,12 @@
 /**
- * `quiesce check`: the verdict table, compared with the verdicts expected.
+ * `quiesce check`: the verdict tables, of vTPM drivers and of the device identity, compared with the verdicts expected.
  */
 
 import { packageVersion } from '../library/package-root.js';
 import { loadSession } from '../library/sessions.js';
 import type { Arguments } from './arguments.js';
 import { CELLS } from './check-cells.js';
+import { decideRaces, raceAgrees } from './check-identity.js';
 import { CheckPool } from './check-pool.js';
 import { checkReport, compare } from './check-report.js';
 import type { Command } from './command.js';
@@ -18,7 +19,7 @@ const JOBS_MAX = 1024;
 
 export const checkCommand: Command = {
   name: 'check',
-  summary: 'the verdict table: every tpmfront in every situation',
+  summary: 'the verdict tables: every design in every situation and race',
   details: ['Exit status 0: every verdict is the expected one. 1: some are not.'],
   options: {
     ...SESSION_OPTIONS,
@@ -36,12 +37,14 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const pool = new CheckPool({ ...extentOf(args), session }, jobs);
   showProgress(pool, terminal);
   const verdicts = await pool.decide(CELLS);
+  const identity = decideRaces(() => terminal.clock());
   terminal.out(
     args.flag('json')
-      ? `${JSON.stringify({ version: packageVersion(), session, verdicts })}\n`
-      : checkReport(verdicts, terminal),
+      ? `${JSON.stringify({ version: packageVersion(), session, verdicts, identity })}\n`
+      : checkReport(verdicts, identity, terminal),
   );
-  return verdicts.every((verdict) => compare(verdict).agrees) ? EXIT.holds : EXIT.fails;
+  const agree = verdicts.every((verdict) => compare(verdict).agrees) && identity.every(raceAgrees);
+  return agree ? EXIT.holds : EXIT.fails;
 }
 
 function showProgress(pool: CheckPool, terminal: Terminal): void {

@@ -1,5 +1,5 @@
 /**
- * `quiesce explore`: the verdict on one pair of drivers in one scenario.
+ * `quiesce explore`: the verdict on one pair of drivers, or one design of the device identity, in one scenario.
  */
 
 import { writeWhole } from '../library/files.js';
@@ -9,6 +9,8 @@ import { namesOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { decideIdentityTimed, identityText, writeIdentitySchedule } from './explore-identity.js';
+import { DESIGN_OPTIONS, type IdentityPair, identityOf } from './identity-options.js';
 import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
 import { ProgressLine } from './progress.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
@@ -20,13 +22,14 @@ const STATES_MAX = 1e12;
 
 export const exploreCommand: Command = {
   name: 'explore',
-  summary: 'explore every schedule of one pair of drivers in one scenario',
+  summary: 'explore every schedule of one pair or design in one scenario',
   details: [
     'Explores depth-first; when an oracle fails, breadth-first for a shortest schedule that breaks it.',
     'Exit status 0: it holds over every schedule. 1: an oracle fails. 2: --max-states was reached first.',
   ],
   options: {
     ...PAIRING_OPTIONS,
+    ...DESIGN_OPTIONS,
     order: { value: 'dfs|bfs', help: 'search once, in this order' },
     'max-states': { value: 'N', help: 'end, without a proof, when a search has seen N states' },
     out: { value: 'FILE', help: 'write the schedule that breaks it to this file' },
@@ -38,10 +41,12 @@ export const exploreCommand: Command = {
 };
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
+  const identity = identityOf(args);
+  if (identity !== null) return runIdentity(identity, args, terminal);
   const pairing = await pairingOf(args);
   const extent = extentOf(args);
   const progress = new ProgressLine(terminal);
-  const maxStates = args.integer('max-states', { minimum: 1, maximum: STATES_MAX });
+  const maxStates = maxStatesOf(args);
   const verdict = decideTimed(
     pairing,
     {
@@ -59,10 +64,35 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
     writeWhole(file, formatSchedule({ ...namesOf(pairing, extent), steps: verdict.schedule }));
   terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : verdictText(pairing, verdict, terminal));
   if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
-  if (!verdict.holds) return EXIT.fails;
-  if (verdict.complete) return EXIT.holds;
+  return statusOf(verdict, 'a larger --max-states, --commands N or --grain coarse', maxStates, terminal);
+}
+
+function runIdentity(pair: IdentityPair, args: Arguments, terminal: Terminal): ExitStatus {
+  const maxStates = maxStatesOf(args);
+  const order = args.oneOf('order', ['dfs', 'bfs']);
+  const verdict = decideIdentityTimed(pair, { order, maxStates }, () => terminal.clock());
+  const file = args.text('out');
+  if (file !== undefined && !verdict.holds) writeIdentitySchedule(file, verdict);
+  terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : identityText(pair, verdict, terminal));
+  if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
+  return statusOf(verdict, 'a larger --max-states', maxStates, terminal);
+}
+
+function maxStatesOf(args: Arguments): number | undefined {
+  return args.integer('max-states', { minimum: 1, maximum: STATES_MAX });
+}
+
+/** `remedy` is what may help where the bound was reached. */
+function statusOf(
+  { holds, complete }: { readonly holds: boolean; readonly complete: boolean },
+  remedy: string,
+  maxStates: number | undefined,
+  terminal: Terminal,
+): ExitStatus {
+  if (!holds) return EXIT.fails;
+  if (complete) return EXIT.holds;
   const bound = `the bound of ${counted(maxStates ?? 0, 'state')} was reached before every state was seen`;
-  terminal.err(`quiesce explore: ${bound}; a larger --max-states, --commands N or --grain coarse may help\n`);
+  terminal.err(`quiesce explore: ${bound}; ${remedy} may help\n`);
   return EXIT.refused;
 }
 

@@ -1,7 +1,9 @@
 /**
  * `quiesce list`: the names there are.
  */
+import { IDENTITY_SCENARIOS } from '../scenarios/device-identity.js';
 import { SCENARIOS } from '../scenarios/scenarios.js';
+import { DESIGNS } from '../simulator/block-identity/setting.js';
 import { find, TPMBACKS, TPMFRONTS } from '../simulator/drivers.js';
 import { FAULTS } from '../simulator/faults.js';
 import { ORACLES } from '../simulator/world-state.js';
@@ -25,7 +27,10 @@ interface Entry {
 const KINDS: readonly Kind[] = [
   {
     name: 'scenarios',
-    groups: [{ heading: 'scenarios', entries: SCENARIOS.map(({ name, title }) => ({ name, title })) }],
+    groups: [
+      { heading: 'scenarios', entries: SCENARIOS.map(({ name, title }) => ({ name, title })) },
+      { heading: 'device-identity', entries: IDENTITY_SCENARIOS.map(({ name, title }) => ({ name, title })) },
+    ],
   },
   {
     name: 'drivers',
@@ -38,6 +43,7 @@ const KINDS: readonly Kind[] = [
         heading: 'tpmbacks',
         entries: TPMBACKS.map(({ name, summary, ring }) => ({ name, title: `${summary} (ring ${ring})` })),
       },
+      { heading: 'designs', entries: DESIGNS },
     ],
   },
   { name: 'oracles', groups: [{ heading: 'oracles', entries: ORACLES }] },

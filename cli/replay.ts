@@ -3,14 +3,23 @@
  */
 
 import { readText } from '../library/files.js';
+import { isIdentityName } from '../scenarios/identity-scenario.js';
+import {
+  hasDesign,
+  type IdentityNames,
+  identityOfToken,
+  parseIdentitySchedule,
+} from '../simulator/block-identity/schedule.js';
+import { IdentityWorld } from '../simulator/block-identity/world.js';
 import { type RecordedSteps, type Replay, replay, stepsByName, stepsOfToken } from '../simulator/replay.js';
 import { parseSchedule, type WorldNames } from '../simulator/schedule.js';
 import { looksLikeToken, parseToken } from '../simulator/token.js';
-import { Recorder } from '../simulator/trace.js';
+import { type Recordable, Recorder } from '../simulator/trace.js';
 import { worldOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { findIdentity } from './identity-options.js';
 import { loadPairing } from './pairing-options.js';
 import type { Terminal } from './terminal.js';
 import { showTrace, TRACE_OPTIONS } from './trace-options.js';
@@ -30,7 +39,7 @@ export const replayCommand: Command = {
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const { names, recorded } = recordedSchedule(args.words[0] as string);
-  const world = worldOf(await loadPairing(names), names);
+  const world = await namedWorld(names);
   const recorder = new Recorder(world);
   const result = replay(world, recorded, (choice) => recorder.take(choice));
   const { holds, oracle, quiescent } = result;
@@ -47,18 +56,31 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   return holds ? EXIT.holds : EXIT.fails;
 }
 
+type Names = WorldNames | IdentityNames;
+
+/** Throws `UNKNOWN_NAME` for names there are not. */
+async function namedWorld(names: Names): Promise<Recordable> {
+  return 'design' in names
+    ? new IdentityWorld(names.design, findIdentity(names.scenario).setting)
+    : worldOf(await loadPairing(names), names);
+}
+
 /** Throws `BAD_SCHEDULE` for what is neither a token nor a schedule file. */
-function recordedSchedule(source: string): { readonly names: WorldNames; readonly recorded: RecordedSteps } {
+function recordedSchedule(source: string): { readonly names: Names; readonly recorded: RecordedSteps } {
   if (looksLikeToken(source)) {
-    const { hashes, hashBytes, ...names } = parseToken(source);
-    return { names, recorded: stepsOfToken({ hashes, hashBytes }) };
+    const token = parseToken(source);
+    const recorded = stepsOfToken(token);
+    if (isIdentityName(token.scenario)) return { names: identityOfToken(token), recorded };
+    const { hashes: _, hashBytes: __, ...names } = token;
+    return { names, recorded };
   }
-  const { steps, ...names } = parseSchedule(source, readText(source));
+  const text = readText(source);
+  const { steps, ...names } = hasDesign(text) ? parseIdentitySchedule(source, text) : parseSchedule(source, text);
   return { names, recorded: stepsByName(steps) };
 }
 
 /** `steps` is how many were taken, `schedule` which. */
-function jsonOf(names: WorldNames, { holds, oracle, fault, quiescent, steps, diverged }: Replay): unknown {
+function jsonOf(names: Names, { holds, oracle, fault, quiescent, steps, diverged }: Replay): unknown {
   return { ...names, holds, oracle, fault, quiescent, steps: steps.length, schedule: steps, diverged };
 }
 

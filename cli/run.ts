@@ -3,13 +3,14 @@
  */
 
 import { writeWhole } from '../library/files.js';
+import { isIdentityName } from '../scenarios/identity-scenario.js';
 import { SEED_MAX } from '../simulator/random.js';
 import { run as runWorld } from '../simulator/run.js';
 import { formatSchedule } from '../simulator/schedule.js';
 import { formatToken } from '../simulator/token.js';
 import type { Trace } from '../simulator/trace.js';
 import { namesOf, worldOf } from '../simulator/verdict.js';
-import type { Arguments } from './arguments.js';
+import { type Arguments, usage } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
@@ -34,6 +35,8 @@ export const runCommand: Command = {
 };
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
+  const scenario = args.text('scenario') ?? '';
+  if (isIdentityName(scenario)) throw usage(`--scenario: ${scenario} can be explored and replayed, not run`);
   const pairing = await pairingOf(args);
   const seed = args.integer('seed', { minimum: 0, maximum: SEED_MAX }) ?? USUAL_SEED;
   const names = namesOf(pairing, extentOf(args));

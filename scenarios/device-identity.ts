@@ -4,51 +4,8 @@
  *
  * What each design must show stands in `device-identity-expected.ts`.
  */
-import {
-  type IdentitySetting,
-  type KernelRules,
-  type Other,
-  type ScriptRules,
-  USUAL_SETTING,
-} from '../simulator/block-identity/setting.js';
-
-export interface IdentityScenario {
-  /** `device-identity/07` */
-  readonly name: string;
-  /** Row of the race table. */
-  readonly row: number;
-  /** A few words, for the verdict table. */
-  readonly label: string;
-  readonly title: string;
-  readonly setting: IdentitySetting;
-}
-
-type Overrides = Partial<Omit<IdentitySetting, 'script' | 'kernel'>> & {
-  readonly script?: Partial<ScriptRules>;
-  readonly kernel?: Partial<KernelRules>;
-};
-
-const PREFIX = 'device-identity/';
-
-function scenario(
-  place: string,
-  label: string,
-  title: string,
-  { script, kernel, ...rest }: Overrides = {},
-): IdentityScenario {
-  return {
-    name: PREFIX + place,
-    row: Number.parseInt(place, 10),
-    label,
-    title,
-    setting: {
-      ...USUAL_SETTING,
-      ...rest,
-      script: { ...USUAL_SETTING.script, ...script },
-      kernel: { ...USUAL_SETTING.kernel, ...kernel },
-    },
-  };
-}
+import type { Other, ScriptRules } from '../simulator/block-identity/setting.js';
+import { type IdentityScenario, scenario } from './identity-scenario.js';
 
 /** Volume A is removed, and its number used for another one. */
 const RECYCLE: readonly Other[] = [
@@ -175,7 +132,7 @@ export const IDENTITY_SCENARIOS: readonly IdentityScenario[] = [
   ),
   scenario(
     '08',
-    'file replaced after the open',
+    'file replaced when open',
     'The file behind the loop device is replaced after the backend has opened it.',
     {
       source: 'file',
@@ -283,7 +240,7 @@ export const IDENTITY_SCENARIOS: readonly IdentityScenario[] = [
   }),
   scenario(
     '24',
-    'removal of a recycled loop',
+    'recycled loop removed',
     'The device is removed; before the script detaches the loop device, somebody else has attached his file to it.',
     {
       source: 'file',
@@ -338,7 +295,7 @@ export const IDENTITY_SCENARIOS: readonly IdentityScenario[] = [
     'The backend dies and comes back; meanwhile somebody attaches a file to the first free loop device.',
     { source: 'file', backendKill: true, others: [{ action: 'attach', when: 'crashed' }] },
   ),
-  scenario('30b', 'backend restart, detached', 'As 30, and somebody detaches the loop device as well.', {
+  scenario('30b', 'restart, loop detached', 'As 30, and somebody detaches the loop device as well.', {
     source: 'file',
     backendKill: true,
     others: [
@@ -385,18 +342,13 @@ export const IDENTITY_SCENARIOS: readonly IdentityScenario[] = [
     hotAdd: true,
     bootId: true,
   }),
-  scenario('35', 'partition of recycled disk', 'The disk of the partition is removed, and its number used again.', {
+  scenario('35', 'partition, disk recycled', 'The disk of the partition is removed, and its number used again.', {
     source: 'partition',
     others: RECYCLE,
   }),
-  scenario(
-    '36',
-    'other device-mapper table',
-    'Another table is loaded into the volume: same name, number and diskseq.',
-    {
-      others: [{ action: 'swap', when: 'any' }],
-    },
-  ),
+  scenario('36', 'another table', 'Another table is loaded into the volume: same name, number and diskseq.', {
+    others: [{ action: 'swap', when: 'any' }],
+  }),
   scenario('37', 'number used hours later', 'Somebody notes number and diskseq, and writes them much later.', {
     plan: 'kept',
     others: RECYCLE,
@@ -413,8 +365,3 @@ export const IDENTITY_SCENARIOS: readonly IdentityScenario[] = [
     others: [{ action: 'change-medium', when: 'opened' }],
   }),
 ];
-
-/** Whether a name is meant to be one of these scenarios, though there may be none of that name. */
-export function isIdentityName(name: string): boolean {
-  return name.startsWith(PREFIX);
-}

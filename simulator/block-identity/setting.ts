@@ -195,28 +195,28 @@ export const USUAL_SETTING: IdentitySetting = {
 
 /** Things that happen in some schedule, besides what an oracle says of it. */
 export const OBSERVATIONS = [
-  'exposes',
-  'exposes-nothing',
-  'refuses',
-  'finds-nothing',
-  'malformed',
-  'ignores',
-  'keeps-old',
-  'retries',
-  'add-fails',
-  'open-though-failed',
-  'exits-early',
-  'busy',
-  'attach-fails',
-  'detaches',
-  'refuses-detach',
-  'marks-autoclear',
-  'finds-no-record',
-  'times-out',
-  'attach-busy',
+  { name: 'exposes', title: 'the backend exposes a device' },
+  { name: 'exposes-nothing', title: 'the backend exposes a loop device without a file' },
+  { name: 'refuses', title: 'the backend refuses a device of another identity' },
+  { name: 'finds-nothing', title: 'the backend finds no device of that number' },
+  { name: 'malformed', title: 'the backend refuses a malformed or missing node' },
+  { name: 'ignores', title: 'the backend gets an event and finds no number' },
+  { name: 'keeps-old', title: 'the backend keeps its device, whatever the nodes say now' },
+  { name: 'retries', title: 'the backend opens a device after it has refused one' },
+  { name: 'add-fails', title: 'the toolstack gives the device up' },
+  { name: 'open-though-failed', title: 'the toolstack gives up a device that the backend has open' },
+  { name: 'exits-early', title: 'a script finds the number written, and leaves' },
+  { name: 'busy', title: 'a script finds the device shared' },
+  { name: 'attach-fails', title: 'a script finds its free loop device taken' },
+  { name: 'detaches', title: 'a script detaches a loop device' },
+  { name: 'refuses-detach', title: 'a script does not detach a loop device of another identity' },
+  { name: 'marks-autoclear', title: 'a detach is put off to the last close' },
+  { name: 'finds-no-record', title: 'a script finds no name of a loop device to detach' },
+  { name: 'times-out', title: 'the toolstack kills the script after 40 s' },
+  { name: 'attach-busy', title: 'somebody else finds the loop device still attached' },
 ] as const;
 
-export type Observation = (typeof OBSERVATIONS)[number];
+export type Observation = (typeof OBSERVATIONS)[number]['name'];
 
 /** Which guests have a device in this world. */
 export function guestsOf(setting: IdentitySetting): readonly number[] {

@@ -1,0 +1,47 @@
+/**
+ * Options that say which world of the device identity a command is about. Such a world has no vTPM, so the options of
+ * one are refused.
+ */
+import { IDENTITY_SCENARIOS } from '../scenarios/device-identity.js';
+import { type IdentityScenario, isIdentityName } from '../scenarios/identity-scenario.js';
+import { DESIGNS, type Design } from '../simulator/block-identity/setting.js';
+import { find } from '../simulator/drivers.js';
+import { type Arguments, type OptionSpecs, usage } from './arguments.js';
+
+const USUAL_DESIGN: Design = 'I';
+
+export const DESIGN_NAMES: readonly Design[] = DESIGNS.map(({ name }) => name);
+
+export const DESIGN_OPTIONS: OptionSpecs = {
+  design: { value: DESIGN_NAMES.join('|'), help: `of a device-identity scenario: the design (${USUAL_DESIGN})` },
+};
+
+const OF_A_VTPM = ['tpmfront', 'tpmback', 'session', 'commands', 'grain', 'daemon'] as const;
+
+export interface IdentityPair {
+  readonly scenario: IdentityScenario;
+  readonly design: Design;
+}
+
+/**
+ * The scenario and design that the options name; null where they name a pair of vTPM drivers. Throws `USAGE` for options
+ * that do not go together, `UNKNOWN_NAME` for a scenario there is not.
+ */
+export function identityOf(args: Arguments): IdentityPair | null {
+  const name = args.text('scenario');
+  const design = args.oneOf('design', DESIGN_NAMES);
+  if (name === undefined || !isIdentityName(name)) {
+    if (design !== undefined)
+      throw usage('--design: expected a scenario device-identity/NN with it; other scenarios take --tpmfront');
+    return null;
+  }
+  const foreign = OF_A_VTPM.find((option) => args.text(option) !== undefined);
+  if (foreign !== undefined)
+    throw usage(`--${foreign}: ${name} has no vTPM; choose with --design ${DESIGN_NAMES.join('|')}`);
+  return { scenario: findIdentity(name), design: design ?? USUAL_DESIGN };
+}
+
+/** Throws `UNKNOWN_NAME` with the scenarios there are. */
+export function findIdentity(name: string): IdentityScenario {
+  return find('scenario', IDENTITY_SCENARIOS, name);
+}

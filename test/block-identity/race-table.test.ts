@@ -1,0 +1,65 @@
+/** The race table: every row with every design shows what the table says, or stands among the disagreements. */
+import t from 'tap';
+import { IDENTITY_SCENARIOS } from '../../scenarios/device-identity.js';
+import { DISAGREEMENTS, disagreementOf, tableExpectation } from '../../scenarios/device-identity-disagreements.js';
+import { IDENTITY_EXPECTED, INCIDENTAL } from '../../scenarios/device-identity-expected.js';
+import { DESIGNS } from '../../simulator/block-identity/setting.js';
+import { decideIdentity } from '../../simulator/block-identity/verdict.js';
+import { IdentityWorld } from '../../simulator/block-identity/world.js';
+import { replay, stepsByName } from '../../simulator/replay.js';
+
+const ROWS = 40;
+
+t.test('there is a scenario for each of the 40 rows, and an expectation for each scenario', async (t) => {
+  const rows = new Set(IDENTITY_SCENARIOS.map(({ row }) => row));
+  t.strictSame(
+    [...rows].sort((a, b) => a - b),
+    Array.from({ length: ROWS }, (_, row) => row + 1),
+  );
+  t.strictSame(IDENTITY_SCENARIOS.map(({ place }) => place).sort(), Object.keys(IDENTITY_EXPECTED).sort());
+  const names = IDENTITY_SCENARIOS.map(({ name }) => name);
+  t.equal(new Set(names).size, names.length, 'no name twice');
+  for (const { name, place, title } of IDENTITY_SCENARIOS) {
+    t.equal(name, `device-identity/${place}`);
+    t.match(title, /^[A-Z].*\.$/);
+  }
+});
+
+for (const { name, place, setting } of IDENTITY_SCENARIOS) {
+  t.test(`${name} shows what the race table says`, async (t) => {
+    for (const { name: design } of DESIGNS) {
+      const expected = tableExpectation(place, design);
+      if (expected === undefined) {
+        t.fail(`${design}: nothing is expected`);
+        continue;
+      }
+      t.ok(expected.why.length > 10, `${design}: there is an argument`);
+      if (expected.notApplicable) continue;
+      const { oracle, holds, complete, observed, schedule } = decideIdentity({ scenario: name, design }, setting);
+      const seen = observed.filter((what) => !INCIDENTAL.has(what) || expected.seen.includes(what));
+      const asTable = oracle === expected.oracle && (oracle !== null || same(seen, expected.seen));
+      const disagreement = disagreementOf(place, design);
+      if (disagreement === undefined) {
+        t.ok(asTable, `${design}: expected ${expected.oracle ?? expected.seen}, found ${oracle ?? seen}: ${schedule}`);
+      } else {
+        t.notOk(asTable, `${design}: it does not stand among the disagreements for nothing`);
+        t.equal(oracle, disagreement.found, `${design}: the disagreement is the one that is written down`);
+      }
+      t.equal(complete, holds, `${design}: every state was seen`);
+    }
+  });
+}
+
+t.test('the schedule of each disagreement leads where it says', async (t) => {
+  for (const { place, design, found, why, schedule, right } of DISAGREEMENTS) {
+    const scenario = IDENTITY_SCENARIOS.find((candidate) => candidate.place === place);
+    t.ok(scenario !== undefined && why.length > 40 && right === 'explorer', `${place} ${design}`);
+    if (scenario === undefined) continue;
+    const result = replay(new IdentityWorld(design, scenario.setting), stepsByName(schedule));
+    t.match(result, { diverged: null, oracle: found }, `${place} ${design}`);
+  }
+});
+
+function same(one: readonly string[], other: readonly string[]): boolean {
+  return [...one].sort().join() === [...other].sort().join();
+}
