@@ -95,7 +95,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
   const dom0Frames = Array.from({ length: hostCount }, () => frames(2));
   const slotFrames = [0, 1].map(() => ({
     guest: frames(BLOCK_GUEST_PAGES),
-    process: frames(1),
+    back: frames(1),
     image: frames(imagePages),
   }));
   const diskFrame = frames(1);
@@ -136,7 +136,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
   memory.protect(diskFrame, BACKEND_AGENTS[0] | BACKEND_AGENTS[1]);
   const disk = new Disk(memory, diskFrame * PAGE_SIZE);
 
-  const slots = slotFrames.map(({ guest: guestFrame, process: processFrame, image }, index): BlockSlot => {
+  const slots = slotFrames.map(({ guest: guestFrame, back: processFrame, image }, index): BlockSlot => {
     const hostIndex = Math.min(index, hostCount - 1);
     const host = hosts[hostIndex] as Host;
     const domid = index + 1;

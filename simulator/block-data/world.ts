@@ -39,7 +39,7 @@ const ENDS_WITHOUT_GUEST: ReadonlySet<BlockPlan> = new Set(['attach-hangs', 'det
 /** An actor, the process that can be killed inside it, and the spinlock of the guest it runs in. */
 interface Place {
   readonly actor: Actor;
-  readonly process: BlkbackProcess | null;
+  readonly backend: BlkbackProcess | null;
   readonly slot: BlockSlot | null;
   readonly locked: Task<never> | null;
 }
@@ -141,7 +141,7 @@ export class BlockWorld implements Explorable {
       memory.storesLeft = NO_CRASH;
       memory.current = ALL_AGENTS;
     }
-    if (killed && place.process !== null) this.#kill(place.process);
+    if (killed && place.backend !== null) this.#kill(place.backend);
   }
 
   isFault(choice: number): boolean {
@@ -150,8 +150,8 @@ export class BlockWorld implements Explorable {
 
   describe(choice: number): string {
     if (choice < KILL_BASE) return (this.#places[choice] as Place).actor.describe();
-    const { actor: candidate, process } = this.#places[Math.floor((choice - KILL_BASE) / STORES_MAX)] as Place;
-    return `fault/kill ${process?.name} in ${candidate.describe()} after store ${(choice - KILL_BASE) % STORES_MAX}`;
+    const { actor: candidate, backend } = this.#places[Math.floor((choice - KILL_BASE) / STORES_MAX)] as Place;
+    return `fault/kill ${backend?.name} in ${candidate.describe()} after store ${(choice - KILL_BASE) % STORES_MAX}`;
   }
 
   /** The end: everything asked is answered, nobody waits, and each block holds what was written last. */
@@ -198,7 +198,7 @@ export class BlockWorld implements Explorable {
     for (const task of [toolstack.attachTask, toolstack.runTask] as Task<never>[]) {
       const grain = task.definition.name === 'attach' && this.options.start !== 'boot' ? 'coarse' : 'fine';
       const inner = new TaskActor({ owner: 'toolstack', agents: ALL_AGENTS, task, grain });
-      this.#places.push({ actor: inner, process: null, slot: null, locked: null });
+      this.#places.push({ actor: inner, backend: null, slot: null, locked: null });
     }
     assert(this.#places.length < KILL_BASE, 'block world: too many actors');
   }
@@ -210,7 +210,7 @@ export class BlockWorld implements Explorable {
     const add = (inner: Actor, locked: Task<never> | null = null): void => {
       const enabled = (): boolean => domain.running && inner.enabled();
       const wrapped = actor({ name: '', agents, enabled, run: () => inner.run(), describe: () => inner.describe() });
-      this.#places.push({ actor: wrapped, process: null, slot, locked });
+      this.#places.push({ actor: wrapped, backend: null, slot, locked });
     };
     const owner = `${domain.name}.blkfront`;
     const { grain = 'fine' } = this.options;
@@ -257,8 +257,8 @@ export class BlockWorld implements Explorable {
   #addBackend(slot: BlockSlot): void {
     const { backend, host } = slot;
     const { driver, store, name, agent: agents } = backend;
-    const add = (inner: Actor, process: BlkbackProcess | null): void => {
-      this.#places.push({ actor: inner, process, slot: null, locked: null });
+    const add = (inner: Actor, killable: BlkbackProcess | null): void => {
+      this.#places.push({ actor: inner, backend: killable, slot: null, locked: null });
     };
     const { grain = 'fine' } = this.options;
     for (const task of [driver.serveTask, ...driver.requests.tasks] as Task<never>[])
@@ -298,11 +298,11 @@ export class BlockWorld implements Explorable {
     add(actor({ ...kill, agents: ALL_AGENTS }), null);
   }
 
-  #kill(process: BlkbackProcess): void {
+  #kill(backend: BlkbackProcess): void {
     this.memory.asHypervisor(() => {
       this.machine.state.kills -= 1;
     });
-    process.kill();
+    backend.kill();
     if (this.options.cacheDiesWithBackend === true) this.disk.losePower();
   }
 
@@ -312,7 +312,7 @@ export class BlockWorld implements Explorable {
     let next = end;
     for (let at = first; at < end; at++) {
       const index = choices[at] as number;
-      if ((this.#places[index] as Place).process === null) continue;
+      if ((this.#places[index] as Place).backend === null) continue;
       const mark = memory.journalLength;
       const { hashLow, hashHigh } = memory;
       this.step(index);
