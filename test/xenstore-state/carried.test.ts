@@ -321,7 +321,7 @@ t.test('a transaction that a quota has broken does not succeed after the change 
     ...guest(1),
     ['g1', 'transactionStart', '"1"'],
     ['g1', '#1 write k v'],
-    ['g1', '#1 write l v', 'ENOSPC'],
+    ['g1', '#1 read l', 'ENOSPC'],
   ]);
   story.store = reload(story.store);
   story.tell(t, [
