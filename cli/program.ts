@@ -11,6 +11,7 @@ import { conformCommand } from './conform.js';
 import { deviceCommand } from './device.js';
 import { EXIT, type ExitStatus, explain } from './exit-status.js';
 import { exploreCommand } from './explore.js';
+import { fuzzCommand } from './fuzz.js';
 import { commandHelp, programHelp } from './help.js';
 import { listCommand } from './list.js';
 import { replayCommand } from './replay.js';
@@ -21,6 +22,7 @@ import { xenstoredCommand } from './xenstored.js';
 export const COMMANDS: readonly Command[] = [
   checkCommand,
   exploreCommand,
+  fuzzCommand,
   runCommand,
   replayCommand,
   conformCommand,

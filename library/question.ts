@@ -5,10 +5,9 @@
 import { fileURLToPath } from 'node:url';
 import type { BackendServices, Tpmback } from '../backend/tpmback/tpmback.js';
 import type { GuestServices, Tpmfront } from '../frontend/tpmfront/tpmfront.js';
-import { SCENARIOS } from '../scenarios/scenarios.js';
+import { findScenario } from '../scenarios/find-scenario.js';
 import type { Grain } from '../simulator/actors.js';
 import {
-  find,
   findTpmback,
   findTpmfront,
   TPMBACKS,
@@ -39,8 +38,8 @@ export interface Question {
   readonly tpmfront?: TpmfrontSource | undefined;
   /** The one the frontend was made for when absent. */
   readonly tpmback?: TpmbackSource | undefined;
-  /** Name of a recorded session, or the path of one; `ima_extends` when absent. */
-  readonly session?: string | undefined;
+  /** Name of a recorded session, or the path or `file:` address of one; `ima_extends` when absent. */
+  readonly session?: string | URL | undefined;
   /** How many commands of the session are issued; all when absent or null. */
   readonly commands?: number | null | undefined;
   /** Single steps are interleaved, or whole handlers; `fine` when absent. */
@@ -71,13 +70,13 @@ export async function askedOf(question: Question): Promise<Asked> {
 export async function pairingOfNames(
   question: Pick<Question, 'scenario' | 'tpmfront' | 'tpmback' | 'session'>,
 ): Promise<Pairing> {
-  const { scenario } = question;
+  const { scenario, session } = question;
   const tpmfront = await tpmfrontOf(question.tpmfront ?? USUAL_TPMFRONT);
   return {
-    scenario: typeof scenario === 'string' ? find('scenario', SCENARIOS, scenario) : scenario,
+    scenario: typeof scenario === 'string' ? findScenario(scenario) : scenario,
     tpmfront,
     tpmback: question.tpmback === undefined ? findTpmback(tpmfront.tpmback) : await tpmbackOf(question.tpmback),
-    session: loadSession(question.session),
+    session: loadSession(session instanceof URL ? fileURLToPath(session) : session),
   };
 }
 

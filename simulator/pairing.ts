@@ -17,5 +17,7 @@ export function worldOptions(pairing: Pairing, more: Partial<WorldOptions> = {})
   const { scenario, tpmfront, tpmback, session } = pairing;
   assertPair(tpmfront, tpmback);
   const plan = { ...scenario.plan, drain: tpmfront.drain, timeouts: !tpmfront.patient };
-  return { grain: 'fine', ...more, scenario: { ...scenario, plan }, tpmfront, tpmback, session };
+  const { sequenceBits } = scenario;
+  const width = sequenceBits === undefined ? {} : { sequenceBits };
+  return { grain: 'fine', ...width, ...more, scenario: { ...scenario, plan }, tpmfront, tpmback, session };
 }

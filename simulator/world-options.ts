@@ -37,6 +37,8 @@ export interface Scenario {
   readonly start: 'boot' | 'connected';
   /** How long the first command of the user takes, in milliseconds; 0 = no time that matters, like all others. */
   readonly slowCommandMilliseconds: number;
+  /** How wide the numbers of the sequenced protocol are; as wide as the protocol has them when absent. */
+  readonly sequenceBits?: number;
 }
 
 export interface WorldOptions {

@@ -1,0 +1,111 @@
+/**
+ * Where the work of a campaign is done: in this thread, or in a pool of them. What comes out is the same.
+ *
+ * The tables of coverage lie in memory that all threads share. They are written between two generations only, when no
+ * shard is at work.
+ */
+import { Piscina } from 'piscina';
+import { pairingOfNames } from '../library/question.js';
+import { loadSession } from '../library/sessions.js';
+import type { Session } from '../protocol/tpm/session.js';
+import { findScenario } from '../scenarios/find-scenario.js';
+import { findTpmback, findTpmfront } from '../simulator/drivers.js';
+import { type CoverageTables, FEATURE_SLOTS, STATE_BYTES } from '../simulator/fuzz/coverage.js';
+import type { Resolve } from '../simulator/fuzz/open-world.js';
+import { type ShardResult, ShardRunner, type ShardTask } from '../simulator/fuzz/shard.js';
+import { type Shrunk, shrink } from '../simulator/fuzz/shrink.js';
+import type { Swarm } from '../simulator/fuzz/swarm.js';
+import type { OracleName } from '../simulator/world-state.js';
+
+/** What every thread is given. */
+export interface FuzzSetup {
+  readonly swarm: Swarm;
+  /** Drivers asked for, by name or file; absent for those of the zoo. */
+  readonly tpmfront?: string | undefined;
+  readonly tpmback?: string | undefined;
+  readonly tables: CoverageTables;
+}
+
+export interface ShrinkTask {
+  readonly token: string;
+  readonly oracle: OracleName;
+}
+
+export type FuzzWork = { readonly shard: ShardTask } | { readonly shrink: ShrinkTask };
+
+export interface FuzzEngine {
+  /** The reports of the first shards, in their order; of all, unless `stopped` says so on the way. */
+  shards(tasks: readonly ShardTask[], stopped: () => boolean): Promise<readonly ShardResult[]>;
+  shrink(tasks: readonly ShrinkTask[]): Promise<readonly Shrunk[]>;
+  close(): Promise<void>;
+}
+
+export function sharedTables(): CoverageTables {
+  return {
+    states: new Uint8Array(new SharedArrayBuffer(STATE_BYTES)),
+    features: new Uint8Array(new SharedArrayBuffer(FEATURE_SLOTS)),
+  };
+}
+
+/** What names mean, each session read once. Throws what `pairingOfNames` throws. */
+export async function resolverOf({ swarm, tpmfront, tpmback }: FuzzSetup): Promise<Resolve> {
+  const scenario = swarm.scenarios[0]?.name ?? '';
+  // Only so that drivers of one's own are loaded.
+  const own = await pairingOfNames({ scenario, tpmfront, tpmback });
+  const sessions = new Map<string, Session>();
+  return (names) => {
+    const session = sessions.get(names.session) ?? loadSession(names.session);
+    sessions.set(names.session, session);
+    return {
+      scenario: findScenario(names.scenario),
+      tpmfront: names.tpmfront === own.tpmfront.name ? own.tpmfront : findTpmfront(names.tpmfront),
+      tpmback: names.tpmback === own.tpmback.name ? own.tpmback : findTpmback(names.tpmback),
+      session,
+    };
+  };
+}
+
+/** A function that does the work of one thread. */
+export async function fuzzWorker(setup: FuzzSetup): Promise<(work: FuzzWork) => ShardResult | Shrunk> {
+  const resolve = await resolverOf(setup);
+  const runner = new ShardRunner(setup.swarm, resolve, setup.tables);
+  return (work) => ('shard' in work ? runner.run(work.shard) : shrink(work.shrink.token, work.shrink.oracle, resolve));
+}
+
+/** With one worker the work is done in this thread. */
+export async function fuzzEngine(setup: FuzzSetup, workers: number): Promise<FuzzEngine> {
+  return workers === 1 ? engineHere(await fuzzWorker(setup)) : engineOfThreads(setup, workers);
+}
+
+function engineHere(work: (work: FuzzWork) => ShardResult | Shrunk): FuzzEngine {
+  return {
+    async shards(tasks, stopped) {
+      const results: ShardResult[] = [];
+      for (const shard of tasks) {
+        if (stopped()) break;
+        results.push(work({ shard }) as ShardResult);
+        // A signal is heard only where nothing else is to be done.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return results;
+    },
+    shrink: async (tasks) => tasks.map((task) => work({ shrink: task }) as Shrunk),
+    close: async () => {},
+  };
+}
+
+function engineOfThreads(setup: FuzzSetup, workers: number): FuzzEngine {
+  const filename = new URL('./fuzz-worker.js', import.meta.url).href;
+  const pool = new Piscina<FuzzWork, ShardResult | Shrunk>({
+    filename,
+    workerData: setup,
+    minThreads: workers,
+    maxThreads: workers,
+    concurrentTasksPerWorker: 1,
+  });
+  return {
+    shards: async (tasks) => (await Promise.all(tasks.map((shard) => pool.run({ shard })))) as ShardResult[],
+    shrink: async (tasks) => (await Promise.all(tasks.map((task) => pool.run({ shrink: task })))) as Shrunk[],
+    close: () => pool.destroy(),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * One run: takes steps from the beginning of a world to its end, writes down what was taken, and goes back by undoing
+ * the journal. The arrays are made once; a step allocates nothing here.
+ *
+ * A run ends when an oracle fails, when nothing is left to happen, or after `STEPS_MAX` steps. A run that is broken
+ * off there is no failure: whether a cycle is a hang is for the explorer to say.
+ */
+import { CHOICES_MAX } from '../explore/search.js';
+import type { Random } from '../random.js';
+import type { Coverage } from './coverage.js';
+import type { Fuzzable, Offer, Scheduler } from './scheduler.js';
+
+export const STEPS_MAX = 4096;
+
+/** The beginning of a known schedule of the same world, which is taken without looking at what else there is. */
+export interface Prefix {
+  readonly choices: Int32Array;
+  readonly length: number;
+}
+
+export interface RunSettings {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  /** About how many steps a run of this world has, and how many faults can strike in it. */
+  readonly length: number;
+  readonly faults: number;
+  /** Hears of every step; null for nobody. */
+  readonly coverage: Coverage | null;
+  readonly prefix?: Prefix | undefined;
+}
+
+export class Runner {
+  /** Of the last run: choices, numbers of the steps, and the hash of the state after each. */
+  readonly choices = new Int32Array(STEPS_MAX);
+  readonly ids = new Int32Array(STEPS_MAX);
+  readonly lows = new Int32Array(STEPS_MAX);
+  readonly highs = new Int32Array(STEPS_MAX);
+  /** How many choices there were at each step; 0 where nobody looked. */
+  readonly offers = new Int32Array(STEPS_MAX);
+  length = 0;
+  /** Bit set of the oracles that failed in it. */
+  violations = 0;
+  /** What the machine reported, when a driver threw or touched memory it may not. */
+  fault: string | null = null;
+  readonly #offered = new Int32Array(CHOICES_MAX);
+  readonly #faults = new Int32Array(CHOICES_MAX);
+
+  /** Runs `world`, which stands at its beginning and does so again afterwards. Returns the oracles that failed. */
+  run(world: Fuzzable, { scheduler, random, length, faults, coverage, prefix }: RunSettings): number {
+    const { memory } = world;
+    this.length = 0;
+    this.violations = 0;
+    this.fault = null;
+    const kept = Math.min(prefix?.length ?? 0, STEPS_MAX);
+    for (let i = 0; i < kept && this.violations === 0; i++)
+      this.#take(world, prefix?.choices[i] as number, 0, coverage);
+    scheduler.begin(world, random, length, faults);
+    const offer: Offer = { world, choices: this.#offered, usual: 0, count: 0, step: 0 };
+    while (this.violations === 0 && this.length < STEPS_MAX) {
+      offer.count = world.enumerate(this.#offered);
+      if (world.atRest && this.#judge(world)) break;
+      if (offer.count === 0) break;
+      offer.usual = faults === 0 ? offer.count : this.#faultsLast(world, offer.count);
+      offer.step = this.length;
+      const picked = scheduler.pick(offer);
+      if (picked < 0) break;
+      this.#take(world, this.#offered[picked] as number, offer.count, coverage);
+    }
+    memory.undo(0, 0, 0);
+    return this.violations;
+  }
+
+  #take(world: Fuzzable, choice: number, offers: number, coverage: Coverage | null): void {
+    const { memory } = world;
+    const at = this.length++;
+    const id = world.stepId(choice);
+    const mark = memory.journalLength;
+    this.choices[at] = choice;
+    this.offers[at] = offers;
+    this.ids[at] = id;
+    world.step(choice);
+    this.lows[at] = memory.hashLow;
+    this.highs[at] = memory.hashHigh;
+    if (coverage !== null) coverage.step(memory, id, mark);
+    this.violations = world.violations;
+    if (this.violations !== 0) this.fault = world.lastFault;
+  }
+
+  /** Judges the end; true when an oracle fails there. Where faults may still strike, nothing of it stays behind. */
+  #judge(world: Fuzzable): boolean {
+    const { memory } = world;
+    const { hashLow, hashHigh, journalLength } = memory;
+    world.quiescent();
+    this.violations = world.violations;
+    memory.undo(journalLength, hashLow, hashHigh);
+    return this.violations !== 0;
+  }
+
+  /** Moves the faults behind the other choices, both in their order; returns how many others there are. */
+  #faultsLast(world: Fuzzable, count: number): number {
+    const offered = this.#offered;
+    let usual = 0;
+    let faults = 0;
+    for (let i = 0; i < count; i++) {
+      const choice = offered[i] as number;
+      if (world.isFault(choice)) this.#faults[faults++] = choice;
+      else offered[usual++] = choice;
+    }
+    for (let i = 0; i < faults; i++) offered[usual + i] = this.#faults[i] as number;
+    return usual;
+  }
+}
