@@ -3,8 +3,8 @@
  * behaviour depends on it.
  */
 export interface BlockProbe {
-  /** The backend of `slot` has written `value`, the first word of the data, to the block at `sector`. */
-  written(slot: number, sector: number, value: number): void;
+  /** The backend of `slot` has written to the block at `sector`. */
+  written(slot: number, sector: number): void;
   /** The frontend tells its user that operation number `number` is done; `value` is the first word that was read. */
   answered(slot: number, number: number, value: number): void;
   /** The frontend tells its user that operation number `number` has failed. */

@@ -127,9 +127,8 @@ export class TakenRequests {
       const length = (last - first + 1) * BLKIF_SECTOR_SIZE;
       if (operation === BlkifOperation.Read) device.read(sector, address, length);
       else {
-        const value = this.#memory.read32(address);
         device.write(sector, address, length);
-        probe.written(slot, sector, value);
+        probe.written(slot, sector);
       }
       host.grants.unmap(handle);
       sector += last - first + 1;

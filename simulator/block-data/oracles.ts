@@ -29,9 +29,11 @@ export class BlockOracles implements BlockProbe {
     this.#place = place;
   }
 
-  written(_slot: number, sector: number, value: number): void {
+  written(_slot: number, sector: number): void {
+    const { disk, living } = this.#place;
     const block = blockOf(sector);
-    const { answered } = this.#place.living().user.state;
+    const value = disk.valueOf(block);
+    const { answered } = living().user.state;
     const newest = this.#lastWrite(answered, block);
     if (newest > value)
       this.#fail(`block ${block}: write ${value} lands after write ${newest}, which is newer, was acknowledged`);

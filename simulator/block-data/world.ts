@@ -60,7 +60,7 @@ export class BlockWorld implements Explorable {
     this.machine = buildBlockMachine(
       options,
       {
-        written: (slot, sector, value) => this.#look(() => judge().written(slot, sector, value)),
+        written: (slot, sector) => this.#look(() => judge().written(slot, sector)),
         answered: (slot, number, value) => this.#look(() => judge().answered(slot, number, value)),
         failed: (slot, number) => this.#look(() => judge().failed(slot, number)),
         nonsense: (slot, what) => this.#look(() => judge().nonsense(slot, what)),

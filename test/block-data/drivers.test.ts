@@ -3,8 +3,9 @@ import t from 'tap';
 import type { OpenResult } from '../../backend/blkback/block-device.js';
 import { RING_PFN } from '../../frontend/blkfront/memory.js';
 import { LINUX } from '../../frontend/blkfront/rules.js';
-import { read, write } from '../../frontend/blkfront/user.js';
+import { FLUSH, read, write } from '../../frontend/blkfront/user.js';
 import { BLKIF_X86_64, BlkifOperation } from '../../protocol/blkif.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
 import { RING_ENTRIES_OFFSET, SharedRing } from '../../protocol/ring.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
 import { Disk } from '../../simulator/block-data/disk.js';
@@ -73,6 +74,33 @@ t.test('what the guest stores in a request after it was taken changes nothing', 
   run.go(EVERYBODY);
   t.strictSame([world.disk.valueOf(0), world.disk.valueOf(3)], [1, 0]);
   t.equal(world.violations, 0);
+});
+
+t.test('the backend loads no word of the pages of the guest twice in one step', async (t) => {
+  const run = new BlockRun({ ...OPTIONS, operations: [write(0), FLUSH, read(0), write(1)] });
+  const { memory, machine } = run.world;
+  const [{ domain, backend }] = machine.slots;
+  const loaded = new Set<number>();
+  const twice: string[] = [];
+  memory.observer = {
+    load: (address) => {
+      if (memory.current !== backend.agent || address < domain.page(0) || address >= domain.page(0) + 10 * PAGE_SIZE)
+        return;
+      if (loaded.has(address)) twice.push(`${run.choices.at(-1)}: 0x${address.toString(16)}`);
+      loaded.add(address);
+    },
+    store() {},
+  };
+  let words = 0;
+  while (run.possible.length > 0) {
+    const [first = ''] = run.possible;
+    loaded.clear();
+    run.take(first);
+    words += loaded.size;
+  }
+  t.ok(words > 100);
+  t.equal(machine.slots[0].guest.user.state.answered, 15);
+  t.strictSame(twice, []);
 });
 
 t.test('a backend that answers a request that is not there is not listened to any more', async (t) => {
