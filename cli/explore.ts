@@ -2,13 +2,15 @@
  * `quiesce explore`: the verdict on one pair of drivers, or one design of the device identity, in one scenario.
  */
 
-import { writeWhole } from '../library/files.js';
 import type { Pairing } from '../simulator/pairing.js';
-import { formatSchedule } from '../simulator/schedule.js';
 import { namesOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
+import { caseOf } from './ci/case.js';
+import { CI_OPTIONS, reportToCi } from './ci/report.js';
 import type { Command } from './command.js';
+import { assertTestFile, EMIT_TEST_OPTIONS, writeFailure } from './emit-test.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { asksForEvery, exploreEvery, pairingOfEvery } from './explore-every.js';
 import { decideIdentityTimed, identityText, writeIdentitySchedule } from './explore-identity.js';
 import { DESIGN_OPTIONS, type IdentityPair, identityOf } from './identity-options.js';
 import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
@@ -24,6 +26,8 @@ export const exploreCommand: Command = {
   name: 'explore',
   summary: 'explore every schedule of one pair or design in one scenario',
   details: [
+    'A FILE is a module whose default export is a driver; with one and without --scenario every situation of',
+    'the verdict table is explored.',
     'Explores depth-first; when an oracle fails, breadth-first for a shortest schedule that breaks it.',
     'Exit status 0: it holds over every schedule. 1: an oracle fails. 2: --max-states was reached first.',
   ],
@@ -33,6 +37,8 @@ export const exploreCommand: Command = {
     order: { value: 'dfs|bfs', help: 'search once, in this order' },
     'max-states': { value: 'N', help: 'end, without a proof, when a search has seen N states' },
     out: { value: 'FILE', help: 'write the schedule that breaks it to this file' },
+    ...EMIT_TEST_OPTIONS,
+    ...CI_OPTIONS,
     json: { help: 'print one JSON document' },
   },
   words: [],
@@ -43,15 +49,20 @@ export const exploreCommand: Command = {
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const identity = identityOf(args);
   if (identity !== null) return runIdentity(identity, args, terminal);
+  const progress = new ProgressLine(terminal);
+  const search = { order: args.oneOf('order', ['dfs', 'bfs']), maxStates: maxStatesOf(args), progress };
+  const test = args.text('emit-test');
+  if (test !== undefined) assertTestFile(test);
+  if (asksForEvery(args)) return exploreEvery(await pairingOfEvery(args), search, args, terminal);
   const pairing = await pairingOf(args);
   const extent = extentOf(args);
-  const progress = new ProgressLine(terminal);
-  const maxStates = maxStatesOf(args);
+  const names = namesOf(pairing, extent);
+  const { order, maxStates } = search;
   const verdict = decideTimed(
     pairing,
     {
       ...extent,
-      order: args.oneOf('order', ['dfs', 'bfs']),
+      order,
       maxStates,
       onProgress: ({ states, depth }) => progress.show(`${states} states, depth ${depth}`),
     },
@@ -59,11 +70,9 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   );
   progress.clear();
 
-  const file = args.text('out');
-  if (file !== undefined && !verdict.holds)
-    writeWhole(file, formatSchedule({ ...namesOf(pairing, extent), steps: verdict.schedule }));
+  writeFailure(verdict.holds ? undefined : { names, verdict }, args, terminal);
   terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : verdictText(pairing, verdict, terminal));
-  if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
+  reportToCi('explore', args, terminal, () => [caseOf(pairing, names, verdict)]);
   return statusOf(verdict, 'a larger --max-states, --commands N or --grain coarse', maxStates, terminal);
 }
 

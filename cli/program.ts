@@ -2,6 +2,7 @@
  * The program: finds the command, runs it, and turns what happened into an exit status.
  */
 
+import { blamed } from '../library/driver-file.js';
 import { packageVersion } from '../library/package-root.js';
 import { QuiesceError } from '../protocol/errors.js';
 import { parseArguments } from './arguments.js';
@@ -43,7 +44,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
     else return await command.run(args, terminal);
     return EXIT.holds;
   } catch (error) {
-    const { status, text } = explain(error);
+    const { status, text } = explain(blamed(error));
     terminal.err(`quiesce${command === undefined ? '' : ` ${command.name}`}: ${text}\n`);
     return status;
   }

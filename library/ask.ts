@@ -10,9 +10,9 @@ import {
 } from '../simulator/replay.js';
 import { parseSchedule, SCHEDULE_MAGIC, type WorldNames } from '../simulator/schedule.js';
 import { parseToken } from '../simulator/token.js';
-import { decide, type Verdict, type VerdictOptions, worldOf } from '../simulator/verdict.js';
+import { type Verdict, type VerdictOptions, worldOf } from '../simulator/verdict.js';
 import { blamed } from './driver-file.js';
-import { askedOf, type Question, type TpmbackSource, type TpmfrontSource } from './question.js';
+import { askedOf, decideOwn, type Question, type TpmbackSource, type TpmfrontSource } from './question.js';
 
 export type ExploreQuestion = Question & Pick<VerdictOptions, 'order' | 'maxStates' | 'onProgress'>;
 
@@ -23,7 +23,7 @@ export type ExploreQuestion = Question & Pick<VerdictOptions, 'order' | 'maxStat
  */
 export async function explore(question: ExploreQuestion): Promise<Verdict> {
   const { pairing } = await askedOf(question);
-  return blaming(() => decide(pairing, question));
+  return decideOwn(pairing, question);
 }
 
 export interface Replaced {

@@ -7,6 +7,10 @@
 
 import { TpmbackV1 } from '../backend/tpmback/v1.js';
 import { DRIVER_PFN } from '../frontend/guest-memory.js';
+import { LinuxTpmfront } from '../frontend/tpmfront/linux.js';
+import { NoHookTpmfront } from '../frontend/tpmfront/no-hook.js';
+import { QuiesceTpmfront } from '../frontend/tpmfront/quiesce.js';
+import { ResendTpmfront } from '../frontend/tpmfront/resend.js';
 import { RingHandoffTpmfront } from '../frontend/tpmfront/ring-handoff.js';
 import { SequencedTpmfront } from '../frontend/tpmfront/sequenced.js';
 import { WaitLoopTpmfront } from '../frontend/tpmfront/v1.js';
@@ -53,24 +57,36 @@ const TPMBACK: Members = {
 /** The state of a driver lies in one page; the last word of a backend's says whether the process lives. */
 const STATE_BYTES_MAX = PAGE_SIZE - 4;
 
-/** Entries of the zoo whose toolstack or backend is not the usual one, by their classes. */
-const KIN: readonly (readonly [class_: unknown, entry: string])[] = [
-  [SequencedTpmfront, 'sequenced'],
-  [RingHandoffTpmfront, 'ring-handoff'],
+/** The tpmfronts of the zoo by their classes. */
+const ZOO: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [WaitLoopTpmfront, 'wait-loop'],
-];
+  [ResendTpmfront, 'resend'],
+  [NoHookTpmfront, 'no-hook'],
+  [LinuxTpmfront, 'linux'],
+  [QuiesceTpmfront, 'quiesce'],
+  [RingHandoffTpmfront, 'ring-handoff'],
+  [SequencedTpmfront, 'sequenced'],
+]);
+
+const parents = new WeakMap<TpmfrontEntry, string>();
+
+/** The tpmfront of the zoo that a tpmfront of one's own extends; undefined when it extends none. */
+export function parentOf(entry: TpmfrontEntry): string | undefined {
+  return parents.get(entry);
+}
 
 /** Throws `BAD_DRIVER`. */
 export function tpmfrontEntry(exported: Exported): TpmfrontEntry {
   const { create, kin, option } = recipeOf(exported, 'tpmfront', ['create', 'tpmback', 'drain', 'patient', 'summary']);
-  const usual = findTpmfront(KIN.find(([known]) => kin(known))?.[1] ?? 'quiesce');
+  const parent = Array.from(ZOO).find(([known]) => kin(known))?.[1];
+  const usual = findTpmfront(parent ?? 'quiesce');
   const tpmback = option('tpmback', 'string') ?? usual.tpmback;
   try {
     findTpmback(tpmback);
   } catch (error) {
     throw shapeError(exported, `tpmback: ${error instanceof Error ? error.message : ''}`);
   }
-  return {
+  const entry: TpmfrontEntry = {
     name: exported.name,
     summary: option('summary', 'string') ?? 'a tpmfront of your own',
     tpmback,
@@ -81,6 +97,8 @@ export function tpmfrontEntry(exported: Exported): TpmfrontEntry {
       return made<ReturnType<TpmfrontEntry['create']>>(exported, TPMFRONT, page, () => create(services));
     },
   };
+  if (parent !== undefined) parents.set(entry, parent);
+  return entry;
 }
 
 /** Throws `BAD_DRIVER`. */

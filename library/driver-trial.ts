@@ -8,8 +8,9 @@
 import { CHOICES_MAX } from '../simulator/explore/explore.js';
 import type { Pairing } from '../simulator/pairing.js';
 import { Random } from '../simulator/random.js';
+import { replay, stepsByName } from '../simulator/replay.js';
 import type { WorldNames } from '../simulator/schedule.js';
-import { worldOf } from '../simulator/verdict.js';
+import { type Verdict, worldOf } from '../simulator/verdict.js';
 import type { World } from '../simulator/world.js';
 import { driverError, thrownText } from './driver-rules.js';
 
@@ -90,4 +91,23 @@ function take(world: World, possible: Int32Array, choice: number): Taken {
   world.step(choice);
   const { hashLow, hashHigh } = world.memory;
   return { name, choice, possible: all, hashLow, hashHigh };
+}
+
+/**
+ * Takes the schedule of a verdict once more in a world of its own: where it does not lead to the same failure, the driver
+ * keeps something outside its memory that the trial did not show. Throws `BAD_DRIVER` of rule `memory`.
+ */
+export function confirmFailure(pairing: Pairing, names: WorldNames, verdict: Verdict, file: string): void {
+  const { schedule, oracle } = verdict;
+  if (oracle === null) return;
+  const again = replay(connectedWorld(pairing, names, file), stepsByName(schedule));
+  const differs = (found: string): Error =>
+    driverError(
+      file,
+      'memory',
+      `a schedule of ${schedule.length} steps to a failure of ${oracle}, taken again, ${found}`,
+    );
+  if (again.diverged !== null) throw differs(`is not possible at step ${again.diverged.step}`);
+  // A circle in which nobody gets on is no failure of the state at its end.
+  if (again.oracle !== oracle && oracle !== 'no-hang') throw differs(`leads to ${again.oracle ?? 'no failure'}`);
 }

@@ -17,12 +17,12 @@ import {
 } from '../simulator/drivers.js';
 import type { Pairing } from '../simulator/pairing.js';
 import type { WorldNames } from '../simulator/schedule.js';
-import { namesOf } from '../simulator/verdict.js';
+import { decide, namesOf, type Verdict, type VerdictOptions } from '../simulator/verdict.js';
 import type { Scenario } from '../simulator/world-options.js';
 import type { DaemonName } from '../xenstore-sim/index.js';
 import { blamed, isDriverFile, loadTpmback, loadTpmfront } from './driver-file.js';
 import { tpmbackEntry, tpmfrontEntry } from './driver-shape.js';
-import { tryDrivers } from './driver-trial.js';
+import { confirmFailure, tryDrivers } from './driver-trial.js';
 import { loadSession } from './sessions.js';
 
 /** A frontend: the name of one of the zoo, the path or `file:` address of a driver file, a class, or an entry. */
@@ -86,6 +86,18 @@ export function tryOwnDrivers(pairing: Pairing, names: WorldNames): void {
   if (own.length === 0) return;
   try {
     tryDrivers(pairing, names, own.join(' with '));
+  } catch (error) {
+    throw blamed(error);
+  }
+}
+
+/** The verdict on a pairing. Where one of its drivers is not of the zoo, a failure is confirmed. Throws `USAGE`, `BAD_DRIVER`. */
+export function decideOwn(pairing: Pairing, options: VerdictOptions): Verdict {
+  try {
+    const verdict = decide(pairing, options);
+    const own = ownDrivers(pairing);
+    if (own.length > 0) confirmFailure(pairing, namesOf(pairing, options), verdict, own.join(' with '));
+    return verdict;
   } catch (error) {
     throw blamed(error);
   }

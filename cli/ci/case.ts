@@ -1,0 +1,79 @@
+/**
+ * One checked thing as the outputs for continuous integration see it, whichever command checked it.
+ */
+
+import { isDriverFile } from '../../library/driver-file.js';
+import { readText } from '../../library/files.js';
+import { formatMermaid } from '../../simulator/mermaid.js';
+import type { Pairing } from '../../simulator/pairing.js';
+import { replay, stepsByName } from '../../simulator/replay.js';
+import type { WorldNames } from '../../simulator/schedule.js';
+import { Recorder } from '../../simulator/trace.js';
+import { worldOf } from '../../simulator/verdict.js';
+import type { OracleName } from '../../simulator/world-state.js';
+import { counted } from '../schedule-text.js';
+import type { TimedVerdict } from '../timed-verdict.js';
+
+export interface CiCase {
+  /** What was checked, `tpmfront X with tpmback Y`. */
+  readonly subject: string;
+  readonly scenario: string;
+  readonly seconds: number;
+  /** Undecided: the bound was reached before every state was seen. */
+  readonly outcome: 'passes' | 'fails' | 'undecided';
+  /** The verdict in one line; what was expected, where that is something else. */
+  readonly summary: string;
+  readonly oracle: OracleName | null;
+  readonly fault: string | null;
+  /** Names of the steps to the failure; empty when there is none. */
+  readonly schedule: readonly string[];
+  readonly token: string | null;
+  readonly sources: readonly DriverSource[];
+  /** A Mermaid diagram of the schedule; null when there is none. Made when asked for. */
+  diagram(): string | null;
+}
+
+/** A driver file that takes part. */
+export interface DriverSource {
+  readonly end: 'tpmfront' | 'tpmback';
+  /** As it was given, from the working directory. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** The case of a verdict that is good when the pair holds. */
+export function caseOf(pairing: Pairing, names: WorldNames, verdict: TimedVerdict): CiCase {
+  const { holds, complete, oracle, schedule, states, scenario, tpmfront, tpmback } = verdict;
+  const { fault, seconds, token } = verdict;
+  const undecided = `no failure in ${counted(states, 'state')}, but not every state was seen`;
+  const good = complete ? `holds in ${counted(states, 'state')}` : undecided;
+  return {
+    subject: `tpmfront ${tpmfront} with tpmback ${tpmback}`,
+    scenario,
+    seconds,
+    outcome: holds ? (complete ? 'passes' : 'undecided') : 'fails',
+    summary: oracle === null ? good : `${oracle} fails after ${counted(schedule.length, 'step')}`,
+    oracle,
+    fault,
+    schedule,
+    token,
+    sources: sourcesOf(names),
+    diagram: () => (schedule.length === 0 ? null : diagramOf(pairing, names, schedule)),
+  };
+}
+
+function sourcesOf({ tpmfront, tpmback }: WorldNames): readonly DriverSource[] {
+  const ends = [
+    { end: 'tpmfront', file: tpmfront },
+    { end: 'tpmback', file: tpmback },
+  ] as const;
+  return ends.filter(({ file }) => isDriverFile(file)).map((source) => ({ ...source, text: readText(source.file) }));
+}
+
+function diagramOf(pairing: Pairing, names: WorldNames, schedule: readonly string[]): string {
+  const world = worldOf(pairing, names);
+  const recorder = new Recorder(world);
+  const { holds, oracle, quiescent } = replay(world, stepsByName(schedule), (choice) => recorder.take(choice));
+  const header = { trace: 1, seed: null, ...names } as const;
+  return formatMermaid({ header, steps: recorder.steps, end: { holds, oracle, quiescent } });
+}
