@@ -6,10 +6,12 @@
 import { availableParallelism, cpus } from 'node:os';
 import { benchExplorer } from './explorer.js';
 import { print } from './figures.js';
+import { benchIdentity } from './identity.js';
 import { benchXenstore } from './xenstore/xenstore.js';
 
 const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   explorer: benchExplorer,
+  identity: benchIdentity,
   xenstore: benchXenstore,
 };
 

@@ -9,6 +9,8 @@ import { CELLS } from './check-cells.js';
 import { decideRaces, raceAgrees } from './check-identity.js';
 import { CheckPool } from './check-pool.js';
 import { checkReport, compare } from './check-report.js';
+import { checkCases } from './ci/check-cases.js';
+import { CI_OPTIONS, reportToCi } from './ci/report.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import { extentOf, SESSION_OPTIONS } from './pairing-options.js';
@@ -25,6 +27,7 @@ export const checkCommand: Command = {
     ...SESSION_OPTIONS,
     jobs: { value: 'N', help: 'threads to work on (one for each core)' },
     json: { help: 'print one JSON document' },
+    ...CI_OPTIONS,
   },
   words: [],
   required: 0,
@@ -36,13 +39,16 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const jobs = args.integer('jobs', { minimum: 1, maximum: JOBS_MAX }) ?? terminal.jobs;
   const pool = new CheckPool({ ...extentOf(args), session }, jobs);
   showProgress(pool, terminal);
-  const verdicts = await pool.decide(CELLS);
+  const decided = pool.decide(CELLS);
+  // While the threads are busy with the long ones.
   const identity = decideRaces(() => terminal.clock());
+  const verdicts = await decided;
   terminal.out(
     args.flag('json')
       ? `${JSON.stringify({ version: packageVersion(), session, verdicts, identity })}\n`
       : checkReport(verdicts, identity, terminal),
   );
+  reportToCi('check', args, terminal, () => checkCases(verdicts, identity, session, extentOf(args)));
   const agree = verdicts.every((verdict) => compare(verdict).agrees) && identity.every(raceAgrees);
   return agree ? EXIT.holds : EXIT.fails;
 }

@@ -5,6 +5,8 @@
  * A refusal is seen: state Closing, and an error node that names what was expected and found. The numbers are given up
  * with it, so that a later write is tried again; a device that was taken stays.
  */
+import { compareIdentity, type DeviceIdentity, mismatchText } from '../../backend/device-identity.js';
+import { readIdentity } from '../../backend/identity-nodes.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { Task, task } from '../../hypervisor/steps.js';
 import { hasFired, setTimer } from '../../hypervisor/timers.js';
@@ -13,10 +15,6 @@ import {
   type DeviceNumber,
   formatDeviceNumber,
   type NodeRefusal,
-  type Parsed,
-  parseBootId,
-  parseDiskSequence,
-  parsePhysicalDevice,
   refusalText,
   scanPhysicalDevice,
 } from '../../protocol/physical-device.js';
@@ -35,10 +33,10 @@ export const BackendState = layout('blkback', {
   major: u32,
   minor: u32,
   /** The identity that was read, and whether there was one. */
-  expected: u64,
-  expects: bool,
-  /** The boot that the identity belongs to is another one. */
-  other_boot: bool,
+  diskseq: u64,
+  claims_diskseq: bool,
+  /** Place in `BOOT_IDS` of the boot id that was read + 2; 1 for an unknown one, 0 for none. */
+  boot: u8,
   alive: bool,
   writable: bool,
   /** Slot of the open device + 1. */
@@ -170,28 +168,28 @@ export class IdentityBackend {
     return this.#beginOpening();
   }
 
+  /** Everything in one transaction: neither a number of one moment and a mode of another, nor half an identity. */
   readAll(): string {
-    const { node } = this.place.paths;
     const { store, state } = this;
-    let texts: readonly (string | null)[] = [];
+    const { directory, node } = this.place.paths;
+    const inside = { read: (path: string) => store.read(path), transaction: (body: () => void) => body() };
+    let claim: ReturnType<typeof readIdentity> = null;
+    let mode: string | null = null;
     store.transaction(() => {
-      texts = [node.PhysicalDevice, node.Identity, node.BootId, node.Mode].map((path) => store.read(path));
+      claim = readIdentity(inside, directory);
+      mode = store.read(node.Mode);
     });
-    const [number = null, identity = null, boot = null, mode = null] = texts;
-    if (number === null) return this.#ignore();
-    const found = parsePhysicalDevice(number);
-    const sequence = optional(identity, (text) => parseDiskSequence(text));
-    const bootId = optional(boot, parseBootId);
-    for (const part of [found, sequence, bootId]) if (!part.ok) return this.#refuseMalformed(part.refusal);
+    const found = claim as ReturnType<typeof readIdentity>;
+    if (found === null) return this.#ignore();
+    if (!found.ok) return this.#refuseMalformed(found.refusal);
     if (mode === null) return this.#refuseMalformed(NO_MODE);
-    if (!found.ok || !sequence.ok || !bootId.ok) return 'event';
-    const expected = sequence.value === null ? null : Number(sequence.value);
-    if (state.taken) return this.#keep(found.value, expected);
+    const { diskseq, bootId } = found.value;
+    if (state.taken) return this.#keep(found.value, diskseq);
     this.#want(found.value);
     state.writable = mode === 'w';
-    state.expects = expected !== null;
-    state.expected = expected ?? 0;
-    state.other_boot = bootId.value !== null && bootId.value !== BOOT_IDS[this.#host.world.boot];
+    state.claims_diskseq = diskseq !== null;
+    state.diskseq = Number(diskseq ?? 0n);
+    state.boot = bootId === null ? 0 : BOOT_IDS.indexOf(bootId) + 2;
     return this.#beginOpening();
   }
 
@@ -205,7 +203,7 @@ export class IdentityBackend {
     const slot = kernel.find(state.major, state.minor);
     if (slot < 0 || !kernel.open(slot)) {
       this.#host.observe('finds-nothing');
-      return this.#refuse(`2 device ${this.#number}: expected a device, found none`);
+      return this.#refuse(`2 device ${formatDeviceNumber(this.#number)}: expected a device, found none`);
     }
     state.descriptor = slot + 1;
     state.taken = state.major !== 0 || state.minor !== 0;
@@ -215,17 +213,14 @@ export class IdentityBackend {
   }
 
   compare(): string {
-    const { state } = this;
-    const disk = this.#host.kernel.disk(this.slot);
-    const found = disk.diskseq;
-    if (state.expects && (state.other_boot || found !== state.expected)) {
-      this.#host.refusedBy(this.place.guest, disk.life);
+    const { life, diskseq } = this.#host.kernel.disk(this.slot);
+    const found = { ...this.#number, diskseq: BigInt(diskseq), bootId: BOOT_IDS[this.#host.world.boot] ?? null };
+    const mismatch = compareIdentity(this.#claim(), found);
+    if (mismatch !== null) {
+      this.#host.refusedBy(this.place.guest, life);
       this.#release();
       this.#host.observe('refuses');
-      const boot = state.other_boot ? ' of another boot' : '';
-      return this.#refuse(
-        `19 device ${this.#number}: expected diskseq ${state.expected.toString(16)}${boot}, found ${found.toString(16)}`,
-      );
+      return this.#refuse(`19 ${mismatchText(mismatch)}`);
     }
     this.#accept();
     return this.#host.policy.opened ? 'opened' : 'event';
@@ -287,10 +282,10 @@ export class IdentityBackend {
   }
 
   /** The device was opened before: it stays, whatever the nodes say now. */
-  #keep({ major, minor }: DeviceNumber, sequence: number | null = null): string {
+  #keep({ major, minor }: DeviceNumber, diskseq: bigint | null = null): string {
     const { state } = this;
     const same = major === state.major && minor === state.minor;
-    if (!same || (sequence !== null && sequence !== state.expected)) this.#host.observe('keeps-old');
+    if (!same || (diskseq !== null && diskseq !== BigInt(state.diskseq))) this.#host.observe('keeps-old');
     return 'event';
   }
 
@@ -330,14 +325,15 @@ export class IdentityBackend {
     if (this.store.peek(State) !== null) this.store.write(State, formatXenbusState(to));
   }
 
-  get #number(): string {
-    return formatDeviceNumber({ major: this.state.major, minor: this.state.minor });
+  get #number(): DeviceNumber {
+    return { major: this.state.major, minor: this.state.minor };
+  }
+
+  #claim(): DeviceIdentity {
+    const { claims_diskseq, diskseq, boot } = this.state;
+    const bootId = boot === 0 ? null : (BOOT_IDS[boot - 2] ?? 'unknown');
+    return { ...this.#number, diskseq: claims_diskseq ? BigInt(diskseq) : null, bootId };
   }
 }
 
 const NO_MODE = 'mode: expected r or w, found nothing';
-
-/** A node that need not be there. */
-function optional<T>(text: string | null, parse: (text: string) => Parsed<T>): Parsed<T | null> {
-  return text === null ? { ok: true, value: null } : parse(text);
-}

@@ -5,14 +5,16 @@
  *
  * It may be killed between any two steps; then its descriptor is closed and its lock is free, and nothing else is done.
  */
+import { publishIdentity, withdrawIdentity } from '../../backend/identity-nodes.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { DONE, type StepResult, Task, task } from '../../hypervisor/steps.js';
 import { layout, u8, u32, u64 } from '../../protocol/layout.js';
-import { formatDeviceNumber, formatDiskSequence } from '../../protocol/physical-device.js';
+import type { DeviceNumber } from '../../protocol/physical-device.js';
 import type { StoreClient } from '../store-client.js';
 import type { IdentityHost } from './host.js';
 import { Content, type GendiskKind, SLOTS } from './kernel.js';
 import { BOOT_IDS, type VbdPaths, vbdPaths } from './nodes.js';
+import { writtenNumber, writtenSequence } from './script-values.js';
 import type { ScriptRules, Source } from './setting.js';
 
 export const ScriptState = layout('script', {
@@ -197,7 +199,16 @@ export class BlockScript {
   }
 
   publish(): string {
-    this.place.store.transaction(() => {
+    const { store, paths } = this.place;
+    const { number, sequence, overwrites } = this.#rules;
+    if (number === 'hex' && sequence === 'hex' && !overwrites) {
+      const bootId = this.#host.setting.bootId ? (BOOT_IDS[this.#host.world.boot] as string) : null;
+      const identity = { ...this.#device(), diskseq: BigInt(this.state.diskseq), bootId };
+      if (publishIdentity(store, paths.directory, identity) === 'written') return 'status';
+      this.#host.observe('exits-early');
+      return 'unlock';
+    }
+    store.transaction(() => {
       this.#writeIdentity();
       this.#writeNumber();
     });
@@ -261,8 +272,7 @@ export class BlockScript {
     if (!this.#knowsIdentity) return 'open';
     const sequence = store.read(paths.node.Identity);
     this.state.diskseq = sequence === null ? 0 : Number.parseInt(sequence, 16);
-    store.remove(paths.node.PhysicalDevice);
-    store.remove(paths.node.Identity);
+    withdrawIdentity(store, paths.directory);
     return 'open';
   }
 
@@ -296,43 +306,18 @@ export class BlockScript {
     return this.#host.setting.deletesOnClose ?? this.#host.policy.opened;
   }
 
-  /** Written number; a partition is one above its disk. */
+  /** A partition is one above its disk. */
+  #device(): DeviceNumber {
+    const { major, minor } = SLOTS[this.state.found - 1] as DeviceNumber;
+    return { major, minor: this.#kind === 'disk' ? minor + 1 : minor };
+  }
+
   #number(): string {
-    const { major, minor } = SLOTS[this.state.found - 1] as { major: number; minor: number };
-    const device = { major, minor: this.#kind === 'disk' ? minor + 1 : minor };
-    const text = formatDeviceNumber(device);
-    switch (this.#rules.number) {
-      case 'hex':
-        return text;
-      case 'junk':
-        return `${text}xyz`;
-      case 'one':
-        return device.major.toString(16);
-      case 'empty':
-        return '';
-      case 'decimal':
-        return `${device.major}:${device.minor}`;
-    }
+    return writtenNumber(this.#device(), this.#rules.number);
   }
 
   #sequence(): string {
-    const text = formatDiskSequence(BigInt(this.state.diskseq));
-    switch (this.#rules.sequence) {
-      case 'hex':
-        return text;
-      case 'upper':
-        return text.toUpperCase();
-      case 'empty':
-        return '';
-      case 'long':
-        return `1${text.padStart(16, '0')}`;
-      case 'leading-zero':
-        return `0${text}`;
-      case 'zero':
-        return '0';
-      case 'letter':
-        return 'g';
-    }
+    return writtenSequence(this.state.diskseq, this.#rules.sequence);
   }
 
   #firstToPublish(): string {
