@@ -4,11 +4,14 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import { encodeFrame, FrameDecoder, writeWord, XsType } from '../../protocol/xs-wire.js';
+import { encodeFrame, FrameDecoder, writeWord, XS_HEADER_BYTES, XsType } from '../../protocol/xs-wire.js';
+import { Daemon } from '../../xenstore-sim/daemon.js';
+import { C_4_17, Store } from '../../xenstore-sim/index.js';
 import { FrameBoundary } from '../../xenstore-sim/server/frame-boundary.js';
+import { Hub } from '../../xenstore-sim/server/hub.js';
 import { Inbox } from '../../xenstore-sim/server/inbox.js';
 import { traced } from '../../xenstore-sim/server/index.js';
-import { PIECE_BYTES } from '../../xenstore-sim/server/limits.js';
+import { LIMITS, PIECE_BYTES } from '../../xenstore-sim/server/limits.js';
 import { DataReader } from '../../xenstore-sim/server/socket-reader.js';
 import { WriteSlab } from '../../xenstore-sim/server/write-slab.js';
 import { folderFor } from '../support/raw-xenstore-client.js';
@@ -184,3 +187,52 @@ t.test('the trace shows requests, replies, events and what is no frame', async (
     '1 closed',
   ]);
 });
+
+t.test('a guest that has written too fast is not read from any more, until it has credit again', async (t) => {
+  const daemon = new Daemon(Store.empty({ ...C_4_17, domainsAppear: true }));
+  const hub = new Hub(daemon, LIMITS);
+  t.teardown(() => hub.closeAll());
+  let resumed = (): void => undefined;
+  const reading = new Promise<void>((resolve) => {
+    resumed = resolve;
+  });
+  const transport = { send: nothing, queued: () => 0, pause: nothing, resume: nothing, close: nothing };
+  const toolstack = hub.open(0, transport);
+  const guest = hub.open(1, { ...transport, resume: () => resumed() });
+  const ask = (session: typeof guest, type: number, payload: string): boolean =>
+    hub.receive(session, encodeFrame({ type, requestId: 1, transactionId: 0, payload }));
+  ask(toolstack, XsType.MKDIR, '/local/domain/1\0');
+  ask(toolstack, XsType.SET_PERMS, '/local/domain/1\0n1\0');
+  ask(toolstack, XsType.TRANSACTION_START, '\0');
+  daemon.tick(performance.now());
+  let taken = 0;
+  while (taken < 1000 && ask(guest, XsType.WRITE, 'k\0v')) taken++;
+  t.ok(taken >= 10 && taken < 20, `${taken} writes`);
+  // The timers of the hub do not keep a process alive.
+  const alive = setInterval(nothing, 1000);
+  await reading;
+  clearInterval(alive);
+  t.ok(ask(toolstack, XsType.READ, '/local/domain/1/k\0'));
+});
+
+t.test('of one piece a daemon executes so many requests, then it is the turn of others', async (t) => {
+  const daemon = new Daemon(Store.empty(C_4_17));
+  const connection = daemon.connect(0);
+  const read = encodeFrame({ type: XsType.READ, requestId: 1, transactionId: 0, payload: '/\0' });
+  const many = new Uint8Array(300 * read.length);
+  for (let i = 0; i < 300; i++) many.set(read, i * read.length);
+  const answered = (bytes: Uint8Array): number => {
+    let replies = 0;
+    t.ok(daemon.receive(connection, bytes));
+    daemon.flush((_connection, output) => {
+      replies += output.length / XS_HEADER_BYTES;
+    });
+    return replies;
+  };
+  t.equal(answered(many), 256);
+  t.ok(daemon.hasMore(connection));
+  t.equal(answered(new Uint8Array(0)), 44);
+  t.notOk(daemon.hasMore(connection));
+});
+
+function nothing(): void {}
