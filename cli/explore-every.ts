@@ -124,7 +124,7 @@ function everyText(decided: readonly Decided[], shortest: Decided | undefined, t
     '',
     ...tableLines({ columns, rows }, terminal.columns),
     '',
-    `${failing === 0 ? 'No scenario' : `${failing} of ${counted(decided.length, 'scenario')}`} fails, ${seconds.toFixed(2)} s`,
+    `It fails in ${failing} of ${counted(decided.length, 'scenario')}, ${seconds.toFixed(2)} s`,
     ...(shortest === undefined ? [] : failureText(shortest, terminal)),
   ];
   return `${lines.join('\n')}\n`;

@@ -4,8 +4,8 @@
 
 import type { Pairing } from '../simulator/pairing.js';
 import { namesOf } from '../simulator/verdict.js';
-import type { Arguments } from './arguments.js';
-import { caseOf } from './ci/case.js';
+import { type Arguments, usage } from './arguments.js';
+import { caseOf, identityCase } from './ci/case.js';
 import { CI_OPTIONS, reportToCi } from './ci/report.js';
 import type { Command } from './command.js';
 import { assertTestFile, EMIT_TEST_OPTIONS, writeFailure } from './emit-test.js';
@@ -77,12 +77,14 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
 }
 
 function runIdentity(pair: IdentityPair, args: Arguments, terminal: Terminal): ExitStatus {
+  if (args.text('emit-test') !== undefined) throw usage('--emit-test: expected a scenario of a pair of drivers');
   const maxStates = maxStatesOf(args);
   const order = args.oneOf('order', ['dfs', 'bfs']);
   const verdict = decideIdentityTimed(pair, { order, maxStates }, () => terminal.clock());
   const file = args.text('out');
   if (file !== undefined && !verdict.holds) writeIdentitySchedule(file, verdict);
   terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : identityText(pair, verdict, terminal));
+  reportToCi('explore', args, terminal, () => [identityCase(verdict)]);
   if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
   return statusOf(verdict, 'a larger --max-states', maxStates, terminal);
 }

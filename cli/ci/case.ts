@@ -4,13 +4,16 @@
 
 import { isDriverFile } from '../../library/driver-file.js';
 import { readText } from '../../library/files.js';
+import { IdentityWorld } from '../../simulator/block-identity/world.js';
 import { formatMermaid } from '../../simulator/mermaid.js';
 import type { Pairing } from '../../simulator/pairing.js';
 import { replay, stepsByName } from '../../simulator/replay.js';
 import type { WorldNames } from '../../simulator/schedule.js';
-import { Recorder } from '../../simulator/trace.js';
+import { type AnyTraceHeader, type Recordable, Recorder } from '../../simulator/trace.js';
 import { worldOf } from '../../simulator/verdict.js';
 import type { OracleName } from '../../simulator/world-state.js';
+import type { TimedIdentityVerdict } from '../explore-identity.js';
+import { findIdentity } from '../identity-options.js';
 import { counted } from '../schedule-text.js';
 import type { TimedVerdict } from '../timed-verdict.js';
 
@@ -43,13 +46,39 @@ export interface DriverSource {
 
 /** The case of a verdict that is good when the pair holds. */
 export function caseOf(pairing: Pairing, names: WorldNames, verdict: TimedVerdict): CiCase {
-  const { holds, complete, oracle, schedule, states, scenario, tpmfront, tpmback } = verdict;
-  const { fault, seconds, token } = verdict;
+  const { scenario, tpmfront, tpmback } = verdict;
+  return {
+    ...judgedAlone(verdict),
+    subject: `tpmfront ${tpmfront} with tpmback ${tpmback}`,
+    scenario,
+    sources: sourcesOf(names),
+    diagram: () => diagramOf(worldOf(pairing, names), { trace: 1, seed: null, ...names }, verdict.schedule),
+  };
+}
+
+/** The case of a verdict on a design of the device identity, good when the design holds. */
+export function identityCase(verdict: TimedIdentityVerdict): CiCase {
+  const { scenario, design, schedule } = verdict;
+  const world = (): IdentityWorld => new IdentityWorld(design, findIdentity(scenario).setting);
+  return {
+    ...judgedAlone(verdict),
+    subject: `design ${design}`,
+    scenario,
+    sources: [],
+    diagram: () => diagramOf(world(), { trace: 1, seed: null, scenario, design }, schedule),
+  };
+}
+
+type Judged = Pick<
+  TimedVerdict,
+  'holds' | 'complete' | 'oracle' | 'fault' | 'states' | 'seconds' | 'schedule' | 'token'
+>;
+
+function judgedAlone(verdict: Judged): Omit<CiCase, 'subject' | 'scenario' | 'sources' | 'diagram'> {
+  const { holds, complete, oracle, fault, states, seconds, schedule, token } = verdict;
   const undecided = `no failure in ${counted(states, 'state')}, but not every state was seen`;
   const good = complete ? `holds in ${counted(states, 'state')}` : undecided;
   return {
-    subject: `tpmfront ${tpmfront} with tpmback ${tpmback}`,
-    scenario,
     seconds,
     outcome: holds ? (complete ? 'passes' : 'undecided') : 'fails',
     summary: oracle === null ? good : `${oracle} fails after ${counted(schedule.length, 'step')}`,
@@ -57,8 +86,6 @@ export function caseOf(pairing: Pairing, names: WorldNames, verdict: TimedVerdic
     fault,
     schedule,
     token,
-    sources: sourcesOf(names),
-    diagram: () => (schedule.length === 0 ? null : diagramOf(pairing, names, schedule)),
   };
 }
 
@@ -70,10 +97,9 @@ function sourcesOf({ tpmfront, tpmback }: WorldNames): readonly DriverSource[] {
   return ends.filter(({ file }) => isDriverFile(file)).map((source) => ({ ...source, text: readText(source.file) }));
 }
 
-function diagramOf(pairing: Pairing, names: WorldNames, schedule: readonly string[]): string {
-  const world = worldOf(pairing, names);
+function diagramOf(world: Recordable, header: AnyTraceHeader, schedule: readonly string[]): string | null {
+  if (schedule.length === 0) return null;
   const recorder = new Recorder(world);
   const { holds, oracle, quiescent } = replay(world, stepsByName(schedule), (choice) => recorder.take(choice));
-  const header = { trace: 1, seed: null, ...names } as const;
   return formatMermaid({ header, steps: recorder.steps, end: { holds, oracle, quiescent } });
 }

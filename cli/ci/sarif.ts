@@ -24,16 +24,18 @@ export interface SarifOptions {
 
 /** The document. Equal cases give equal bytes. */
 export function formatSarif(cases: readonly CiCase[], options: SarifOptions): string {
-  const failing = cases.filter(({ outcome, oracle }) => outcome === 'fails' && oracle !== null);
-  const rules = ORACLES.filter(({ name }) => failing.some(({ oracle }) => oracle === name)).map(({ name, title }) => ({
-    id: name,
-    shortDescription: { text: title },
-    defaultConfiguration: { level: 'error' },
-  }));
+  const failing = cases.filter(({ outcome }) => outcome === 'fails');
+  const rules = [...ORACLES, UNEXPECTED]
+    .filter(({ name }) => failing.some((entry) => ruleOf(entry) === name))
+    .map(({ name, title }) => ({
+      id: name,
+      shortDescription: { text: title },
+      defaultConfiguration: { level: 'error' },
+    }));
   const results = failing.map((entry) =>
     resultOf(
       entry,
-      rules.findIndex(({ id }) => id === entry.oracle),
+      rules.findIndex(({ id }) => id === ruleOf(entry)),
       options,
     ),
   );
@@ -52,11 +54,21 @@ export function formatSarif(cases: readonly CiCase[], options: SarifOptions): st
   return `${JSON.stringify(log, null, 2)}\n`;
 }
 
+/** Of a verdict that holds where a failure is expected. */
+const UNEXPECTED = {
+  name: 'unexpected-verdict',
+  title: 'Each verdict of the table is the one that was derived for it.',
+};
+
+function ruleOf({ oracle }: CiCase): string {
+  return oracle ?? UNEXPECTED.name;
+}
+
 function resultOf(entry: CiCase, ruleIndex: number, options: SarifOptions): object {
-  const { subject, scenario, oracle, fault, schedule, token } = entry;
+  const { subject, scenario, summary, oracle, fault, schedule, token } = entry;
   const why = fault === null ? '' : ` (${fault})`;
   const how = token === null ? '' : ` To replay it: ${options.program} replay ${token}`;
-  const text = `${subject} in ${scenario}: ${oracle} fails${why}. ${oracle === null ? '' : oracleTitle(oracle)}${how}`;
+  const text = `${subject} in ${scenario}: ${summary}${why}. ${oracle === null ? '' : oracleTitle(oracle)}${how}`;
   const line = lineOfCase(entry);
   const locations = schedule.map((step, index) => ({
     location: {
@@ -68,13 +80,13 @@ function resultOf(entry: CiCase, ruleIndex: number, options: SarifOptions): obje
     ...(step.startsWith('fault/') ? { importance: 'essential' } : {}),
   }));
   return {
-    ruleId: oracle,
+    ruleId: ruleOf(entry),
     ruleIndex,
     level: 'error',
     message: { text: message(text) },
     locations: [{ ...physical(line, options), logicalLocations: [{ fullyQualifiedName: `${subject}/${scenario}` }] }],
     ...(locations.length === 0 ? {} : { codeFlows: [{ threadFlows: [{ locations }] }] }),
-    partialFingerprints: { 'quiesceFailure/v1': fingerprint([subject, scenario, oracle ?? '']) },
+    partialFingerprints: { 'quiesceFailure/v1': fingerprint([subject, scenario, ruleOf(entry)]) },
   };
 }
 
