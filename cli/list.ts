@@ -2,6 +2,8 @@
  * `quiesce list`: the names there are.
  */
 import { IDENTITY_SCENARIOS } from '../scenarios/device-identity.js';
+import { HAZARDS } from '../scenarios/hazards/catalogue.js';
+import { knownLines, recordOf } from '../scenarios/hazards/describe.js';
 import { SCENARIOS } from '../scenarios/scenarios.js';
 import { DESIGNS } from '../simulator/block-identity/setting.js';
 import { find, TPMBACKS, TPMFRONTS } from '../simulator/drivers.js';
@@ -22,6 +24,10 @@ interface Kind {
 interface Entry {
   readonly name: string;
   readonly title: string;
+  /** What else is said of it where its list alone is asked for. */
+  readonly more?: readonly string[];
+  /** What JSON shows in place of name and title. */
+  readonly record?: object;
 }
 
 const KINDS: readonly Kind[] = [
@@ -48,12 +54,26 @@ const KINDS: readonly Kind[] = [
   },
   { name: 'oracles', groups: [{ heading: 'oracles', entries: ORACLES }] },
   { name: 'faults', groups: [{ heading: 'faults', entries: FAULTS.map(({ name, title }) => ({ name, title })) }] },
+  {
+    name: 'hazards',
+    groups: [
+      {
+        heading: 'hazards',
+        entries: HAZARDS.map((hazard) => ({
+          name: hazard.name,
+          title: hazard.title,
+          more: knownLines(hazard),
+          record: recordOf(hazard),
+        })),
+      },
+    ],
+  },
 ];
 
 export const listCommand: Command = {
   name: 'list',
-  summary: 'the scenarios, drivers, oracles and faults there are',
-  details: [],
+  summary: 'the scenarios, drivers, oracles, faults and hazards there are',
+  details: ['Of hazards alone it says what shows them, what avoids them, and in how many steps.'],
   options: { json: { help: 'print one JSON document' } },
   words: [KINDS.map(({ name }) => name).join('|')],
   required: 0,
@@ -64,24 +84,28 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const [kind] = args.words;
   const kinds = kind === undefined ? KINDS : [find('list', KINDS, kind)];
   const groups = kinds.flatMap((entry) => entry.groups);
-  terminal.out(args.flag('json') ? jsonOf(groups) : textOf(groups, terminal));
+  terminal.out(args.flag('json') ? jsonOf(groups) : textOf(groups, terminal, kind !== undefined));
   return EXIT.holds;
 }
 
 /** An object with one list for each group. */
 function jsonOf(groups: Kind['groups']): string {
-  return `${JSON.stringify(Object.fromEntries(groups.map(({ heading, entries }) => [heading, entries])))}\n`;
+  return `${JSON.stringify(Object.fromEntries(groups.map(({ heading, entries }) => [heading, entries.map(({ name, title, record }) => record ?? { name, title })])))}\n`;
 }
 
-function textOf(groups: Kind['groups'], terminal: Terminal): string {
+function textOf(groups: Kind['groups'], terminal: Terminal, whole: boolean): string {
   const colours = coloursOf(terminal);
   const width = Math.max(...groups.flatMap(({ entries }) => entries.map(({ name }) => name.length)));
   const parts = groups.map(({ heading, entries }) => {
     return [
       colours.bold(heading),
-      ...entries.flatMap(({ name, title }) =>
-        wrapped(`  ${name.padEnd(width)}  ${title}`, terminal.columns, ' '.repeat(width + 4)),
-      ),
+      ...entries.flatMap(({ name, title, more = [] }) => [
+        ...wrapped(`  ${name.padEnd(width)}  ${title}`, terminal.columns, ' '.repeat(width + 4)),
+        ...(whole ? more : []).flatMap((line) => {
+          const indent = ' '.repeat(width + 4);
+          return wrapped(indent + line, terminal.columns, `${indent}  `);
+        }),
+      ]),
       '',
     ].join('\n');
   });

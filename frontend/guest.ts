@@ -36,8 +36,16 @@ export type UserKind = 'sleep' | 'block' | 'interrupted';
  *   without-store-cancel  a cancelled suspend does not release the store (before January 2007)
  *   suspends-twice        a CPU comes online during the suspend, which is cancelled and begun anew (February 2007)
  *   honours-errors        a driver's suspend that returns an error ends the suspend; the bus of today only logs it
+ *   late-step-fails       a step after the devices' suspend fails, and the kernel goes on as if it had been restored
+ *   late-step-cancels     the same step fails, and the kernel goes on as if its suspend had been cancelled
  */
-export type KernelKind = 'linux' | 'without-store-cancel' | 'suspends-twice' | 'honours-errors';
+export type KernelKind =
+  | 'linux'
+  | 'without-store-cancel'
+  | 'suspends-twice'
+  | 'honours-errors'
+  | 'late-step-fails'
+  | 'late-step-cancels';
 
 export interface GuestPlace {
   readonly slot: number;
@@ -196,7 +204,9 @@ export class Guest {
   /** Requests are one step each, so none is open. */
   suspendStore(): string | undefined {
     this.kernel.store_suspended = true;
-    return this.#place.kernel === 'suspends-twice' ? 'suspend_cancel' : undefined;
+    const { kernel } = this.#place;
+    if (kernel === 'late-step-fails' || kernel === 'late-step-cancels') return 'gnttab_resume';
+    return kernel === 'suspends-twice' ? 'suspend_cancel' : undefined;
   }
 
   suspendStoreAgain(): string {
@@ -217,7 +227,7 @@ export class Guest {
 
   /** Tables of a new domain are empty; those of a cancelled suspend are as they were. */
   resumeTables(): void {
-    if (this.domain.suspendResult === SuspendResult.Cancelled) return;
+    if (this.#cancelled) return;
     this.host.grants.reset(this.domain);
     this.host.events.forget(this.domain);
   }
@@ -226,7 +236,7 @@ export class Guest {
   resumeStore(): void {
     const { store, kernel: kind } = this.#place;
     const { kernel } = this;
-    const cancelled = this.domain.suspendResult === SuspendResult.Cancelled;
+    const cancelled = this.#cancelled;
     if (cancelled && kind === 'without-store-cancel') return;
     kernel.store_suspended = false;
     if (cancelled) return;
@@ -236,13 +246,18 @@ export class Guest {
   }
 
   resumeDevices(): void {
-    if (this.domain.suspendResult === SuspendResult.Cancelled) this.front.suspendCancelled();
+    if (this.#cancelled) this.front.suspendCancelled();
     else this.front.resume();
   }
 
   thaw(): typeof DONE {
     this.kernel.frozen = false;
     return DONE;
+  }
+
+  /** Where no hypercall was made, it has returned nothing: there stands what the last one did. */
+  get #cancelled(): boolean {
+    return this.domain.suspendResult === SuspendResult.Cancelled || this.#place.kernel === 'late-step-cancels';
   }
 
   #services(): GuestServices {

@@ -27,6 +27,12 @@ export interface Plan {
    * image includes: then it is `left-behind`, and the target gets a vTPM that is new. `moves` when absent.
    */
   readonly vtpmState?: 'moves' | 'left-behind';
+  /**
+   * What a toolstack does with a suspended source that shall go on where it is: it resumes it in place, or tells its
+   * guest that it runs in a new domain (libxl for some time in 2021), or leaves it suspended (xend in 2006). `resumes`
+   * when absent.
+   */
+  readonly giveUp?: 'resumes' | 'as-new-domain' | 'leaves-suspended';
 }
 
 /** libxl's limits for the acknowledgement and for the suspend, in milliseconds each. */

@@ -290,7 +290,8 @@ export class Toolstack {
     }
     this.#discardImages();
     this.#store.resumeDomain(this.source.domid);
-    this.source.domain.resume(SuspendResult.Cancelled);
+    const asNew = this.plan.giveUp === 'as-new-domain';
+    this.source.domain.resume(asNew ? SuspendResult.ResumedInNewDomain : SuspendResult.Cancelled);
     this.#place.onRun(this.source);
     return DONE;
   }
@@ -301,6 +302,7 @@ export class Toolstack {
   }
 
   #cancel(): typeof DONE {
+    if (this.plan.giveUp === 'leaves-suspended') return DONE;
     this.recoverTask.start('resume_source');
     return DONE;
   }

@@ -69,7 +69,7 @@ t.test('wrong usage is one line that says what is accepted', async (t) => {
     [['replay'], /^quiesce replay: expected FILE\|TOKEN$/],
     [['replay', 'a', 'b'], /^quiesce replay: unexpected 'b'; expected at most FILE\|TOKEN$/],
     [['replay', '/'], /^quiesce replay: cannot read \/: /],
-    [['list', 'x'], /^quiesce list: there is no list 'x'; known: scenarios, drivers, oracles, faults$/],
+    [['list', 'x'], /^quiesce list: there is no list 'x'; known: scenarios, drivers, oracles, faults, hazards$/],
     [['list', 'a\nb'], /^quiesce list: there is no list 'a b'; known: /],
   ];
   for (const [argv, message] of cases) {

@@ -6,23 +6,8 @@
  * so the saved device has executed a command whose answer is nowhere in the snapshot.
  */
 import t from 'tap';
-import { QuiesceTpmfront } from '../../frontend/tpmfront/quiesce.js';
+import { RefusingTpmfront } from '../../scenarios/hazards/designs/refusing.js';
 import { frontOf, holds, inOrder, shortest, worldOf } from '../support/worlds.js';
-
-const EBUSY = 16;
-
-/** Says at once whether it can be suspended, instead of waiting until it can. */
-class RefusingTpmfront extends QuiesceTpmfront {
-  override suspend(): number {
-    if (this.state.busy) return EBUSY;
-    super.suspend();
-    return 0;
-  }
-
-  override suspended(): boolean {
-    return true;
-  }
-}
 
 const refusing = frontOf('quiesce', (services) => new RefusingTpmfront(services));
 

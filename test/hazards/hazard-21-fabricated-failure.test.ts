@@ -7,27 +7,13 @@
  */
 import t from 'tap';
 import { FRONTENDS, PROCESSING_MILLISECONDS } from '../../backend/tpmback/v1.js';
-import { WaitLoopTpmfront } from '../../frontend/tpmfront/v1.js';
+import { retrying as retryingFront } from '../../scenarios/hazards/designs/retrying.js';
 import { frontOf, holds, inOrder, scenarioOf, shortest, worldOf } from '../support/worlds.js';
 
 const LIMIT = PROCESSING_MILLISECONDS * FRONTENDS;
 const slower = scenarioOf('slow-command', { slowCommandMilliseconds: LIMIT + 40_000 }, { operation: 'none' });
 const faster = scenarioOf('slow-command', { slowCommandMilliseconds: LIMIT - 1 }, { operation: 'none' });
-/** TPM_FAIL of TPM 1.2, in the last byte of the header. */
-const TPM_FAIL = 9;
-const RESULT_OFFSET = 9;
-
-/** The 2006 driver under a caller that sends a command again when TPM_FAIL is the answer. */
-const retrying = frontOf('wait-loop', (services) => {
-  const front: WaitLoopTpmfront = new WaitLoopTpmfront({
-    ...services,
-    complete(address, length) {
-      if (services.memory.read8(address + RESULT_OFFSET) === TPM_FAIL) front.submit(front.state.command);
-      else services.complete(address, length);
-    },
-  });
-  return front;
-});
+const retrying = frontOf('wait-loop', retryingFront);
 
 t.test('hazard 21: a command is reported as failed while the vTPM executes it', async (t) => {
   const world = worldOf({ front: 'wait-loop', scenario: slower });

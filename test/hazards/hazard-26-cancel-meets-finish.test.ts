@@ -10,93 +10,14 @@
  * timers fire at once, and after that every order of the two ends is explored.
  */
 import t from 'tap';
-import type { BackendServices } from '../../backend/tpmback/tpmback.js';
-import { TpmbackV2 } from '../../backend/tpmback/v2.js';
-import { DRIVER_PFN } from '../../frontend/guest-memory.js';
-import type { GuestServices } from '../../frontend/tpmfront/tpmfront.js';
-import { ECANCELED, V2Tpmfront } from '../../frontend/tpmfront/v2.js';
-import { DONE, type Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
-import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
-import { u32 } from '../../protocol/layout.js';
+import { ECANCELED } from '../../frontend/tpmfront/v2.js';
 import { maximumDuration } from '../../protocol/tpm/durations.js';
 import { readCommandHeader } from '../../protocol/tpm/header.js';
-import { TpmifSharedPage, TpmifState } from '../../protocol/tpmif-v2.js';
+import { CancellingTpmfront, FinishesAnywayTpmback } from '../../scenarios/hazards/designs/cancelling.js';
 import type { Scenario } from '../../simulator/world-options.js';
 import { backOf, CONNECTED, frontOf, holds, inOrder, SESSION, shortest, worldOf } from '../support/worlds.js';
 
-const EXTRA = { receive: u32, limit: u32 } as const;
-
-const receive = task<Cancelling>('receive', {
-  wait: { when: (front) => front.ended() || front.late(), run: (front) => (front.ended() ? front.take() : 'cancel') },
-  cancel: (front) => front.cancel(),
-  outcome: { when: (front) => front.ended(), run: (front) => front.take() },
-});
-
-/** Looks at the state byte in one step and stores CANCEL in the next, as compiled code does; then waits for the outcome. */
-class Cancelling extends V2Tpmfront<typeof EXTRA> {
-  readonly name = 'cancelling';
-  override readonly tasks: readonly Task<never>[];
-  override readonly timers;
-  readonly #receiveTask: Task<never>;
-  readonly #limit: number;
-
-  constructor(services: GuestServices) {
-    super(services, 'cancelling', EXTRA);
-    this.#receiveTask = this.createTask(receive as TaskDefinition<never>, 'receive' as 'resume');
-    this.tasks = [this.transmitTask, this.connectTask, this.#receiveTask];
-    const place = this.layout.fields.find(({ name }) => name === 'limit');
-    this.#limit = services.domain.page(DRIVER_PFN) + (place?.offset ?? 0);
-    this.timers = [{ name: 'limit', address: this.#limit }];
-  }
-
-  override interrupt(): void {}
-
-  override notify(): void {
-    super.notify();
-    setTimer(this.memory, this.#limit, this.services.commands.at(this.state.command).durationLimit);
-    this.#receiveTask.start();
-  }
-
-  ended(): boolean {
-    const { state } = this.ring();
-    return state === TpmifState.Finish || state === TpmifState.Idle;
-  }
-
-  late(): boolean {
-    return hasFired(this.memory, this.#limit);
-  }
-
-  cancel(): void {
-    this.ring().state = TpmifState.Cancel;
-    super.notify();
-  }
-
-  take(): typeof DONE {
-    stopTimer(this.memory, this.#limit);
-    if (this.ring().state === TpmifState.Finish) this.takeResponse();
-    else this.giveUp(ECANCELED);
-    return DONE;
-  }
-}
-
-/** A CANCEL of a command that is done is answered with FINISH: the response is still in the page. */
-class FinishesAnyway extends TpmbackV2 {
-  constructor(services: BackendServices) {
-    super(services, false);
-  }
-
-  override interrupt(): void {
-    const { device, host, memory } = this.services;
-    const page = TpmifSharedPage.view(memory).at(host.grants.address(this.state.handle));
-    if (page.state !== TpmifState.Cancel || device.state.executed === 0) super.interrupt();
-    else {
-      page.state = TpmifState.Finish;
-      this.notify();
-    }
-  }
-}
-
-const cancelling = frontOf('linux', (services) => new Cancelling(services));
+const cancelling = frontOf('linux', (services) => new CancellingTpmfront(services));
 const [first] = SESSION.entries;
 const limit = first === undefined ? 0 : maximumDuration(readCommandHeader(first.command).code);
 /** The first command takes exactly as long as the frontend waits for it. */
@@ -126,7 +47,7 @@ t.test(
 );
 
 t.test('a backend that answers such a cancel with FINISH loses nothing', async (t) => {
-  const back = backOf('v2', (services) => new FinishesAnyway(services));
+  const back = backOf('v2', (services) => new FinishesAnywayTpmback(services));
   t.ok(holds(worldOf({ front: cancelling, back, scenario: race })));
 });
 

@@ -6,59 +6,14 @@
  * for ever, and the frontend with it. Ours connects on 3 or 4.
  */
 import t from 'tap';
-import { DeviceDirectory } from '../../backend/tpmback/device-directory.js';
-import type { BackendServices } from '../../backend/tpmback/tpmback.js';
-import { TpmbackV2 } from '../../backend/tpmback/v2.js';
-import type { GuestServices } from '../../frontend/tpmfront/tpmfront.js';
-import { Connection, V2Tpmfront } from '../../frontend/tpmfront/v2.js';
-import { type TaskDefinition, task } from '../../hypervisor/steps.js';
-import { XenbusState } from '../../protocol/xenbus.js';
+import { MiniOsTpmfront, OnlyOnThreeTpmback } from '../../scenarios/hazards/designs/mini-os.js';
 import type { World } from '../../simulator/world.js';
 import { backOf, frontOf, holds, runUntil, shortest, worldOf } from '../support/worlds.js';
 
 const scenario = 'connect';
 
-const connect = task<MiniOs>('connect', {
-  read_otherend: (front) => front.readOtherend(),
-  allocate_ring: (front) => front.allocateRing(),
-  publish_nodes: (front) => front.publishNodes(),
-  connected: (front) => front.connectAtOnce(),
-  watch_otherend: (front) => front.watchOtherend(),
-});
-
-/** The handshake of mini-os: state 4 follows state 1. */
-class MiniOs extends V2Tpmfront {
-  readonly name = 'mini-os';
-
-  constructor(services: GuestServices) {
-    super(services, 'mini-os', {}, connect as TaskDefinition<never>);
-  }
-
-  connectAtOnce(): void {
-    this.switchState(XenbusState.Connected);
-    this.state.connection = Connection.Initialised;
-  }
-}
-
-class SeesOnlyThree extends DeviceDirectory {
-  override frontendState(): XenbusState {
-    const state = super.frontendState();
-    return state === XenbusState.Connected ? XenbusState.Initialising : state;
-  }
-}
-
-/** A backend to which only state 3 means that the ring may be mapped. */
-class OnlyOnThree extends TpmbackV2 {
-  override readonly directory: DeviceDirectory;
-
-  constructor(services: BackendServices) {
-    super(services, false);
-    this.directory = new SeesOnlyThree(services);
-  }
-}
-
-const miniOs = frontOf('quiesce', (services) => new MiniOs(services));
-const onlyOnThree = backOf('v2', (services) => new OnlyOnThree(services));
+const miniOs = frontOf('quiesce', (services) => new MiniOsTpmfront(services));
+const onlyOnThree = backOf('v2', (services) => new OnlyOnThreeTpmback(services));
 
 /** The states that the guest writes while it connects. */
 function statesWritten(world: World): string[] {

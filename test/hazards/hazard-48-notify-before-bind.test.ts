@@ -6,44 +6,13 @@
  * works all the same is due to one rule of the hypervisor: binding a port raises an event at the end that binds.
  */
 import t from 'tap';
-import type { BackendServices } from '../../backend/tpmback/tpmback.js';
-import { TpmbackV2 } from '../../backend/tpmback/v2.js';
-import type { GuestServices } from '../../frontend/tpmfront/tpmfront.js';
-import { V2Tpmfront } from '../../frontend/tpmfront/v2.js';
-import type { DONE } from '../../hypervisor/steps.js';
+import { EarlyTpmfront, SilentBindTpmback } from '../../scenarios/hazards/designs/early.js';
 import { backOf, choicesOf, frontOf, holds, inOrder, runUntil, shortest, worldOf } from '../support/worlds.js';
 
 const scenario = 'connect';
 
-/** Accepts commands as soon as its ring is offered, and has no limit of time. */
-class Early extends V2Tpmfront {
-  readonly name = 'early';
-
-  constructor(services: GuestServices) {
-    super(services, 'early', {});
-  }
-
-  override accepts(): boolean {
-    return this.state.ring_ref !== 0 && !this.connectTask.running && !this.state.busy;
-  }
-}
-
-/** On a hypervisor whose bind raises no event: the bit is gone before anybody can see it. */
-class SilentBind extends TpmbackV2 {
-  constructor(services: BackendServices) {
-    super(services, false);
-  }
-
-  override bindChannel(): string | typeof DONE {
-    const next = super.bindChannel();
-    const { host, domain } = this.services;
-    if (this.state.port !== 0) host.events.acknowledge(domain, this.state.port);
-    return next;
-  }
-}
-
-const early = frontOf('quiesce', (services) => new Early(services));
-const silent = backOf('v2', (services) => new SilentBind(services));
+const early = frontOf('quiesce', (services) => new EarlyTpmfront(services));
+const silent = backOf('v2', (services) => new SilentBindTpmback(services));
 
 t.test('a notification before the bind is dropped without an error, and binding raises one event', async (t) => {
   const world = worldOf({ front: early, scenario });

@@ -8,63 +8,11 @@
  */
 import t from 'tap';
 import { RING_PAGES, RING_PFN } from '../../frontend/guest-memory.js';
-import type { GuestServices } from '../../frontend/tpmfront/tpmfront.js';
-import { Connection, V2Tpmfront } from '../../frontend/tpmfront/v2.js';
 import { FIRST_GREF, GrantEntry } from '../../hypervisor/grant-table.js';
-import { assert } from '../../protocol/assert.js';
-import { bool, u8 } from '../../protocol/layout.js';
+import { FreesAtSuspendTpmfront } from '../../scenarios/hazards/designs/frees-at-suspend.js';
 import { frontOf, holds, inOrder, shortest, worldOf } from '../support/worlds.js';
 
 const scenario = 'cancelled-suspend';
-const POISON = 0xaa;
-/** Payload of the page, where a response goes. */
-const PAYLOAD = 8;
-
-const EXTRA = {
-  /** The ring page lies in the kernel's list of free pages. */
-  freed: bool,
-  /** Byte of poison at the place of a response. */
-  poison: u8,
-} as const;
-
-/** Frees its ring page at suspend and takes it again when the suspend is cancelled. */
-class FreesAtSuspend extends V2Tpmfront<typeof EXTRA> {
-  readonly name: string;
-  readonly #deferred: boolean;
-
-  /** `deferred`: a page is freed only when ending the access succeeds. */
-  constructor(services: GuestServices, deferred: boolean) {
-    super(services, deferred ? 'defers-free' : 'careless', EXTRA);
-    this.name = deferred ? 'defers-free' : 'careless';
-    this.#deferred = deferred;
-  }
-
-  override suspend(): void {
-    const { services, state } = this;
-    const ended = services.host.grants.endAccess(services.domain, state.ring_ref);
-    if (!ended && this.#deferred) return;
-    this.memory.write8(this.#page() + PAYLOAD, POISON);
-    state.freed = true;
-    state.connection = Connection.Closed;
-  }
-
-  override suspendCancelled(): void {
-    const { state } = this;
-    if (!state.freed) return;
-    const found = this.memory.read8(this.#page() + PAYLOAD);
-    assert(
-      found === POISON,
-      `free page ${state.ring_pfn} was written to: found 0x${found.toString(16)} in place of the poison`,
-    );
-    state.freed = false;
-    state.connection = Connection.Connected;
-  }
-
-  #page(): number {
-    return this.services.domain.page(this.state.ring_pfn);
-  }
-}
-
 t.test('while the backend maps the page, ending the access fails and changes nothing', async (t) => {
   const world = worldOf({ front: 'quiesce', scenario });
   const [{ host, domain, backend }] = world.machine.slots;
@@ -90,7 +38,7 @@ t.test('only the result of ending counts: a page not in use when asked may be ma
 });
 
 t.test('a driver that frees the page although ending failed has a free page that the backend writes to', async (t) => {
-  const careless = frontOf('no-hook', (services) => new FreesAtSuspend(services, false));
+  const careless = frontOf('no-hook', (services) => new FreesAtSuspendTpmfront(services, false));
   const world = worldOf({ front: careless, scenario });
   const { oracle, fault, steps } = shortest(world, ['driver-fault']);
   t.equal(oracle, 'driver-fault');
@@ -102,6 +50,6 @@ t.test('a driver that frees the page although ending failed has a free page that
 });
 
 t.test('a driver that keeps the page until ending succeeds loses nothing', async (t) => {
-  const deferring = frontOf('no-hook', (services) => new FreesAtSuspend(services, true));
+  const deferring = frontOf('no-hook', (services) => new FreesAtSuspendTpmfront(services, true));
   t.ok(holds(worldOf({ front: deferring, scenario })));
 });
