@@ -42,6 +42,8 @@ const restore = { plan: 'restore' } as const;
 const streams = { user: 'streams', grain: 'coarse' } as const;
 const killed = { plan: 'none', kills: 1 } as const;
 
+const BUSY_TAKE_OVER = { ...TAKES_OVER, closesBusy: true };
+
 const HARMLESS =
   'what is sent again is the same data for the same block, and the user writes a block again only when it has been told ' +
   'of the write before: nothing newer can be there';
@@ -251,6 +253,32 @@ const KILLED: readonly BlockRow[] = [
       'and answers it twice, and the first is lost',
   },
   {
+    name: 'killed between steps/reconnects/takes-over',
+    options: { ...killed, frontend: RECONNECTS, backend: TAKES_OVER, killsBetween: 'steps', operations: UNLINK },
+    oracle: null,
+    why: 'what the used ring held is finished before the backend closes, and what was not answered is sent again',
+  },
+  {
+    name: 'killed between steps/reconnects/takes-over and closes busy',
+    options: {
+      ...killed,
+      frontend: RECONNECTS,
+      backend: BUSY_TAKE_OVER,
+      killsBetween: 'steps',
+      operations: [write(0)],
+    },
+    oracle: 'exactly-once',
+    why:
+      'Closed is written with a request under way in the old ring; when the new one is offered there is still I/O ' +
+      'pending, a fatal error, and the frontend fails what it has',
+  },
+  {
+    name: 'killed twice/reconnects',
+    options: { ...killed, kills: 2, frontend: RECONNECTS, operations: [write(0)], grain: 'coarse' },
+    oracle: null,
+    why: 'a successor that finds the device closed leaves it closed until the frontend opens it again',
+  },
+  {
     name: 'killed/forgets',
     options: { ...killed, frontend: FORGETS, operations: WRITE_FLUSH },
     oracle: 'no-hang',
@@ -317,6 +345,26 @@ const LIFE: readonly BlockRow[] = [
     options: { plan: 'detach', frontend: LINUX, operations: [] },
     oracle: null,
     why: 'each end closes when it sees the other close, and the toolstack waits for the backend',
+  },
+  {
+    name: 'detach/while it connects',
+    options: { plan: 'detach', start: 'boot', frontend: LINUX, operations: [] },
+    oracle: 'no-hang',
+    why:
+      'the toolstack writes 5, and the backend, which connects at that moment, writes 4 over it: the frontend never ' +
+      'sees 5 (libxl gives up after 10 s and takes the nodes away)',
+  },
+  {
+    name: 'boot/restore',
+    options: { plan: 'restore', start: 'boot', frontend: LINUX, operations: [write(0)], grain: 'coarse' },
+    oracle: null,
+    why: 'a device that the guest has not looked at, or has not connected, is looked at after the resume, or resumed',
+  },
+  {
+    name: 'power-off/while it connects',
+    options: { plan: 'power-off', start: 'boot', frontend: LINUX, operations: [] },
+    oracle: null,
+    why: 'a device that is not connected is not closed first, and goes with the domain',
   },
   {
     name: 'power-off',

@@ -46,6 +46,7 @@ export interface BlkbackServices {
   readonly frontendDomid: () => number;
 }
 
+const EBUSY = 16;
 const EINVAL = 22;
 const EIO = 5;
 
@@ -117,12 +118,12 @@ export class Blkback {
     if (!state.known) {
       // A device that is being taken away before it was ever looked at is only closed.
       if (own === XenbusState.Closing) this.#switchState(XenbusState.Closed);
-      else if (own !== XenbusState.Unknown && own !== XenbusState.Closed) this.#probe();
+      else if (own !== XenbusState.Unknown && (own !== XenbusState.Closed || this.#online)) this.#probe(own);
       return;
     }
     if (state.removing) return;
-    this.#openDevice();
     this.#frontendChanged();
+    if (state.known && !state.removing) this.#openDevice();
   }
 
   interrupt(): void {
@@ -189,14 +190,16 @@ export class Blkback {
     return ring;
   }
 
-  #probe(): void {
+  /** Where a predecessor has closed for a frontend that will open again, closed it stays until then. */
+  #probe(own: XenbusState): void {
     const { state, directory } = this;
     state.known = true;
     directory.write(BlkifNode.FeatureMaxIndirectSegments, '256');
     directory.write(BlkifNode.MultiQueueMaxQueues, '1');
     directory.watchDevice();
     directory.write(BlkifNode.MaxRingPageOrder, '4');
-    this.#switchState(XenbusState.InitWait);
+    if (own === XenbusState.Closed) state.xenbus_state = XenbusState.Closed;
+    else this.#switchState(XenbusState.InitWait);
     directory.watchFrontend();
   }
 
@@ -219,7 +222,7 @@ export class Blkback {
     const { state, directory } = this;
     switch (directory.frontendState()) {
       case XenbusState.Initialising:
-        if (state.xenbus_state === XenbusState.Closed && !state.closing) this.#switchState(XenbusState.InitWait);
+        if (state.xenbus_state === XenbusState.Closed) this.#switchState(XenbusState.InitWait);
         return;
       case XenbusState.Connected:
         // It connects after us, so its ring is one that a predecessor has used.
@@ -234,7 +237,7 @@ export class Blkback {
         return;
       case XenbusState.Closed:
         this.#disconnect();
-        if (directory.read(DeviceNode.Online) !== '1') this.#remove();
+        if (!this.#online) this.#remove();
         return;
       case XenbusState.Unknown:
         this.#remove();
@@ -244,10 +247,16 @@ export class Blkback {
     }
   }
 
+  /** Whether the toolstack wants the device. */
+  get #online(): boolean {
+    return this.directory.read(DeviceNode.Online) === '1';
+  }
+
   #connectRing(): void {
     const { state } = this;
-    if (state.xenbus_state === XenbusState.InitWait && state.handle === 0 && !this.connectTask.running)
-      this.connectTask.start();
+    if (state.xenbus_state !== XenbusState.InitWait || this.connectTask.running) return;
+    if (state.closing) this.#fatal(EBUSY, 'pending I/O');
+    else if (state.handle === 0) this.connectTask.start();
   }
 
   /** Ring and device are there: the frontend is told of the device. */
@@ -313,7 +322,7 @@ export class Blkback {
     memory.clear(state.ring, 8);
     state.closing = false;
     if (!state.removing) {
-      this.#switchState(XenbusState.Closed);
+      if (!rules.closesBusy) this.#switchState(XenbusState.Closed);
       return;
     }
     if (!rules.closesBusy) this.#writeLastState();

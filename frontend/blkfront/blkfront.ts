@@ -99,6 +99,11 @@ export class Blkfront {
     return this.state.port;
   }
 
+  /** Whether the bus has told it of the device. */
+  get known(): boolean {
+    return this.state.xenbus_state !== XenbusState.Unknown;
+  }
+
   /** Whether `submit` may be called now. */
   accepts(): boolean {
     if (!this.services.rules.newFirst && this.requests.requeued) return false;
@@ -155,7 +160,12 @@ export class Blkfront {
     }
   }
 
-  /** The guest powers off: it closes first, and goes on when the backend closes too. */
+  /** It has said that it closes, and waits for the backend to say the same. */
+  get closing(): boolean {
+    return this.state.xenbus_state === XenbusState.Closing;
+  }
+
+  /** The guest powers off: a connected device closes first, and the guest goes on when it has. */
   shutdown(): void {
     if (this.state.connection === BlkfrontConnection.Connected) this.switchState(XenbusState.Closing);
   }

@@ -141,7 +141,7 @@ export class BlockGuest {
   }
 
   resumeDevices(): void {
-    if (!this.#cancelled) this.front.resume();
+    if (!this.#cancelled && this.front.known) this.front.resume();
   }
 
   thaw(): typeof DONE {

@@ -83,14 +83,14 @@ const run = task<BlockToolstack>('run', {
   await_closed: { when: (toolstack) => toolstack.closed(), run: (toolstack) => toolstack.removeNodes() },
   create_target: (toolstack) => toolstack.createTarget(),
   attach_target: (toolstack) => toolstack.attachTarget(),
-  unpause: { when: (toolstack) => !toolstack.attachTask.running, run: (toolstack) => toolstack.unpause() },
+  unpause: { when: (toolstack) => toolstack.attached, run: (toolstack) => toolstack.unpause() },
   close_old_source: (toolstack) => toolstack.close(),
   await_old_closed: { when: (toolstack) => toolstack.closed(), run: (toolstack) => toolstack.removeNodes() },
   reap: { when: (toolstack) => toolstack.sourceUnmapped(), run: (toolstack) => toolstack.reap() },
-  power_off: (toolstack) => toolstack.source.guest.front.shutdown(),
-  await_off: { when: (toolstack) => toolstack.closed(), run() {} },
-  pause: (toolstack) => toolstack.pause(),
-  detach: (toolstack) => toolstack.detach(),
+  power_off: { when: (toolstack) => toolstack.mayAsk(), run: (toolstack) => toolstack.source.guest.front.shutdown() },
+  await_off: { when: (toolstack) => !toolstack.source.guest.front.closing, run() {} },
+  pause: { when: (toolstack) => toolstack.attached, run: (toolstack) => toolstack.pause() },
+  detach: { when: (toolstack) => toolstack.attached, run: (toolstack) => toolstack.detach() },
   await_detached: { when: (toolstack) => toolstack.closed(), run: (toolstack) => toolstack.removeNodes() },
 });
 
@@ -132,11 +132,11 @@ export class BlockToolstack {
 
   createVbd(): void {
     this.state.script_step = 0;
-    writeVbdNodes(this.#attached.toolstackStore, this.#vbd(this.#attached));
+    writeVbdNodes(this.#attaching.toolstackStore, this.#vbd(this.#attaching));
   }
 
   backendWaits(): boolean {
-    return vbdState(this.#attached.toolstackStore, this.#vbd(this.#attached)) === '2';
+    return vbdState(this.#attaching.toolstackStore, this.#vbd(this.#attaching)) === '2';
   }
 
   backendReady(): string {
@@ -145,14 +145,19 @@ export class BlockToolstack {
 
   script(): string | typeof DONE {
     const { state } = this;
-    writeScriptNode(this.#attached.scriptStore, this.#vbd(this.#attached), state.script_step);
+    writeScriptNode(this.#attaching.scriptStore, this.#vbd(this.#attaching), state.script_step);
     state.script_step += 1;
     return state.script_step < SCRIPT_WRITES.length ? 'script' : DONE;
   }
 
   mayAsk(): boolean {
     const { guest } = this.source;
-    return guest.domain.running && guest.watching;
+    return this.attached && guest.domain.running && guest.watching;
+  }
+
+  /** No disk is being attached: one thing is done to a domain at a time. */
+  get attached(): boolean {
+    return !this.attachTask.running;
   }
 
   ask(): string {
@@ -273,7 +278,7 @@ export class BlockToolstack {
     if (this.state.memory_saved && this.state.disk_saved) this.#place.onSnapshot();
   }
 
-  get #attached(): BlockSlot {
+  get #attaching(): BlockSlot {
     return this.state.to_target ? this.#place.target : this.source;
   }
 

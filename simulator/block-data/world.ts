@@ -17,7 +17,7 @@ import type { Task } from '../../hypervisor/steps.js';
 import { assert } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
-import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
+import { DeviceNode } from '../../protocol/xenbus.js';
 import { type Actor, actor, TaskActor } from '../actors.js';
 import type { Explorable } from '../explore/search.js';
 import { type OracleName, oracleBit } from '../world-state.js';
@@ -248,7 +248,7 @@ export class BlockWorld implements Explorable {
       actor({
         name: `${owner}/probe`,
         agents,
-        enabled: () => front.state.xenbus_state === XenbusState.Unknown && slot.toolstackStore.peek(ownState) === '1',
+        enabled: () => guest.watching && !front.known && slot.toolstackStore.peek(ownState) === '1',
         run: () => front.probe(),
       }),
     );

@@ -58,6 +58,7 @@ t.test('a request that does not fit the disk is answered with an error and not d
   const run = new BlockRun({ ...OPTIONS, operations: [write(9)] });
   const { world } = run;
   run.go(EVERYBODY);
+  t.notOk(run.choices.includes('blkback1.io0/execute'));
   t.equal(world.machine.slots[0].guest.user.state.failed, 1);
   t.equal(world.machine.slots[0].guest.user.state.answered, 0);
 });

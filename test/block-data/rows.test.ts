@@ -5,8 +5,11 @@ import { BlockWorld } from '../../simulator/block-data/world.js';
 import { explore } from '../../simulator/explore/explore.js';
 import { shortestFailure } from '../support/explorable.js';
 
+/** Some ten seconds on an idle core. */
+const SLOW = { timeout: 180_000 };
+
 for (const situation of new Set(BLOCK_ROWS.map(situationOf))) {
-  t.test(`${situation}: each design of a block pair shows what the argument says`, async (t) => {
+  t.test(`${situation}: each design of a block pair shows what the argument says`, SLOW, async (t) => {
     for (const row of BLOCK_ROWS.filter((row) => situationOf(row) === situation)) {
       if (row.oracle === null) holds(t, row);
       else fails(t, row);
