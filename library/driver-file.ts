@@ -2,6 +2,7 @@
  * Driver files: modules that a person writes, whose default export is a driver. `import ... from 'quiesce'` in them is
  * this library, wherever they lie.
  */
+import { createHash } from 'node:crypto';
 import { register } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -57,7 +58,8 @@ async function exportedBy(file: string): Promise<Exported> {
   if (!ENDING.test(file))
     throw new QuiesceError('USAGE', `${file}: expected a driver file that ends in .ts, .mts, .js or .mjs`);
   hook();
-  const url = pathToFileURL(resolve(file)).href;
+  // Node keeps a module for good: a file that was changed since is another one.
+  const url = `${pathToFileURL(resolve(file)).href}?${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
   // A faulty file has its message from here, with its own name, rather than from the thread of the hooks.
   if (TYPESCRIPT.test(file)) eraseTypes(file, text);
   loaded.set(file, url);
