@@ -90,7 +90,11 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
 
 /** An object with one list for each group. */
 function jsonOf(groups: Kind['groups']): string {
-  return `${JSON.stringify(Object.fromEntries(groups.map(({ heading, entries }) => [heading, entries.map(({ name, title, record }) => record ?? { name, title })])))}\n`;
+  const lists = groups.map(({ heading, entries }) => [
+    heading,
+    entries.map(({ name, title, record = { name, title } }) => record),
+  ]);
+  return `${JSON.stringify(Object.fromEntries(lists))}\n`;
 }
 
 function textOf(groups: Kind['groups'], terminal: Terminal, whole: boolean): string {

@@ -2,8 +2,9 @@
  * Every recording of a real Xen, followed through the simulator as `quiesce conform` does it, and recordings that were
  * falsified.
  *
- * `DIFFERENT` lists the recordings that the simulator does not allow, each with the line where it cannot follow and the
- * reason. A difference that is not listed fails, and so does one that is listed and no longer there.
+ * `DIFFERENT` lists the recordings that the simulator does not allow, each with the line where it cannot follow, the
+ * reason, and what would have to be otherwise in the recording. A difference that is not listed fails, and so does one
+ * that is listed and no longer there, and one for which the reason given is not all of it.
  */
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
@@ -22,6 +23,17 @@ interface Different {
   readonly line: number;
   readonly recorded: string;
   readonly why: string;
+  /** The recording as it would be without the difference: that is allowed. */
+  readonly without: (lines: readonly RecordedLine[]) => readonly RecordedLine[];
+}
+
+/** The line with which the toolstack introduces a domain. */
+function introducing(lines: readonly RecordedLine[], domid: number): RecordedLine | undefined {
+  return lines.find(({ op, value }) => op === 'INTRODUCE' && value.startsWith(`${domid} `));
+}
+
+function renumbered(lines: readonly RecordedLine[]): readonly RecordedLine[] {
+  return lines.map((entry, index) => ({ ...entry, line: index + 1 }));
 }
 
 const DIFFERENT: { readonly [recording: string]: Different } = {
@@ -29,21 +41,36 @@ const DIFFERENT: { readonly [recording: string]: Different } = {
     line: 12,
     recorded: 'toolstack WRITE source:control/shutdown poweroff',
     why: 'no simulated guest powers off: nothing of a suspend is left to be decided then',
+    without: (lines) => lines.filter(({ line }) => line < 12),
   },
   'async-poll-saverestore-inflight': {
     line: 2530,
     recorded: 'toolstack BEGIN',
     why: 'the restored domain is destroyed in the end; the simulated toolstack takes only a source away',
+    without: (lines) => lines.filter(({ line }) => line < 2530),
   },
   'pipe-migrate': {
     line: 539,
     recorded: 'toolstack RM source:front',
-    why: 'sender and receiver are two processes on one host: the target is introduced while the source is taken away. The simulated toolstack is one, and does one after the other',
+    why:
+      'sender and receiver are two processes on one host, so the target is introduced before the source is taken away; ' +
+      'the simulated toolstack is one process, and introduces the target when it makes its device',
+    without: (lines) => {
+      const introduced = introducing(lines, 5);
+      const device = lines.findIndex(({ op, path }) => op === 'RM' && path.startsWith('/libxl/5/device/vtpm'));
+      const start = lines.findLastIndex(({ op }, index) => index < device && op === 'TRANSACTION_START');
+      return renumbered(
+        lines.flatMap((entry, index) =>
+          entry === introduced ? [] : index === start && introduced !== undefined ? [introduced, entry] : [entry],
+        ),
+      );
+    },
   },
   'pvh-migrate-receiver-dies': {
     line: 504,
     recorded: 'toolstack RESUME source',
     why: 'the receiver dies between introducing the target and making its device: one step of the simulated toolstack',
+    without: (lines) => lines.filter((entry) => entry !== introducing(lines, 16)),
   },
 };
 
@@ -67,6 +94,9 @@ t.test('all 39 recordings are allowed but for those listed, at the line listed',
     const listed = DIFFERENT[name];
     t.equal(allowed, listed === undefined, name);
     if (listed !== undefined) t.match(difference, { line: listed.line, recorded: listed.recorded }, name);
+  }
+  for (const [name, { without }] of Object.entries(DIFFERENT)) {
+    t.ok(followed(name, without(readRecording(name))).allowed, `${name}: nothing else is different`);
   }
   for (const name of Object.keys(DIFFERENT)) t.ok(RECORDING_NAMES.includes(name), `${name} is a recording`);
 });
@@ -134,10 +164,11 @@ t.test('what cannot come before something else is found out of order', async (t)
     const [before, after] = [lineOf(first), lineOf(second)];
     t.ok(before > 0 && after > before, `${first}, ${second}`);
     const moved = lines.find(({ line }) => line === after);
-    const swapped = lines
-      .filter(({ line }) => line !== after)
-      .flatMap((entry) => (entry.line === before && moved !== undefined ? [moved, entry] : [entry]))
-      .map((entry, index) => ({ ...entry, line: index + 1 }));
+    const swapped = renumbered(
+      lines
+        .filter(({ line }) => line !== after)
+        .flatMap((entry) => (entry.line === before && moved !== undefined ? [moved, entry] : [entry])),
+    );
     t.notOk(followed('swapped', swapped).allowed, `${second} before ${first}`);
   }
 });
