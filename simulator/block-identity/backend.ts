@@ -314,9 +314,6 @@ export class IdentityBackend {
     if (this.state.descriptor === 0) return;
     this.#host.kernel.close(this.slot);
     this.state.descriptor = 0;
-    this.state.taken = false;
-    this.state.verified = false;
-    this.state.exposed = false;
   }
 
   /** As xenbus_switch_state does: a directory that is gone is not made again. */
