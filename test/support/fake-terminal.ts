@@ -8,8 +8,12 @@ export interface Output {
   readonly err: string;
 }
 
-/** Runs the program in this process. Its clock stands still. */
-export async function quiesce(argv: readonly string[], more: Partial<Terminal> = {}): Promise<Output> {
+/** Runs the program in this process, or whatever `run` does with the terminal. Its clock stands still. */
+export async function quiesce(
+  argv: readonly string[],
+  more: Partial<Terminal> = {},
+  run: (argv: readonly string[], terminal: Terminal) => Promise<number> = main,
+): Promise<Output> {
   let out = '';
   let err = '';
   const terminal: Terminal = {
@@ -27,6 +31,6 @@ export async function quiesce(argv: readonly string[], more: Partial<Terminal> =
     clock: () => 0,
     ...more,
   };
-  const status = await main(argv, terminal);
+  const status = await run(argv, terminal);
   return { status, out, err };
 }
