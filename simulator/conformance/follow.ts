@@ -48,7 +48,10 @@ interface Frame {
 }
 
 /** A choice of the world, or somebody shows what is due. */
-type Move = { readonly choice: number; readonly late: boolean } | { readonly shows: string };
+type Move = { readonly choice: number; readonly rank: number } | { readonly shows: string };
+
+/** The parts that take a command to the TPM and its answer back. */
+const SERVING = /^(tpm\d|tpmback\d|guest\d\.(user|tpmfront))/;
 
 const PROGRESS_STATES = 1 << 12;
 
@@ -75,21 +78,25 @@ export function follow(observed: ObservedWorld, events: readonly Change[], optio
     seen.add(key);
     const mark = memory.journalLength;
     const { hashLow, hashHigh } = memory;
+    const next = events[at]?.text;
+    const served = next !== undefined && / (FETCH|ANSWER) /.test(next);
     const early: Move[] = [];
-    const silent: Move[] = [];
-    const due = [...rest].flatMap(([actor, texts]) => (texts[0] === events[at]?.text ? [{ shows: actor }] : []));
+    const silent: { readonly choice: number; readonly rank: number }[] = [];
+    const due = [...rest].flatMap(([actor, texts]) => (texts[0] === next ? [{ shows: actor }] : []));
     const shows = new Set([...rest.values()].map(([first = '']) => first));
     for (const choice of observed.choices(interfered)) {
       const shown = observed.step(choice);
       memory.undo(mark, hashLow, hashHigh);
       const [first] = shown.texts;
-      if (first === undefined) silent.push({ choice, late: shown.late });
+      // What is likelier to lead to what comes next is tried first: only the order of the search depends on it.
+      if (first === undefined)
+        silent.push({ choice, rank: shown.late ? 2 : SERVING.test(shown.step) === served ? 0 : 1 });
       else if (!rest.has(shown.actor)) {
         shows.add(first);
-        if (first === events[at]?.text) early.push({ choice, late: false });
+        if (first === next) early.push({ choice, rank: 0 });
       }
     }
-    silent.sort((a, b) => Number('late' in a && a.late) - Number('late' in b && b.late));
+    silent.sort((a, b) => a.rank - b.rank);
     frames.push({ at, rest, interfered, moves: [...due, ...early, ...silent], next: 0, mark, hashLow, hashHigh, step });
     getTo(at);
     if (at === reached) for (const text of shows) possible.add(text);
