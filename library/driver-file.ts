@@ -11,7 +11,6 @@ import type { TpmbackEntry, TpmfrontEntry } from '../simulator/drivers.js';
 import { driverError, placeIn, thrownText } from './driver-rules.js';
 import { type Exported, tpmbackEntry, tpmfrontEntry } from './driver-shape.js';
 import { driverWatch } from './driver-watch.js';
-import { eraseTypes } from './erase-types.js';
 import { readText } from './files.js';
 
 const TYPESCRIPT = /\.m?ts$/;
@@ -60,8 +59,6 @@ async function exportedBy(file: string): Promise<Exported> {
   hook();
   // Node keeps a module for good: a file that was changed since is another one.
   const url = `${pathToFileURL(resolve(file)).href}?${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
-  // A faulty file has its message from here, with its own name, rather than from the thread of the hooks.
-  if (TYPESCRIPT.test(file)) eraseTypes(file, text);
   loaded.set(file, url);
   const watch = driverWatch();
   const before = watch?.enter(watch.numberOf('its loading', file));
@@ -69,12 +66,21 @@ async function exportedBy(file: string): Promise<Exported> {
     const module: unknown = await import(url);
     return { name: file, url, value: Reflect.get(module as object, 'default') };
   } catch (error) {
-    // Of an error of syntax in JavaScript Node tells no place; the eraser does.
-    if (error instanceof SyntaxError && !TYPESCRIPT.test(file)) eraseTypes(file, text);
+    await locateSyntaxError(file, text, error);
     throw loadError(file, url, error);
   } finally {
     if (before !== undefined) watch?.leave(before);
   }
+}
+
+/**
+ * Throws the error of a faulty file with its own name and place. Of an error of syntax in JavaScript Node tells no place,
+ * and one in TypeScript comes from the thread of the hooks. The eraser is large, so it is loaded here only when needed.
+ */
+async function locateSyntaxError(file: string, text: string, error: unknown): Promise<void> {
+  if (!(error instanceof SyntaxError) && !TYPESCRIPT.test(file)) return;
+  const { eraseTypes } = await import('./erase-types.js');
+  eraseTypes(file, text);
 }
 
 function loadError(file: string, url: string, error: unknown): Error {

@@ -105,7 +105,6 @@ t.test('what never ends is named, whether it loads, connects, steps or looks', a
     'exit.ts': 'process.exit(0);',
     'later.ts': "setTimeout(() => { throw new Error('late'); });\nawait new Promise((done) => setTimeout(done, 1000));",
     'made.ts': driver('constructor(s) { super(s); for (;;); }'),
-    'probe.ts': driver('probe() { for (;;); }'),
     'step.ts': driver('publish() { for (;;); }'),
     'look.ts': driver('suspended() { for (;;); }'),
   });
@@ -115,7 +114,6 @@ t.test('what never ends is named, whether it loads, connects, steps or looks', a
     'exit.ts': /exit\.ts: it ends the program, or waits for what never comes \(rule 'loads'/,
     'later.ts': /later\.ts: outside of any step it throws Error: late \(rule 'loads'/,
     'made.ts': /made\.ts: its constructor has not ended/,
-    'probe.ts': /probe\.ts: probe has not ended after 2 s/,
     'step.ts': /step\.ts: step transmit\/publish has not ended after 2 s/,
     'look.ts': /look\.ts: suspended has not ended after 2 s/,
   };
