@@ -7,7 +7,7 @@
  *
  *     flags                1 byte: bit 0 coarse grain, bit 1 wide hashes, bits 2 and 3 the xenstored
  *     commands             number; 0 = all
- *     scenario, tpmfront   text
+ *     scenario, tpmfront   text; in a world of the device identity, the design in place of the tpmfront
  *     tpmback, session     text; empty for the one the tpmfront was made for, and for `USUAL_SESSION`
  *     steps                number, then a hash of each step's name: 2 bytes, or 4 when wide
  *     checksum             CRC-32 of all before it, 4 bytes
