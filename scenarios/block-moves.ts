@@ -24,6 +24,7 @@ import {
   restore,
   streams,
   THREE,
+  TWO,
   WRITE_FLUSH,
   WRITE_READ,
 } from './block-row.js';
@@ -87,7 +88,7 @@ export const RESTORE_ROWS: readonly BlockRow[] = [
   },
   {
     name: 'restore/reorders',
-    options: { ...restore, frontend: REORDERS, operations: UNLINK, grain: 'coarse' },
+    options: { ...restore, frontend: REORDERS, operations: TWO, grain: 'coarse' },
     oracle: null,
     why: NO_ORDER_NEEDED,
   },
@@ -141,8 +142,8 @@ export const MIGRATE_ROWS: readonly BlockRow[] = [
       'sent it again and a newer one was acknowledged',
   },
   {
-    name: 'migrate/linux/unlink',
-    options: { plan: 'migrate', frontend: LINUX, operations: UNLINK, grain: 'coarse' },
+    name: 'migrate/linux/each block once',
+    options: { plan: 'migrate', frontend: LINUX, operations: TWO, grain: 'coarse' },
     oracle: null,
     why: 'each block is written once: what lands late is what is there',
   },

@@ -17,6 +17,8 @@ export interface BlockRow {
 export const OVERWRITE = [write(0), write(0)];
 export const WRITE_FLUSH = [write(0), FLUSH];
 export const WRITE_READ = [write(0), read(0)];
+/** Two blocks, at once. */
+export const TWO = [write(0), write(1)];
 /** The first is answered and gives its number to the third, while the second is in flight. */
 export const THREE = [write(1), write(0), write(0)];
 /** Three blocks at once, then a flush. */
