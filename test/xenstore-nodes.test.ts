@@ -197,7 +197,7 @@ t.test('perms-number-formats, perms-errors', async (t) => {
     { access: 'n', domid: 31 },
     { access: 'r', domid: 5 },
     { access: 'r', domid: 6 },
-    { access: 'r', domid: 0xffffffff },
+    { access: 'r', domid: -1 },
     { access: 'r', domid: 0 },
   ]);
   for (const text of ['', 'r', 'x0', 'rx', 'R0', '0r', 'r0 ', 'r0x', 'r08'])

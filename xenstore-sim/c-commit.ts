@@ -5,8 +5,8 @@ import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import type { Node } from './node.js';
 import { failure, OK, type Reply } from './requests.js';
-import type { Tree } from './store.js';
 import { type Accessed, type CTransaction, SILENT } from './transactions.js';
+import type { Tree } from './tree.js';
 
 /**
  * Makes the changes of `transaction` real and tells the watchers: one event per touched node, in the order of first

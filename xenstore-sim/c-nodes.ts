@@ -15,6 +15,7 @@ import { DOMID_ANY, OWNER, type Permission, PermissionList, READ, WRITE } from '
 import { type ErrorName, failure, type NodeRequest, OK, type Reply } from './requests.js';
 import { EXACT, SUBTREE } from './transactions.js';
 
+/** Performs a request on nodes by the rules of the C daemon. */
 export function performC(draft: Draft, caller: Connection, request: NodeRequest): Reply {
   switch (request.type) {
     case 'read':

@@ -4,12 +4,14 @@
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { HIGH, LOW, mixListHigh, mixListLow } from './hash.js';
+import type { IdList } from './id-list.js';
 import type { Transaction } from './transactions.js';
-import type { WatchList } from './watch-list.js';
-import type { WatchEvent } from './watches.js';
+import { NO_WATCHES } from './watch-index.js';
+import type { Watch, WatchEvent } from './watches.js';
 
 export interface ConnectionState {
-  readonly watches: WatchList | null;
+  /** In order of registration. */
+  readonly watches: IdList<Watch>;
   /** Events not yet taken by the client, oldest first. */
   readonly pending: readonly WatchEvent[];
   /** Open transactions, in order of their start. */
@@ -18,13 +20,14 @@ export interface ConnectionState {
   readonly nextTransaction: number;
 }
 
-const NEW: ConnectionState = { watches: null, pending: [], transactions: [], nextTransaction: 1 };
+const NEW: ConnectionState = { watches: NO_WATCHES, pending: [], transactions: [], nextTransaction: 1 };
 
 export class Connection implements Hashed, ConnectionState {
   readonly id: number;
   readonly domid: number;
   readonly privileged: boolean;
-  readonly watches: WatchList | null;
+  /** In order of registration. */
+  readonly watches: IdList<Watch>;
   readonly pending: readonly WatchEvent[];
   readonly transactions: readonly Transaction[];
   readonly nextTransaction: number;
@@ -43,22 +46,23 @@ export class Connection implements Hashed, ConnectionState {
     return new Connection({ id, domid, privileged }, NEW);
   }
 
+  get #who(): number {
+    return (this.domid << 1) | (this.privileged ? 1 : 0);
+  }
+
   get hashLow(): number {
-    const base = mix(mix(mix(LOW, this.id), (this.domid << 1) | (this.privileged ? 1 : 0)), this.watches?.hashLow ?? 0);
+    const base = mixListLow(mix(mix(LOW, this.id), this.#who), this.watches.items);
     return mix(mixListLow(mixListLow(base, this.pending), this.transactions), this.nextTransaction);
   }
 
   get hashHigh(): number {
-    const base = mix(
-      mix(mix(HIGH, this.id), (this.domid << 1) | (this.privileged ? 1 : 0)),
-      this.watches?.hashHigh ?? 0,
-    );
+    const base = mixListHigh(mix(mix(HIGH, this.id), this.#who), this.watches.items);
     return mix(mixListHigh(mixListHigh(base, this.pending), this.transactions), this.nextTransaction);
   }
 
   with({ watches, pending, transactions, nextTransaction }: Partial<ConnectionState>): Connection {
     return new Connection(this, {
-      watches: watches === undefined ? this.watches : watches,
+      watches: watches ?? this.watches,
       pending: pending ?? this.pending,
       transactions: transactions ?? this.transactions,
       nextTransaction: nextTransaction ?? this.nextTransaction,

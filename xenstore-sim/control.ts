@@ -22,6 +22,7 @@ const COMMANDS: readonly {
   { name: 'help', help: '', arguments: [0, 0] },
 ];
 
+/** Carries out the command in `words`, as far as a store without a process has anything to do with it. */
 export function control(draft: Draft, words: readonly string[]): Reply {
   const [name = '', ...rest] = words;
   if (draft.policy.rules === 'ocaml') return controlOcaml(draft, name, rest);
@@ -59,7 +60,7 @@ function quota(draft: Draft, rest: readonly string[]): Reply {
       line('nodes', domain.nodes),
       line(
         'watches',
-        sum(({ watches }) => watches?.count ?? 0),
+        sum(({ watches }) => watches.count),
       ),
       line(
         'transactions',
@@ -105,8 +106,8 @@ function controlOcaml(draft: Draft, name: string, [domid = '']: readonly string[
   if (name !== 'watches') return OK;
   const lines: string[] = [];
   for (const { id, domid: domain, watches } of draft.connections.items) {
-    for (let entry = watches; entry !== null; entry = entry.older) {
-      lines.push(`watch ${domain === 0 ? `A${id}` : `D${domain}`}: ${entry.watch.path.text} ${entry.watch.token}\n`);
+    for (const watch of watches.items) {
+      lines.push(`watch ${domain === 0 ? `A${id}` : `D${domain}`}: ${watch.path.text} ${watch.token}\n`);
     }
   }
   return text(lines.join(''));

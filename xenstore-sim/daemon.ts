@@ -198,6 +198,7 @@ export class Daemon {
   }
 
   domainDestroyed(domid: number): void {
+    this.#credit?.forget(domid);
     this.#store = domainDestroyed(this.#store, domid);
     this.#forgetClosed();
     this.#deliverAll();

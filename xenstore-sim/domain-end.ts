@@ -9,7 +9,7 @@ import { type Path, ROOT, specialPath } from './path.js';
 import { CONTROL_ONLY, READ, type Subject } from './permissions.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from './store.js';
 import { dropWatches } from './watch-requests.js';
-import { ANY_DEPTH, type Watch } from './watches.js';
+import { ANY_DEPTH } from './watches.js';
 
 /**
  * Ends everything of a domain but the knowledge that it exists. The daemon drops the connection, then the nodes, then
@@ -51,7 +51,7 @@ export function announceSpecial(draft: Draft, name: '@introduceDomain' | '@relea
   const permitted = (subject: Subject): boolean =>
     [node, parent].some((each) => each !== undefined && (each.permissions.allows(subject) & READ) !== 0);
   draft.notify(
-    watchesAt(draft, top, ({ depth }) => depth === ANY_DEPTH),
+    draft.watches.at(top).filter(({ depth }) => depth === ANY_DEPTH),
     name,
     permitted,
   );
@@ -63,18 +63,9 @@ export function announceSpecial(draft: Draft, name: '@introduceDomain' | '@relea
 function announceNumber(draft: Draft, top: Path, domid: number, permitted: (subject: Subject) => boolean): void {
   const path = specialPath(`${top.text}/${domid}`);
   if (path === null) return;
-  const watches = [...watchesAt(draft, path, () => true), ...watchesAt(draft, top, ({ depth }) => depth > 0)];
-  watches.sort((one, other) => one.connection - other.connection || one.serial - other.serial);
+  const watches = [...draft.watches.at(path), ...draft.watches.at(top).filter(({ depth }) => depth > 0)];
+  watches.sort((one, other) => one.id - other.id);
   draft.notify(watches, path.text, permitted);
-}
-
-/** By connection, in order of registration. */
-function watchesAt(draft: Draft, path: Path, wanted: (watch: Watch) => boolean): Watch[] {
-  const found: Watch[] = [];
-  for (let entry = draft.watches.at(path); entry !== null; entry = entry.older) {
-    if (wanted(entry.watch)) found.push(entry.watch);
-  }
-  return found.sort((one, other) => one.connection - other.connection || one.serial - other.serial);
 }
 
 /** The C daemon tells the watchers of each topmost node that it removes; oxenstored tells nobody. */

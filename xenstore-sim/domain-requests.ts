@@ -6,6 +6,7 @@ import { announceSpecial, endDomain } from './domain-end.js';
 import { NO_TARGET } from './domains.js';
 import type { Draft } from './draft.js';
 import { type DomainRequest, failure, OK, type Reply } from './requests.js';
+import { NO_WATCHES } from './watch-index.js';
 import { dropWatches } from './watch-requests.js';
 
 /** `DOMID_SELF` of xen.h. */
@@ -55,7 +56,7 @@ function introduceC(draft: Draft, domid: number, { gfn, port }: Ring): Reply {
     for (const connection of draft.connections.items) {
       if (connection.domid !== domid) continue;
       dropWatches(draft, connection);
-      draft.setConnection(connection.with({ watches: null, pending: [], transactions: [] }));
+      draft.setConnection(connection.with({ watches: NO_WATCHES, pending: [], transactions: [] }));
     }
   }
   return OK;

@@ -15,9 +15,10 @@ import type { Owner } from './path-map.js';
 import { type PermissionList, READ, type Subject } from './permissions.js';
 import type { Policy } from './policy.js';
 import { type Allowance, type QuotaSet, UNLIMITED } from './quota.js';
-import { Store, type StoreState, type Tree } from './store.js';
+import { Store, type StoreState } from './store.js';
 import { type CTransaction, EXACT, type Reach, type SUBTREE } from './transactions.js';
-import type { WatchIndex } from './watch-list.js';
+import type { Tree } from './tree.js';
+import type { WatchIndex } from './watch-index.js';
 import type { Watch, WatchEvent } from './watches.js';
 
 /** How a change is announced. */
@@ -197,9 +198,7 @@ export class Draft implements StoreState {
   #watching(path: Path, reach: Reach): Watch[] {
     const found: Watch[] = [];
     for (let at: Path | null = path; at !== null; at = reach === EXACT ? null : at.parent) {
-      for (let entry = this.watches.at(at); entry !== null; entry = entry.older) {
-        if (entry.watch.reaches(path)) found.push(entry.watch);
-      }
+      for (const watch of this.watches.at(at)) if (watch.reaches(path)) found.push(watch);
     }
     return found.length > 1 ? found.sort(byRegistration) : found;
   }
@@ -276,5 +275,5 @@ function equal(old: Node | null, node: Node | null): boolean {
 }
 
 function byRegistration(one: Watch, other: Watch): number {
-  return one.connection - other.connection || one.serial - other.serial;
+  return one.id - other.id;
 }

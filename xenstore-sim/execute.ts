@@ -15,8 +15,10 @@ import type { Policy } from './policy.js';
 import { failure, type KnownType, type NodeRequest, OK, type Reply, type Request } from './requests.js';
 import { settingRequest } from './setting-requests.js';
 import type { Store } from './store.js';
-import { endTransaction, noteInside, performInside, startTransaction } from './transaction-requests.js';
+import { endTransaction, noteInside, performInside } from './transaction-requests.js';
+import { startTransaction } from './transaction-start.js';
 import type { Transaction } from './transactions.js';
+import { NO_WATCHES } from './watch-index.js';
 import { addWatch, dropWatches, removeWatch } from './watch-requests.js';
 
 export interface Outcome {
@@ -139,7 +141,7 @@ function perform(draft: Draft, caller: Connection, request: Request): Reply {
       return removeWatch(draft, caller, request);
     case 'resetWatches':
       dropWatches(draft, caller);
-      draft.setConnection(caller.with({ watches: null, transactions: [] }));
+      draft.setConnection(caller.with({ watches: NO_WATCHES, transactions: [] }));
       return OK;
     case 'transactionStart':
       return startTransaction(draft, caller);

@@ -19,26 +19,33 @@ type Block<T> = readonly T[];
 const BLOCK_MAX = 64;
 
 export class IdList<T extends Numbered> implements Hashed {
+  readonly count: number;
   readonly hashLow: number;
   readonly hashHigh: number;
   readonly #blocks: readonly Block<T>[];
   readonly #hashed: boolean;
 
-  private constructor(blocks: readonly Block<T>[], hashed: boolean, hashLow: number, hashHigh: number) {
+  private constructor(blocks: readonly Block<T>[], count: number, hashed: boolean, hashLow: number, hashHigh: number) {
     this.#blocks = blocks;
+    this.count = count;
     this.#hashed = hashed;
     this.hashLow = hashLow;
     this.hashHigh = hashHigh;
   }
 
   static empty<T extends Numbered>(hashed: boolean): IdList<T> {
-    return new IdList<T>([], hashed, 0, 0);
+    return new IdList<T>([], 0, hashed, 0, 0);
   }
 
   /** All items; a list of its own if there are many. */
   get items(): readonly T[] {
     const blocks = this.#blocks;
     return blocks.length === 1 ? (blocks[0] as Block<T>) : blocks.flat();
+  }
+
+  /** The item with the highest number. */
+  get last(): T | undefined {
+    return this.#blocks.at(-1)?.at(-1);
   }
 
   get(id: number): T | undefined {
@@ -97,7 +104,8 @@ export class IdList<T extends Numbered> implements Hashed {
   }
 
   #changed(blocks: readonly Block<T>[], old: T | undefined, item: T | undefined): IdList<T> {
-    if (!this.#hashed) return new IdList(blocks, false, 0, 0);
+    const count = this.count + (item === undefined ? 0 : 1) - (old === undefined ? 0 : 1);
+    if (!this.#hashed) return new IdList(blocks, count, false, 0, 0);
     let low = this.hashLow;
     let high = this.hashHigh;
     // Finished with `mix`: what is added up must not cancel out by accident.
@@ -109,7 +117,7 @@ export class IdList<T extends Numbered> implements Hashed {
       low ^= mix(LOW, item.hashLow);
       high ^= mix(HIGH, item.hashHigh);
     }
-    return new IdList(blocks, true, low, high);
+    return new IdList(blocks, count, true, low, high);
   }
 
   /** Number of the block in which `id` is, or would be: the last one that does not begin after it. */

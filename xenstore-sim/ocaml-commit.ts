@@ -9,8 +9,8 @@ import { type Footprint, newFootprint, performOcaml } from './ocaml-nodes.js';
 import type { OcamlTransaction, Operation } from './ocaml-transactions.js';
 import { type Path, ROOT } from './path.js';
 import { failure, type NodeRequest, OK, type Reply } from './requests.js';
-import type { Tree } from './store.js';
-import { startTransaction } from './transaction-requests.js';
+import { startTransaction } from './transaction-start.js';
+import type { Tree } from './tree.js';
 
 /**
  * Makes the changes of `transaction` real and tells the watchers: one event per request that changed something, in order.

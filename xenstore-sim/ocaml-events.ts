@@ -6,9 +6,7 @@ import { specialNode } from './ocaml-nodes.js';
 import type { Change } from './ocaml-transactions.js';
 import { type Path, ROOT, specialPath } from './path.js';
 import { type PermissionList, READ, type Subject } from './permissions.js';
-import type { Tree } from './store.js';
-import type { WatchList } from './watch-list.js';
-import { oldestFirst } from './watch-list.js';
+import type { Tree } from './tree.js';
 import type { Watch } from './watches.js';
 
 /**
@@ -32,8 +30,8 @@ export function announceOcaml(draft: Draft, changes: readonly Change[], before: 
 export function announceOcamlSpecial(draft: Draft, name: string): boolean {
   const path = specialPath(name);
   if (path === null || draft.domains.get(0)?.introduced !== true) return false;
-  for (let entry = draft.watches.at(path); entry !== null; entry = entry.older) {
-    draft.notify([entry.watch], name, readers([draft.tree], specialNode(name)));
+  for (const watch of draft.watches.at(path).toReversed()) {
+    draft.notify([watch], name, readers([draft.tree], specialNode(name)));
   }
   return true;
 }
@@ -42,7 +40,7 @@ export function announceOcamlSpecial(draft: Draft, name: string): boolean {
 function watchesAbove(draft: Draft, path: Path): Watch[][] {
   const lists: Watch[][] = [];
   for (let at: Path | null = path; at !== null; at = at.parent) {
-    for (const watch of oldestFirst(draft.watches.at(at))) lists.push([watch]);
+    for (const watch of draft.watches.at(at)) lists.push([watch]);
   }
   return lists.reverse();
 }
@@ -51,8 +49,8 @@ function watchesAbove(draft: Draft, path: Path): Watch[][] {
 function watchesBelow(draft: Draft, path: Path): Watch[] {
   const found: Watch[] = [];
   for (const { watches } of draft.connections.items) {
-    for (let entry: WatchList | null = watches; entry !== null; entry = entry.older) {
-      if (!entry.watch.path.equals(path) && entry.watch.path.isWithin(path)) found.push(entry.watch);
+    for (const watch of watches.items) {
+      if (!watch.path.equals(path) && watch.path.isWithin(path)) found.push(watch);
     }
   }
   return found.sort((one, other) => comparePaths(one.path, other.path) || other.serial - one.serial);

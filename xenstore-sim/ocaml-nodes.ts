@@ -26,6 +26,7 @@ export function newFootprint(): Footprint {
   return { readLow: null, writeLow: null, changes: [], touched: [] };
 }
 
+/** Performs a request on nodes by the rules of oxenstored; what it has done is added to `footprint`. */
 export function performOcaml(draft: Draft, caller: Connection, request: NodeRequest, footprint: Footprint): Reply {
   const path = parse(draft, caller, request.path);
   if (path === null) return failure('EINVAL');

@@ -18,7 +18,7 @@ import type { IdList } from './id-list.js';
 import { type Path, ROOT } from './path.js';
 import { PathMap } from './path-map.js';
 import type { Reply, Request } from './requests.js';
-import type { Tree } from './store.js';
+import type { Tree } from './tree.js';
 
 /** A change as the watchers will be told of it. */
 export interface Change {

@@ -29,8 +29,12 @@ export class Path implements Hashed {
     this.parent = parent;
     this.special = isSpecial(text);
     this.countedLength = text.length - domainPrefixLength(text);
-    this.hashLow = mixText(parent === null ? LOW : parent.hashLow, name);
-    this.hashHigh = mixText(parent === null ? HIGH : mix(parent.hashHigh, HIGH), name);
+    // Without a parent, the text is all there is.
+    this.hashLow = mixText(parent === null ? LOW : parent.hashLow, parent === null && text !== '/' ? text : name);
+    this.hashHigh = mixText(
+      parent === null ? HIGH : mix(parent.hashHigh, HIGH),
+      parent === null && text !== '/' ? text : name,
+    );
   }
 
   equals(other: Path): boolean {

@@ -129,7 +129,7 @@ export const CONTROL_READABLE = new PermissionList([
 
 /**
  * `n0`, `r5`, ... as in a request to the C daemon, which reads the number as strtoul does: blanks and a sign in front,
- * octal (`r010`) and hexadecimal (`r0x10`), and only the low 32 bits count. Undefined for anything else.
+ * octal (`r010`) and hexadecimal (`r0x10`), and only the low 32 bits count, as a signed number. Undefined for anything else.
  */
 export function parsePermission(text: string): Permission | undefined {
   const match = /^([nrwb])[ \t\n\v\f\r]*([-+]?)(0[xX][\da-fA-F]+|0[0-7]*|[1-9]\d*)$/.exec(text);
@@ -137,12 +137,13 @@ export function parsePermission(text: string): Permission | undefined {
   const [, access, sign, digits = ''] = match;
   const octal = /^0[0-7]+$/.test(digits);
   const number = BigInt(octal ? `0o${digits}` : digits);
-  const domid = Number(BigInt.asUintN(32, number > ULONG_MAX ? ULONG_MAX : sign === '-' ? -number : number));
+  const domid = Number(BigInt.asIntN(32, number > ULONG_MAX ? ULONG_MAX : sign === '-' ? -number : number));
   return { access: access as Access, domid };
 }
 
 const ULONG_MAX = 0xffffffffffffffffn;
 
+/** As on the wire: `n0`, `r5`. */
 export function formatPermission({ access, domid }: Permission): string {
   return `${access}${domid}`;
 }

@@ -130,6 +130,7 @@ const FAILURES: ReadonlyMap<ErrorName, Reply> = new Map(
   ).map((error) => [error, { kind: 'error', error }]),
 );
 
+/** The reply with an error name; one object for each name. */
 export function failure(error: ErrorName): Reply {
   return FAILURES.get(error) ?? { kind: 'error', error };
 }

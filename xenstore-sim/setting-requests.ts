@@ -23,6 +23,7 @@ export const WIRE_QUOTAS: readonly (readonly [name: string, quota: keyof Quota])
 
 const QUOTA_OF: ReadonlyMap<string, keyof Quota> = new Map(WIRE_QUOTAS);
 
+/** Tells or changes features and quotas. */
 export function settingRequest(draft: Draft, caller: Connection, request: SettingRequest): Reply {
   switch (request.type) {
     case 'getFeature':

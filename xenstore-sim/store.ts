@@ -18,10 +18,8 @@ import { PathMap } from './path-map.js';
 import { CONTROL_ONLY, CONTROL_READABLE } from './permissions.js';
 import { C_4_17, type Policy } from './policy.js';
 import { QuotaSet } from './quota.js';
-import { WatchIndex } from './watch-list.js';
-
-/** Every node by its path; the root is always there. */
-export type Tree = PathMap<Node>;
+import type { Tree } from './tree.js';
+import { WatchIndex } from './watch-index.js';
 
 export interface StoreState {
   readonly tree: Tree;

@@ -1,5 +1,5 @@
 /**
- * TRANSACTION_START and TRANSACTION_END, and requests inside a transaction.
+ * TRANSACTION_END, and requests inside a transaction.
  */
 import { commitC } from './c-commit.js';
 import { performC } from './c-nodes.js';
@@ -8,29 +8,11 @@ import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import { commitOcaml } from './ocaml-commit.js';
 import { performOcaml } from './ocaml-nodes.js';
-import { OcamlTransaction } from './ocaml-transactions.js';
+import type { OcamlTransaction } from './ocaml-transactions.js';
 import { failure, type NodeRequest, OK, type Reply, type Request } from './requests.js';
-import { CTransaction, type Transaction } from './transactions.js';
+import type { Transaction } from './transactions.js';
 
-/** Largest id oxenstored gives; the C daemon's wrap much later. */
-const ID_MAX = 0x3ffffffe;
-
-export function startTransaction(draft: Draft, caller: Connection): Reply {
-  const { policy } = draft;
-  if (caller.transactions.length >= draft.limit(caller, 'transactions'))
-    return failure(policy.errors.tooManyTransactions);
-  const first = policy.finite ? 1 : caller.nextTransaction;
-  let id = first;
-  while (caller.transaction(id) !== undefined) id = id < ID_MAX ? id + 1 : 1;
-  const transaction =
-    policy.rules === 'c'
-      ? CTransaction.start(id, policy.finite)
-      : OcamlTransaction.start(id, draft.tree, draft.domains, policy.finite);
-  const nextTransaction = policy.finite ? caller.nextTransaction : id < ID_MAX ? id + 1 : 1;
-  draft.setConnection(caller.with({ transactions: [...caller.transactions, transaction], nextTransaction }));
-  return { kind: 'value', value: String(id) };
-}
-
+/** Ends a transaction of `caller`, whatever becomes of it; `committing` makes its changes real, if that can be. */
 export function endTransaction(draft: Draft, caller: Connection, transaction: Transaction, committing: boolean): Reply {
   const closed = caller.with({ transactions: caller.transactions.filter((open) => open !== transaction) });
   draft.setConnection(closed);

@@ -6,7 +6,6 @@ import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import { domainDirectory, isSpecial, type Path, resolvePath, specialPath } from './path.js';
 import { failure, OK, type Reply } from './requests.js';
-import { oldestFirst, WatchList, without } from './watch-list.js';
 import { ANY_DEPTH, Watch } from './watches.js';
 
 /**
@@ -30,8 +29,8 @@ export function addWatch(draft: Draft, caller: Connection, { path: text, token, 
   const path = watchedPath(draft, caller, text);
   if (path === null) return failure('EINVAL');
   // The C daemon looks for a watch of that name first, oxenstored at the quota.
-  const exists = holds(draft, caller, path, token) !== null;
-  const full = (caller.watches?.count ?? 0) >= Math.min(draft.limit(caller, 'watches'), PRIVILEGED_WATCHES_MAX);
+  const exists = draft.watches.find(caller.id, path, token) !== null;
+  const full = caller.watches.count >= Math.min(draft.limit(caller, 'watches'), PRIVILEGED_WATCHES_MAX);
   if (exists && (policy.rules === 'c' || !full)) return failure('EEXIST');
   if (full) return failure(policy.errors.tooManyWatches);
   const relative = !text.startsWith('/') && !isSpecial(text);
@@ -41,10 +40,10 @@ export function addWatch(draft: Draft, caller: Connection, { path: text, token, 
     token,
     skip: relative ? domainDirectory(caller.domid).length + 1 : 0,
     depth: depth ?? ANY_DEPTH,
-    serial: caller.watches === null ? 0 : caller.watches.watch.serial + 1,
+    serial: (caller.watches.last?.serial ?? -1) + 1,
   });
   draft.watches = draft.watches.add(watch);
-  draft.setConnection(caller.with({ watches: new WatchList(watch, caller.watches) }));
+  draft.setConnection(caller.with({ watches: caller.watches.set(watch) }));
   draft.queue(caller, watch.event(path.text));
   return OK;
 }
@@ -57,16 +56,16 @@ export function removeWatch(draft: Draft, caller: Connection, { path: text, toke
     return failure(
       draft.policy.unwatchChecksPath || (draft.policy.rules === 'ocaml' && text === '') ? 'EINVAL' : 'ENOENT',
     );
-  const watch = holds(draft, caller, path, token);
+  const watch = draft.watches.find(caller.id, path, token);
   if (watch === null) return failure('ENOENT');
   draft.watches = draft.watches.remove(watch);
-  draft.setConnection(caller.with({ watches: without(caller.watches, watch) }));
+  draft.setConnection(caller.with({ watches: caller.watches.delete(watch.id) }));
   return OK;
 }
 
 /** Takes the watches of `connection` out of the store's index; the connection itself is the caller's business. */
 export function dropWatches(draft: Draft, connection: Connection): void {
-  for (const watch of oldestFirst(connection.watches)) draft.watches = draft.watches.remove(watch);
+  for (const watch of connection.watches.items) draft.watches = draft.watches.remove(watch);
 }
 
 function watchedPath(draft: Draft, caller: Connection, text: string): Path | null {
@@ -74,11 +73,4 @@ function watchedPath(draft: Draft, caller: Connection, text: string): Path | nul
   if (isSpecial(text)) return text.length > specialLengthMax ? null : specialPath(text);
   const path = resolvePath(text, caller.domid);
   return path === null || (watchLengthLimited && path.countedLength > pathLengthMax(draft, caller)) ? null : path;
-}
-
-function holds(draft: Draft, caller: Connection, path: Path, token: string): Watch | null {
-  for (let entry = draft.watches.at(path); entry !== null; entry = entry.older) {
-    if (entry.watch.connection === caller.id && entry.watch.token === token) return entry.watch;
-  }
-  return null;
 }

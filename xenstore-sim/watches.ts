@@ -9,6 +9,9 @@ import type { Path } from './path.js';
 /** Depth of a watch that sees everything below its path. */
 export const ANY_DEPTH = -1;
 
+/** More than any connection will register. */
+const SERIALS = 2 ** 32;
+
 export class Watch implements Hashed {
   /** Number of the connection it belongs to. */
   readonly connection: number;
@@ -19,8 +22,10 @@ export class Watch implements Hashed {
   readonly skip: number;
   /** Levels below the path that are watched too, or `ANY_DEPTH`. */
   readonly depth: number;
-  /** Grows in the order of registration on the connection. No part of the hash: it tells nothing but the order. */
+  /** Grows in the order of registration on the connection. */
   readonly serial: number;
+  /** Orders watches by connection, and those of one by registration. No part of the hash: it tells nothing but the order. */
+  readonly id: number;
   readonly hashLow: number;
   readonly hashHigh: number;
 
@@ -32,6 +37,7 @@ export class Watch implements Hashed {
     this.skip = skip;
     this.depth = depth;
     this.serial = serial;
+    this.id = connection * SERIALS + serial;
     this.hashLow = mix(mix(mixText(mix(LOW, path.hashLow), token), skip), depth);
     this.hashHigh = mix(mix(mixText(mix(HIGH, path.hashHigh), token), skip), depth);
   }

@@ -51,11 +51,7 @@ export class WriteCredit {
     return freed;
   }
 
-  /** Whether somebody waits for credit, so that `tick` must be called. */
-  get isOwed(): boolean {
-    return this.#credit.size > 0;
-  }
-
+  /** The domain has ended: the next one with its number owes nothing. */
   forget(domid: number): void {
     this.#credit.delete(domid);
   }

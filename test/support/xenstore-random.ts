@@ -3,7 +3,6 @@
  */
 import fc from 'fast-check';
 import { execute, type Reply, type Request, type Store } from '../../xenstore-sim/index.js';
-import { oldestFirst } from '../../xenstore-sim/watch-list.js';
 
 /** Paths up to three levels deep, the root now and then. */
 export const path: fc.Arbitrary<string> = fc
@@ -53,7 +52,7 @@ export function contentOf(store: Store, connection: number): string {
   visit('/');
   const connections = store.connections.items.map(({ id, domid, watches, pending, transactions, nextTransaction }) => [
     [id, domid, nextTransaction],
-    oldestFirst(watches).map(({ path, token }) => [path.text, token]),
+    watches.items.map(({ path, token }) => [path.text, token]),
     pending.map((event) => [event.path, event.token]),
     transactions
       .filter((open) => open.rules === 'c')

@@ -9,5 +9,7 @@ const DOMID_MAX = 0xffff;
 
 /** A number that no domain can have, which a client may write into an entry, becomes one that no domain has. */
 export function carriedEntry(entry: PermissionEntry): PermissionEntry {
-  return entry.domid > DOMID_MAX ? { access: entry.access, domid: NO_TARGET_DOMAIN, stale: true } : entry;
+  return entry.domid < 0 || entry.domid > DOMID_MAX
+    ? { access: entry.access, domid: NO_TARGET_DOMAIN, stale: true }
+    : entry;
 }

@@ -26,8 +26,9 @@ import { type Path, ROOT } from '../path.js';
 import { PermissionList } from '../permissions.js';
 import type { Policy } from '../policy.js';
 import { failure } from '../requests.js';
-import type { Store, Tree } from '../store.js';
+import type { Store } from '../store.js';
 import { Accessed, CTransaction, EXACT, type Reach, SILENT, SUBTREE, type Transaction } from '../transactions.js';
+import type { Tree } from '../tree.js';
 import { carriedEntry } from './carried-entry.js';
 import { NODE_READ, NODE_WRITTEN, type NodeRecord } from './records.js';
 

@@ -20,7 +20,6 @@ import { type Path, ROOT } from '../path.js';
 import { type QuotaSet, UNLIMITED } from '../quota.js';
 import { WIRE_QUOTAS } from '../setting-requests.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, type Store } from '../store.js';
-import { oldestFirst } from '../watch-list.js';
 import { ANY_DEPTH, type Watch } from '../watches.js';
 import { Output } from '../wire/output.js';
 import { carriedEntry } from './carried-entry.js';
@@ -155,7 +154,7 @@ function connectionRecords(
   };
   return [
     record,
-    ...oldestFirst(connection.watches).map((watch) => watchRecord(number, watch)),
+    ...connection.watches.items.map((watch) => watchRecord(number, watch)),
     ...connection.transactions.map(
       (open) => ({ type: 'TRANSACTION_DATA', connection: number, transaction: open.id }) as const,
     ),

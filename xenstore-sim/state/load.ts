@@ -15,8 +15,8 @@ import { PermissionList } from '../permissions.js';
 import type { Policy } from '../policy.js';
 import { QUOTA_NAMES, type Quota, type QuotaSet, UNLIMITED } from '../quota.js';
 import { WIRE_QUOTAS } from '../setting-requests.js';
-import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, Store, type Tree } from '../store.js';
-import { WatchList } from '../watch-list.js';
+import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, Store } from '../store.js';
+import type { Tree } from '../tree.js';
 import { ANY_DEPTH, Watch } from '../watches.js';
 import { loadTransaction, type NodeAt } from './carried-transactions.js';
 import { type Buffered, type HostDomain, PORT_NOT_INTRODUCED, PORT_NOT_SERVED } from './dump.js';
@@ -187,10 +187,10 @@ class Loader {
     const skip = isSpecial(text) || text.startsWith('/') ? 0 : domainDirectory(domid).length + 1;
     const limited = record.type === 'WATCH_DATA_EXTENDED' && record.depth !== UNLIMITED_DEPTH;
     const depth = limited ? record.depth : ANY_DEPTH;
-    const serial = (watches?.watch.serial ?? 0) + 1;
+    const serial = (watches.last?.serial ?? -1) + 1;
     const watch = new Watch({ connection: id, path, token, skip, depth, serial });
     this.#change({ watches: this.#store.watches.add(watch) });
-    this.#setConnection(this.#store.connection(id).with({ watches: new WatchList(watch, watches) }));
+    this.#setConnection(this.#store.connection(id).with({ watches: watches.set(watch) }));
   }
 
   #takeNode({ path: text, permissions, value }: NodeRecord): void {
