@@ -6,11 +6,13 @@
 import { availableParallelism, cpus } from 'node:os';
 import { benchExplorer } from './explorer.js';
 import { print } from './figures.js';
+import { benchFuzz } from './fuzz.js';
 import { benchIdentity } from './identity.js';
 import { benchXenstore } from './xenstore/xenstore.js';
 
 const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   explorer: benchExplorer,
+  fuzz: benchFuzz,
   identity: benchIdentity,
   xenstore: benchXenstore,
 };
