@@ -6,6 +6,7 @@ import { TPM_CC } from '../../protocol/tpm/command-codes.js';
 import { maximumDuration } from '../../protocol/tpm/durations.js';
 import { CancellingTpmfront, FinishesAnywayTpmback } from './designs/cancelling.js';
 import { retrying } from './designs/retrying.js';
+import { ShortPageTpmback } from './designs/short-page.js';
 import { type Hazard, notReproduced } from './hazard.js';
 import { backOf, changed, design, frontOf, waitLoop } from './worlds.js';
 
@@ -21,6 +22,7 @@ const race = changed('connect', {
   start: 'connected',
   slowCommandMilliseconds: maximumDuration(TPM_CC.Startup),
 });
+const atWork = changed('connect', { name: 'at-work', start: 'connected' });
 const cancelling = frontOf('linux', (services) => new CancellingTpmfront(services));
 const UPPER = 'the layer of 2006 above the driver, which queues and cancels, is not simulated';
 
@@ -144,9 +146,14 @@ export const IN_FLIGHT: readonly Hazard[] = [
     name: 'F27',
     title: 'A response that is too long for the page: the same request is fetched and executed again and again.',
     source: 'derived from mini-os tpmback.c',
-    known: notReproduced(
-      'no engine gives a response that does not fit; the length of a response is checked by the frontend',
-    ),
+    known: {
+      kind: 'explored',
+      oracle: 'exactly-once',
+      shows: design('a backend that leaves the request where it is', 'quiesce', atWork, {
+        back: backOf((services) => new ShortPageTpmback(services)),
+      }),
+      avoids: design('a page with room for every response', 'quiesce', atWork),
+    },
   },
   {
     name: 'F28',

@@ -2,7 +2,7 @@
  * Failures of xenstore and bus: F36 to F47.
  */
 import { MiniOsTpmfront, OnlyOnThreeTpmback } from './designs/mini-os.js';
-import { StaleDomidTpmfront } from './designs/resumes.js';
+import { ConnectsTwiceTpmfront, StaleDomidTpmfront } from './designs/resumes.js';
 import { type Hazard, notReproduced, tested } from './hazard.js';
 import { backOf, design, frontOf, ringDesign } from './worlds.js';
 
@@ -56,9 +56,18 @@ export const XENSTORE_AND_BUS: readonly Hazard[] = [
     name: 'F40',
     title: 'A watch fires more than once: a second connect crashes the frontend.',
     source: 'xen 65a186bbcb',
-    known: notReproduced(
-      'every driver here connects in one state only, and a watch that fires again finds it past that',
-    ),
+    known: {
+      kind: 'explored',
+      oracle: 'no-hang',
+      shows: design(
+        'a frontend that connects in any state',
+        frontOf('quiesce', (services) => new ConnectsTwiceTpmfront(services)),
+        'backend-restart',
+      ),
+      avoids: design('a frontend that connects in one state only', 'quiesce', 'backend-restart'),
+      // Whether a command was executed before its backend died, no driver without numbers can know.
+      asked: ['no-hang'],
+    },
   },
   {
     name: 'F41',

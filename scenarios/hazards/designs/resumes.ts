@@ -3,7 +3,7 @@
  */
 import { QuiesceTpmfront } from '../../../frontend/tpmfront/quiesce.js';
 import type { GuestServices } from '../../../frontend/tpmfront/tpmfront.js';
-import { V2Tpmfront } from '../../../frontend/tpmfront/v2.js';
+import { Connection, V2Tpmfront } from '../../../frontend/tpmfront/v2.js';
 import { u32 } from '../../../protocol/layout.js';
 import { MiniOsTpmfront } from './mini-os.js';
 
@@ -77,5 +77,13 @@ export class StaleDomidTpmfront extends V2Tpmfront<{ readonly domid: typeof u32 
 
   protected override connected(): void {
     this.state.held = false;
+  }
+}
+
+/** Connects again whenever it is told that its backend is connected. */
+export class ConnectsTwiceTpmfront extends QuiesceTpmfront {
+  protected override backendConnected(): void {
+    if (this.state.connection === Connection.Connected) this.reconnect();
+    else super.backendConnected();
   }
 }

@@ -182,6 +182,31 @@ guest1.tpmfront.receive/cancel
 tpmback1.serve/notify
 tpmback1/interrupt
 guest1.tpmfront.receive/outcome`,
+  F27: `
+guest1.user/issue
+guest1.tpmfront.transmit/fill
+guest1.tpmfront.transmit/publish
+guest1.tpmfront.transmit/notify
+tpmback1/interrupt
+tpmback1.serve/fetch
+tpmback1.serve/execute
+tpm1.execute/complete
+tpmback1.serve/respond
+tpmback1.serve/finish
+tpmback1.serve/notify
+guest1.tpmfront/interrupt
+guest1.user/issue
+guest1.tpmfront.transmit/fill
+guest1.tpmfront.transmit/publish
+guest1.tpmfront.transmit/notify
+tpmback1/interrupt
+tpmback1.serve/fetch
+tpmback1.serve/execute
+tpm1.execute/complete
+tpmback1.serve/respond
+tpmback1.serve/fetch
+tpmback1.serve/execute
+tpm1.execute/complete`,
   F28: `
 guest1.user/issue
 guest1.tpmfront.transmit/fill

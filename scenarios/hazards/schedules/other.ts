@@ -193,6 +193,29 @@ guest2.xb_write/copy
 guest2.xenbus/interrupt
 xenstored2.serve/wait
 xenstored2.serve/take`,
+  F40: `
+guest1.user/issue
+guest1.tpmfront.transmit/fill
+guest1.tpmfront.transmit/publish
+guest1.tpmfront.transmit/notify
+fault/kill tpmback1
+supervisor/restart tpmback1
+tpmback1/watches
+tpmback1/watches
+tpmback1.connect/map_ring
+tpmback1.connect/bind_channel
+tpmback1.connect/tell_sequence
+tpmback1.connect/ready
+tpmback1.connect/connected
+guest1.xenwatch/otherend /local/domain/0/backend/vtpm/1/0/state
+guest1.tpmfront.connect/read_otherend
+guest1.tpmfront.connect/allocate_ring
+guest1.tpmfront.connect/publish_nodes
+guest1.tpmfront.connect/initialised
+guest1.tpmfront.connect/watch_otherend
+guest1.xenwatch/otherend /local/domain/0/backend/vtpm/1/0/state
+tpmback1/interrupt
+tpmback1/watches`,
   F42: `
 guest1.tpmfront.connect/read_otherend
 guest1.tpmfront.connect/allocate_ring
