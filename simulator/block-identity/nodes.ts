@@ -10,11 +10,12 @@ export const VbdNode = {
   Mode: 'mode',
   Params: 'params',
   PhysicalDevice: IdentityNode.PhysicalDevice,
+  PhysicalDevicePath: IdentityNode.Path,
   /** The diskseq, in hex. */
   Identity: IdentityNode.Uuid,
   /** The boot that the diskseq belongs to. */
   BootId: IdentityNode.BootId,
-  /** The loop device that the script attached. */
+  /** Path of the loop device that the script attached. */
   Node: 'node',
   HotplugStatus: DeviceNode.HotplugStatus,
   HotplugError: 'hotplug-error',
@@ -40,6 +41,11 @@ export function vbdPaths(guest: number): VbdPaths {
     error: errorPath(0, `backend/vbd/${guest}/${HANDLE}`),
     node: node as { readonly [N in keyof typeof VbdNode]: string },
   };
+}
+
+/** Where udev puts the device of a slot. */
+export function devicePath(name: string): string {
+  return `/dev/${name}`;
 }
 
 /** The boot ids of a host, by boot. */

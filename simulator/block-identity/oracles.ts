@@ -6,6 +6,7 @@ import { parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import { DomainIs, type IdentityHost } from './host.js';
 import { SLOTS } from './kernel.js';
 import type { GuestParts } from './machine.js';
+import { devicePath } from './nodes.js';
 
 /** After each step: what is exposed is what was meant, for as long as it is exposed. */
 export function judgeStep(host: IdentityHost, guests: readonly GuestParts[]): void {
@@ -52,7 +53,7 @@ function judgeOwner(host: IdentityHost, { guest, backend, toolstack }: GuestPart
   SLOTS.forEach((slot, index) => {
     const disk = host.kernel.disk(index);
     if (slot.kind !== 'loop' || disk.maker !== guest) return;
-    const found = owned && store.peek(paths.node.Node) === slot.name;
+    const found = owned && store.peek(paths.node.Node) === devicePath(slot.name);
     if (!found) host.fail('no-leak', `${slot.name} stays attached, and nobody knows`);
   });
 }

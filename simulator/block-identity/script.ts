@@ -13,7 +13,7 @@ import type { DeviceNumber } from '../../protocol/physical-device.js';
 import type { StoreClient } from '../store-client.js';
 import type { IdentityHost } from './host.js';
 import { Content, type GendiskKind, SLOTS } from './kernel.js';
-import { BOOT_IDS, type VbdPaths, vbdPaths } from './nodes.js';
+import { BOOT_IDS, devicePath, type VbdPaths, vbdPaths } from './nodes.js';
 import { writtenNumber, writtenSequence } from './script-values.js';
 import type { ScriptRules, Source } from './setting.js';
 
@@ -173,7 +173,7 @@ export class BlockScript {
   }
 
   record(): string {
-    this.place.store.write(this.place.paths.node.Node, (SLOTS[this.state.found - 1] as { name: string }).name);
+    this.place.store.write(this.place.paths.node.Node, this.#path);
     return this.#knowsIdentity && !this.#rules.readsTooEarly ? 'identify' : 'share';
   }
 
@@ -226,7 +226,9 @@ export class BlockScript {
   }
 
   status(): void {
-    this.place.store.write(this.place.paths.node.HotplugStatus, 'connected');
+    const { store, paths } = this.place;
+    store.write(paths.node.PhysicalDevicePath, this.#path);
+    store.write(paths.node.HotplugStatus, 'connected');
   }
 
   unlock(): string {
@@ -268,7 +270,7 @@ export class BlockScript {
       this.#host.observe('finds-no-record');
       return this.exit(ScriptResult.Success);
     }
-    this.state.found = SLOTS.findIndex((slot) => slot.name === name) + 1;
+    this.state.found = SLOTS.findIndex((slot) => devicePath(slot.name) === name) + 1;
     if (!this.#knowsIdentity) return 'open';
     const sequence = store.read(paths.node.Identity);
     this.state.diskseq = sequence === null ? 0 : Number.parseInt(sequence, 16);
@@ -310,6 +312,10 @@ export class BlockScript {
   #device(): DeviceNumber {
     const { major, minor } = SLOTS[this.state.found - 1] as DeviceNumber;
     return { major, minor: this.#kind === 'disk' ? minor + 1 : minor };
+  }
+
+  get #path(): string {
+    return devicePath((SLOTS[this.state.found - 1] as { name: string }).name);
   }
 
   #number(): string {
