@@ -13,7 +13,8 @@ function quiesce(...argv: readonly string[]): {
 } {
   return spawnSync(process.execPath, [PROGRAM, ...argv], {
     encoding: 'utf8',
-    env: { ...process.env, FORCE_COLOR: '1', CI: '1' },
+    // As on a continuous integration server, but not on GitHub's, where standard error has annotations.
+    env: { ...process.env, FORCE_COLOR: '1', CI: '1', GITHUB_ACTIONS: '' },
   });
 }
 

@@ -10,6 +10,8 @@ export const FILE_LINES_MEDIAN = 130;
 
 /** Programs: nobody imports them. */
 const ENTRY_POINTS: readonly string[] = ['cli/main.ts', 'bench/main.ts', 'viewer/main.ts'];
+/** Folders of files that nobody imports: tests, and examples that the command is given. */
+const NOT_IMPORTED: readonly string[] = ['test/', 'examples/'];
 /** Layers that may print. */
 const PRINTING: readonly string[] = ['cli', 'bench', 'test'];
 
@@ -58,7 +60,7 @@ function unusedFiles(sources: readonly SourceFile[]): string[] {
       used.add(resolveImport(path, place[1] ?? ''));
   }
   return sources
-    .filter(({ path }) => !path.startsWith('test/') && !used.has(path))
+    .filter(({ path }) => !NOT_IMPORTED.some((folder) => path.startsWith(folder)) && !used.has(path))
     .map(({ path }) => `${path}: imported by nobody`);
 }
 
