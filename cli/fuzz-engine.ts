@@ -33,9 +33,16 @@ export interface ShrinkTask {
 
 export type FuzzWork = { readonly shard: ShardTask } | { readonly shrink: ShrinkTask };
 
+export interface ShardWatch {
+  /** Whether no further shard is to be begun. */
+  stopped(): boolean;
+  /** A shard is done; in any order. */
+  done(result: ShardResult): void;
+}
+
 export interface FuzzEngine {
-  /** The reports of the first shards, in their order; of all, unless `stopped` says so on the way. */
-  shards(tasks: readonly ShardTask[], stopped: () => boolean): Promise<readonly ShardResult[]>;
+  /** The reports of the first shards, in their order; of all, unless `watch.stopped` on the way. */
+  shards(tasks: readonly ShardTask[], watch: ShardWatch): Promise<readonly ShardResult[]>;
   shrink(tasks: readonly ShrinkTask[]): Promise<readonly Shrunk[]>;
   close(): Promise<void>;
 }
@@ -79,11 +86,13 @@ export async function fuzzEngine(setup: FuzzSetup, workers: number): Promise<Fuz
 
 function engineHere(work: (work: FuzzWork) => ShardResult | Shrunk): FuzzEngine {
   return {
-    async shards(tasks, stopped) {
+    async shards(tasks, watch) {
       const results: ShardResult[] = [];
       for (const shard of tasks) {
-        if (stopped()) break;
-        results.push(work({ shard }) as ShardResult);
+        if (watch.stopped()) break;
+        const result = work({ shard }) as ShardResult;
+        results.push(result);
+        watch.done(result);
         // A signal is heard only where nothing else is to be done.
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -104,7 +113,21 @@ function engineOfThreads(setup: FuzzSetup, workers: number): FuzzEngine {
     concurrentTasksPerWorker: 1,
   });
   return {
-    shards: async (tasks) => (await Promise.all(tasks.map((shard) => pool.run({ shard })))) as ShardResult[],
+    async shards(tasks, watch) {
+      const results: ShardResult[] = [];
+      let next = 0;
+      // Shards are begun in their order and always ended, so those that are done are the first ones.
+      const feed = async (): Promise<void> => {
+        while (next < tasks.length && !watch.stopped()) {
+          const at = next++;
+          const result = (await pool.run({ shard: tasks[at] as ShardTask })) as ShardResult;
+          results[at] = result;
+          watch.done(result);
+        }
+      };
+      await Promise.all(Array.from({ length: workers }, feed));
+      return results;
+    },
     shrink: async (tasks) => (await Promise.all(tasks.map((task) => pool.run({ shrink: task })))) as Shrunk[],
     close: () => pool.destroy(),
   };

@@ -16,7 +16,14 @@ import { type Arguments, usage } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import { CorpusFolder } from './fuzz-corpus.js';
-import { type FuzzEngine, type FuzzSetup, fuzzEngine, resolverOf, sharedTables } from './fuzz-engine.js';
+import {
+  type FuzzEngine,
+  type FuzzSetup,
+  fuzzEngine,
+  resolverOf,
+  type ShardWatch,
+  sharedTables,
+} from './fuzz-engine.js';
 import { type FuzzReport, reportJson, reportText } from './fuzz-report.js';
 import { ProgressLine } from './progress.js';
 import { counted } from './schedule-text.js';
@@ -142,25 +149,30 @@ interface Work {
 async function generations({ campaign, engine, corpus, stop, terminal }: Work): Promise<void> {
   const line = new ProgressLine(terminal);
   const start = terminal.clock();
-  let features = campaign.figures.features;
+  let { figures } = campaign;
+  let fresh = 0;
+  let runs = 0;
+  const watch: ShardWatch = {
+    stopped: () => stop.reached,
+    done(result) {
+      runs += result.runs;
+      const speed = Math.round(runs / Math.max(terminal.clock() - start, 1e-3));
+      const failures = counted(campaign.failures.length, 'failure');
+      const { states, unseen } = figures;
+      line.show(
+        `fuzz: ${runs} runs, ${speed}/s, ${states} states, ${fresh} new, ${failures}, unseen ${unseen.toFixed(3)}`,
+      );
+    },
+  };
   while (!stop.reached) {
     const tasks = campaign.plan();
     if (tasks.length === 0) break;
-    const results = await engine.shards(tasks, () => stop.reached);
-    for (const result of results) {
+    for (const result of await engine.shards(tasks, watch)) {
       const added = campaign.merge(result);
       corpus?.save(added);
     }
-    if (!terminal.progress) continue;
-    const { figures, failures } = campaign;
-    const { runs, states, unseen } = figures;
-    const speed = Math.round(runs / Math.max(terminal.clock() - start, 1e-3));
-    const fresh = figures.features - features;
-    features = figures.features;
-    line.show(
-      `fuzz: ${runs} runs, ${speed}/s, ${states} states, ${fresh} new, ${counted(failures.length, 'failure')}, ` +
-        `unseen ${unseen.toPrecision(2)}`,
-    );
+    fresh = campaign.figures.features - figures.features;
+    figures = campaign.figures;
   }
   line.clear();
   // Those that have shown new states only are many and soon replaced, so they are kept at the end.

@@ -14,8 +14,9 @@ import { STRATEGIES, type StrategyName } from './plot.js';
 import type { Candidate, FoundDifference, FoundFailure, PlotTask, ShardResult, ShardTask } from './shard.js';
 
 const PLOT_RUNS = 128;
-const SHARD_PLOTS = 4;
-const GENERATION_SHARDS = 8;
+const SHARD_PLOTS = 2;
+/** No more workers than this have something to do at a time. */
+const GENERATION_SHARDS = 16;
 const DRAW_SALT = 0x0b4b82e3;
 
 export interface CampaignSettings {
