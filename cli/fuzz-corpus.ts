@@ -8,12 +8,14 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readText, writeWhole } from '../library/files.js';
+import type { EntryCheck } from '../simulator/fuzz/shard.js';
 import { usage } from './arguments.js';
 
 const ENDING = '.token';
 const SET_ASIDE = 'set-aside';
 /** Longer than the token of any run. */
 const BYTES_MAX = 1 << 16;
+const NO_TOKEN: EntryCheck = { kind: 'damaged', reason: `expected a replay token of at most ${BYTES_MAX} bytes` };
 
 export class CorpusFolder {
   readonly #folder: string;
@@ -32,10 +34,10 @@ export class CorpusFolder {
   }
 
   /**
-   * The tokens of the folder, in the order of their files' names. `check` says why a token is none, or null; what it
-   * refuses is set aside, and `onSetAside` hears of it.
+   * The tokens of the folder that `check` takes, in the order of their files' names. What is damaged is set aside, and
+   * `onSetAside` hears of it; what is foreign stays where it is.
    */
-  load(check: (token: string) => string | null, onSetAside: (file: string, reason: string) => void): readonly string[] {
+  load(check: (token: string) => EntryCheck, onSetAside: (file: string, reason: string) => void): readonly string[] {
     const tokens: string[] = [];
     const files = readdirSync(this.#folder, { withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith(ENDING) && !entry.name.startsWith('.'))
@@ -44,11 +46,10 @@ export class CorpusFolder {
     for (const name of files) {
       const file = join(this.#folder, name);
       const token = statSync(file).size > BYTES_MAX ? '' : readText(file).replace(/\n$/, '');
-      const reason = token === '' ? `expected a replay token of at most ${BYTES_MAX} bytes` : check(token);
-      if (reason === null) {
-        tokens.push(token);
-        this.#written.add(token);
-      } else onSetAside(this.#setAside(name), reason);
+      const found = token === '' ? NO_TOKEN : check(token);
+      if (found.kind === 'damaged') onSetAside(this.#setAside(name), found.reason);
+      else this.#written.add(token);
+      if (found.kind === 'whole') tokens.push(token);
     }
     return tokens;
   }

@@ -15,7 +15,7 @@ import { Plot, type Remembered, STRATEGIES, type StrategyName } from './plot.js'
 import { Runner } from './runner.js';
 import type { Scheduler } from './scheduler.js';
 import { checkAgain, type Difference } from './self-check.js';
-import { drawWorld, type Swarm } from './swarm.js';
+import { drawWorld, type Swarm, suits } from './swarm.js';
 
 export interface PlotTask {
   /** Number of its first run, and how many it has. */
@@ -53,6 +53,8 @@ export interface FoundDifference extends Difference {
   readonly run: number;
   readonly token: string;
 }
+
+export type EntryCheck = { readonly kind: 'whole' | 'foreign' } | { readonly kind: 'damaged'; readonly reason: string };
 
 export interface ShardResult {
   readonly runs: number;
@@ -94,26 +96,28 @@ export class ShardRunner {
   }
 
   /**
-   * Takes an entry of the corpus again, so that what it shows is known. Null, or why it cannot be one: what is damaged,
-   * names what there is not, or has a step that is no longer possible.
+   * Takes an entry of the corpus again, so that what it shows is known. It is `damaged` when it is no token, names what
+   * there is not, or has a step that is no longer possible, and `foreign` when it is of a world that is not drawn here.
    */
-  retrace(token: string): string | null {
+  retrace(token: string): EntryCheck {
     try {
-      const { world, stateSalt, featureSalt } = this.#placeOf(token, 0);
+      const { hashes, hashBytes, ...names } = parseToken(token);
+      if (!suits(this.#swarm, names)) return { kind: 'foreign' };
+      const { world, stateSalt, featureSalt } = this.#shelf.open(names);
       const choices: number[] = [];
-      const { diverged } = replay(world, stepsOfToken(parseToken(token)), (choice) => {
+      const { diverged } = replay(world, stepsOfToken({ hashes, hashBytes }), (choice) => {
         choices.push(choice);
         world.step(choice);
       });
       world.memory.undo(0, 0, 0);
-      if (diverged !== null) return `step ${diverged.step} is no longer possible`;
+      if (diverged !== null) return { kind: 'damaged', reason: `step ${diverged.step} is no longer possible` };
       this.#coverage.begin(stateSalt, featureSalt);
       const prefix = { choices: Int32Array.from(choices), length: choices.length };
       const settings = { scheduler: NOTHING_MORE, random: new Random(0), length: 1, faults: 0, prefix };
       this.#runner.run(world, { ...settings, coverage: this.#coverage });
-      return null;
+      return { kind: 'whole' };
     } catch (error) {
-      if (error instanceof QuiesceError) return error.message;
+      if (error instanceof QuiesceError) return { kind: 'damaged', reason: error.message };
       throw error;
     }
   }
@@ -158,7 +162,7 @@ export class ShardRunner {
     return this.#shelf.open(names);
   }
 
-  /** The steps of an entry, which `readEntry` has seen to be possible. */
+  /** The steps of an entry, which `retrace` has seen to be possible. */
   #remember(plot: Plot<OpenWorld['world']>, { world }: OpenWorld, token: string): void {
     const taken: number[] = [];
     const ids: number[] = [];

@@ -49,6 +49,20 @@ export function drawWorld(swarm: Swarm, random: Random): WorldNames {
   };
 }
 
+/** Whether a world could have been drawn from `swarm`, as far as the swarm fixes anything. */
+export function suits(swarm: Swarm, names: WorldNames): boolean {
+  const scenario = swarm.varies ? names.scenario.split('+')[0] : names.scenario;
+  return (
+    swarm.scenarios.some(({ name }) => name === scenario) &&
+    swarm.tpmfronts.includes(names.tpmfront) &&
+    (swarm.tpmback ?? names.tpmback) === names.tpmback &&
+    swarm.sessions.includes(names.session) &&
+    (swarm.commands ?? names.commands ?? 0) === (names.commands ?? 0) &&
+    swarm.grains.includes(names.grain) &&
+    swarm.daemons.includes(names.daemon)
+  );
+}
+
 /** One time in four another backend of the same ring. */
 function drawTpmback(tpmfront: string, random: Random): string {
   const usual = TPMFRONTS.find(({ name }) => name === tpmfront)?.tpmback ?? '';

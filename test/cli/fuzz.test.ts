@@ -20,7 +20,12 @@ const SEQUENCED = ['fuzz', '--tpmfront', 'sequenced', '--scenario', 'checkpoint'
 
 /** The token of a schedule whose only step has a name that nothing has. */
 function tokenOfNoStep(): string {
-  const names = { scenario: 'checkpoint', tpmfront: 'linux', tpmback: 'v2', session: 'ima_extends' } as const;
+  const names = {
+    scenario: 'checkpoint',
+    tpmfront: 'sequenced',
+    tpmback: 'sequenced',
+    session: 'ima_extends',
+  } as const;
   return formatToken({ ...names, commands: 1, grain: 'fine', daemon: 'c', steps: ['nobody/nothing'] }, 4);
 }
 
@@ -124,6 +129,20 @@ t.test('an entry that is damaged is set aside and named, and the campaign goes o
   await quiesce(argv);
   t.strictSame(readFileSync(join(corpus, 'set-aside', 'text.token'), 'utf8'), 'hello\n', 'nothing is written over');
   t.strictSame(readFileSync(join(corpus, 'set-aside', 'text.token.2'), 'utf8'), 'again');
+});
+
+t.test('entries of other worlds stay where they are and are not used', async (t) => {
+  const corpus = t.testdir({});
+  await quiesce([...LINUX, '--runs', '128', '--corpus', corpus]);
+  const files = readdirSync(corpus);
+  const argv = [...SEQUENCED, '--commands', '1', '--runs', '128', '--json'];
+  const { out, err } = await quiesce([...argv, '--corpus', corpus]);
+  t.equal(err, '');
+  t.equal(out, (await quiesce(argv)).out, 'it is as if they were not there');
+  t.strictSame(
+    files.filter((file) => !readdirSync(corpus).includes(file)),
+    [],
+  );
 });
 
 t.test('wrong usage is one line that says what is accepted', async (t) => {
