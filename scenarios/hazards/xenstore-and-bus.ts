@@ -16,8 +16,8 @@ export const XENSTORE_AND_BUS: readonly Hazard[] = [
     known: {
       kind: 'explored',
       oracle: 'in-step',
-      shows: ringDesign('a guest that suspends inside a message', 'suspends-inside-a-message', { writes: 1 }),
-      avoids: ringDesign('Linux, which suspends with nothing open', 'linux', { writes: 1 }),
+      shows: ringDesign('a guest that suspends with a request half written', 'suspends-with-open-requests'),
+      avoids: ringDesign('Linux, which suspends with nothing open', 'linux'),
     },
   },
   {

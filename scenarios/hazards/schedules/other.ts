@@ -109,14 +109,12 @@ toolstack.run/await_backend
 toolstack.run/unpause_target
 fault/resume guest1 as well`,
   F36: `
+guest1.user/submit
+guest1.xb_write/copy
+guest1.xb_write/copy
 toolstack.run/ask
 guest1.kernel/xs_suspend_enter
 guest1.kernel/xs_suspend
-dom0/write
-xenstored1.serve/wait
-xenstored1.serve/put
-guest1.xenbus/interrupt
-guest1.xb_read/copy
 guest1.kernel/suspend
 toolstack.run/save
 toolstack.run/destroy
@@ -127,20 +125,9 @@ guest2.kernel/syscore_resume
 guest2.kernel/xs_resume
 guest2.kernel/xs_watch
 guest2.xb_write/copy
-guest2.user/submit
-xenstored2.serve/wait
-xenstored2.serve/take
 guest2.xb_write/copy
 xenstored2.serve/wait
-xenstored2.serve/take
-xenstored2.serve/put
-guest2.xb_read/copy
-guest2.xb_read/copy
-guest2.xb_read/copy
-xenstored2.serve/wait
-xenstored2.serve/put
-xenstored2.serve/put
-guest2.xb_read/copy`,
+xenstored2.serve/take`,
   F37: `
 toolstack.run/ask
 guest1.kernel/xs_suspend_enter
