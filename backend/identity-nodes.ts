@@ -91,20 +91,22 @@ export function readIdentity(
   directory: string,
   form: IdentityForm = 'physical-device-uuid',
 ): Parsed<DeviceIdentity> | null {
-  let texts = null as ClaimTexts | null;
+  let claim = null as Parsed<DeviceIdentity> | null;
   store.transaction(() => {
-    const device = store.read(`${directory}/${IdentityNode.PhysicalDevice}`);
-    const inline = form === IdentityNode.PhysicalDevice;
-    texts =
-      device === null
-        ? null
-        : {
-            device,
-            diskseq: inline ? null : store.read(`${directory}/${form}`),
-            bootId: store.read(`${directory}/${IdentityNode.BootId}`),
-          };
+    claim = readClaim((node) => store.read(`${directory}/${node}`), form);
   });
-  return texts === null ? null : parseClaim(texts, form);
+  return claim;
+}
+
+/** `readIdentity` for who has a transaction open: `read` gives a node of the backend's directory, null if it is not there. */
+export function readClaim(
+  read: (node: string) => string | null,
+  form: IdentityForm = 'physical-device-uuid',
+): Parsed<DeviceIdentity> | null {
+  const device = read(IdentityNode.PhysicalDevice);
+  if (device === null) return null;
+  const inline = form === IdentityNode.PhysicalDevice;
+  return parseClaim({ device, diskseq: inline ? null : read(form), bootId: read(IdentityNode.BootId) }, form);
 }
 
 interface ClaimTexts {

@@ -31,6 +31,8 @@ export interface BlockDevice {
   /** Copies between the device, from `sector` on, and `length` bytes of memory. */
   read(sector: number, to: number, length: number): void;
   write(sector: number, from: number, length: number): void;
+  /** `count` sectors from `sector` on hold nothing any more that is of use. */
+  discard(sector: number, count: number): void;
   /** Writes the cache of the device back. */
   flush(): void;
 }

@@ -42,6 +42,7 @@ export class TakenRequests {
   readonly #host: RequestHost;
   readonly #taken;
   readonly #request;
+  readonly #discard;
   readonly #segment;
 
   constructor(memory: JournaledMemory, host: RequestHost) {
@@ -49,6 +50,7 @@ export class TakenRequests {
     this.#host = host;
     this.#taken = TakenRequest.view(memory);
     this.#request = BLKIF_X86_64.request.view(memory);
+    this.#discard = BLKIF_X86_64.discard.view(memory);
     this.#segment = BlkifSegment.view(memory);
     this.tasks = Array.from(
       { length: TAKEN_MAX },
@@ -87,8 +89,13 @@ export class TakenRequests {
 
   execute(number: number): void {
     const { services } = this.#host;
-    const request = this.#request.at(this.#at(number).entry);
-    if (request.nr_segments > 0 && !this.#transfer(number)) this.#at(number).status = BlkifStatus.Error;
+    const { entry } = this.#at(number);
+    const request = this.#request.at(entry);
+    if (request.operation === BlkifOperation.Discard) {
+      // Where other requests have their number of segments, this one has a flag.
+      const { sector_number: sector, nr_sectors: count } = this.#discard.at(entry);
+      services.device.discard(sector, count);
+    } else if (request.nr_segments > 0 && !this.#transfer(number)) this.#at(number).status = BlkifStatus.Error;
     if (request.operation === BlkifOperation.FlushDiskcache) services.device.flush();
   }
 
@@ -137,7 +144,13 @@ export class TakenRequests {
   }
 
   #disk({ device }: BlkbackServices): BlkifDisk {
-    return { sectors: device.sectors, writable: !device.readOnly, sectorSize: device.sectorSize, flush: true };
+    return {
+      sectors: device.sectors,
+      writable: !device.readOnly,
+      sectorSize: device.sectorSize,
+      flush: true,
+      discard: true,
+    };
   }
 
   #address(number: number): number {

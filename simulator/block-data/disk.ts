@@ -57,6 +57,18 @@ export class Disk implements BlockDevice {
     block.dirty = true;
   }
 
+  /** Blocks that are discarded whole read as zero. */
+  discard(sector: number, count: number): void {
+    const end = sector + count;
+    for (let number = 0; number < DISK_BLOCKS; number++) {
+      const first = number * BLKIF_SECTORS_PER_PAGE;
+      if (first < sector || first + BLKIF_SECTORS_PER_PAGE > end) continue;
+      const block = this.at(number);
+      block.value = 0;
+      block.dirty = true;
+    }
+  }
+
   flush(): void {
     for (let number = 0; number < DISK_BLOCKS; number++) {
       const block = this.at(number);
