@@ -50,6 +50,21 @@ t.test('one JSON document has a verdict for each situation', async (t) => {
   t.match(await quiesce([...argv, '--max-states', '5']), { status: 2, err: /--max-states was reached/ });
 });
 
+t.test('what the change broke is shown before what its driver never held', async (t) => {
+  // Nobody opens the door again after a migration. That takes longer to see than the death of a backend, which no
+  // protocol without numbers survives.
+  const file = join(t.testdir({ 'mine.ts': driver('connected() {}') }), 'mine.ts');
+  const { out } = await quiesce(['explore', '--tpmfront', file, '--commands', '2', '--json']);
+  const { verdicts } = JSON.parse(out) as { readonly verdicts: readonly Printed[] };
+  const steps = (name: string): number => verdicts.find(({ scenario }) => scenario === name)?.schedule.length ?? 0;
+  t.ok(steps('backend-restart') < steps('clean-migration'));
+  const text = (await quiesce(['explore', '--tpmfront', file, '--commands', '2'])).out;
+  t.match(text, /\nclean-migration +no-hang fails after \d+ steps +holds\n/);
+  t.match(text, /\nbackend-restart +exactly-once fails after \d+ steps +exactly-once fails\n/);
+  t.match(text, /\n\n(?:clean-migration|toolstack-dies): no-hang fails\n/);
+  t.notMatch(text, /\n\nbackend-restart: /);
+});
+
 t.test('a backend, a run and a schedule file name files too', async (t) => {
   const folder = t.testdir({
     'mine.ts': driver(''),

@@ -193,6 +193,17 @@ t.test('each way to write a wrong driver file is refused with the file and the r
   }
 });
 
+t.test('what the trial does not reach is found when the failure is taken again', async (t) => {
+  // More often than the trial asks, and less often than an exploration of all commands does.
+  const text = driver('#asked = 0; suspended() { return ++this.#asked > 400 || super.suspended(); }');
+  const file = join(t.testdir({ 'mine.ts': text }), 'mine.ts');
+  await t.rejects(explore({ scenario: 'checkpoint', tpmfront: file }), {
+    code: 'BAD_DRIVER',
+    message:
+      /: a schedule of \d+ steps to a failure of in-step, taken again, is not possible at step \d+ \(rule 'memory'/,
+  });
+});
+
 t.test('a file that cannot be read, or is no module, is wrong usage', async (t) => {
   const folder = t.testdir({ 'mine.txt': '', folder: {} });
   const usage = { code: 'USAGE' };

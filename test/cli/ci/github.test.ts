@@ -37,6 +37,8 @@ t.test('the summary has the table, the diagram, the schedule and the command', a
   t.match(text, '\n2. guest1.kernel/xs_suspend\n');
   t.match(text, '\nquiesce replay q1.AAAA\n');
   t.match(stepSummary('check', [HOLDS], 'quiesce'), /^## quiesce check: all is well\n/);
+  const fenced = ciCase({ diagram: () => 'a\n```\nb' });
+  t.match(stepSummary('explore', [fenced], 'quiesce'), '\n````mermaid\na\n```\nb\n````\n');
   const long = ciCase({ diagram: () => 'x'.repeat(50_001) });
   t.notMatch(stepSummary('explore', [long], 'quiesce'), 'mermaid', 'GitHub draws no longer ones');
 });
