@@ -175,7 +175,7 @@ function create(draft: Draft, caller: Connection, path: Path, value: string): Re
   // In a transaction the nodes are counted at commit.
   const exceeded = draft.transaction === null && owned + missing.length > draft.limit(caller, 'nodes');
   const below = missing.at(-1);
-  const parent = below === undefined ? ancestor : ancestor.withChild(below, childOrder);
+  const parent = below === undefined ? ancestor : ancestor.withChild(below, childOrder, draft.ownsTree);
   if (exceeded || !mayStore(draft, caller, leaf) || !mayStore(draft, caller, parent)) return failure('ENOSPC');
 
   missing.forEach((each, i) => {

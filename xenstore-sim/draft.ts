@@ -71,6 +71,11 @@ export class Draft implements StoreState {
     this.transaction = transaction;
   }
 
+  /** Whether the tree is given up for the next one, so that nobody looks at its nodes any more. */
+  get ownsTree(): boolean {
+    return this.#owner !== null && this.transaction === null;
+  }
+
   /** From now on, the tree as it was up to here stays as it is. */
   keepTree(): void {
     this.#owner = null;

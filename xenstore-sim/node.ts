@@ -16,23 +16,33 @@ export class Node implements Hashed {
   /** One character per byte. */
   readonly value: string;
   readonly permissions: PermissionList;
-  /** Paths of the children, in the order in which DIRECTORY lists them. */
-  readonly children: readonly Path[];
   /** Number of the change that stored this node; 0 where changes are not counted. */
   readonly generation: number;
+  /** Begins with the children of this node; a node that was made of this one may have added its own behind them. */
+  readonly #list: Path[];
+  readonly #count: number;
+  #children: readonly Path[] | null = null;
   #hashed = false;
   #hashLow = 0;
   #hashHigh = 0;
 
-  private constructor(value: string, permissions: PermissionList, children: readonly Path[], generation: number) {
+  private constructor(value: string, permissions: PermissionList, list: Path[], count: number, generation: number) {
     this.value = value;
     this.permissions = permissions;
-    this.children = children;
+    this.#list = list;
+    this.#count = count;
     this.generation = generation;
   }
 
   static create(value: string, permissions: PermissionList): Node {
-    return new Node(value, permissions, NO_CHILDREN, 0);
+    return new Node(value, permissions, NO_CHILDREN, 0, 0);
+  }
+
+  /** Paths of the children, in the order in which DIRECTORY lists them. */
+  get children(): readonly Path[] {
+    if (this.#list.length === this.#count) return this.#list;
+    this.#children ??= this.#list.slice(0, this.#count);
+    return this.#children;
   }
 
   get hashLow(): number {
@@ -53,28 +63,40 @@ export class Node implements Hashed {
   }
 
   withValue(value: string): Node {
-    return new Node(value, this.permissions, this.children, this.generation);
+    return new Node(value, this.permissions, this.#list, this.#count, this.generation);
   }
 
   withPermissions(permissions: PermissionList): Node {
-    return new Node(this.value, permissions, this.children, this.generation);
+    return new Node(this.value, permissions, this.#list, this.#count, this.generation);
   }
 
   withGeneration(generation: number): Node {
-    return new Node(this.value, this.permissions, this.children, generation);
+    return new Node(this.value, this.permissions, this.#list, this.#count, generation);
   }
 
-  /** `child` must not be among the children yet. */
-  withChild(child: Path, order: ChildOrder): Node {
+  /**
+   * `child` must not be among the children yet.
+   *
+   * @param growing This node is given up for the new one, which may then share its list: a child more costs no copy.
+   */
+  withChild(child: Path, order: ChildOrder, growing = false): Node {
+    if (growing && order === 'creation' && this.#list.length === this.#count && this.#list !== NO_CHILDREN) {
+      this.#list.push(child);
+      return new Node(this.value, this.permissions, this.#list, this.#count + 1, this.generation);
+    }
     const at = order === 'creation' ? -1 : this.children.findIndex((other) => other.name > child.name);
-    const children = at < 0 ? [...this.children, child] : this.children.toSpliced(at, 0, child);
-    return new Node(this.value, this.permissions, children, this.generation);
+    return this.#withList(at < 0 ? [...this.children, child] : this.children.toSpliced(at, 0, child));
   }
 
   withoutChild(child: Path): Node {
-    const children = this.children.filter((other) => other.name !== child.name);
-    return new Node(this.value, this.permissions, children, this.generation);
+    const at = this.children.findIndex((other) => other.equals(child));
+    return at < 0 ? this : this.#withList(this.children.toSpliced(at, 1));
+  }
+
+  #withList(list: Path[]): Node {
+    return new Node(this.value, this.permissions, list, list.length, this.generation);
   }
 }
 
-const NO_CHILDREN: readonly Path[] = [];
+/** Never changed: shared by all nodes without children. */
+const NO_CHILDREN: Path[] = [];

@@ -201,7 +201,7 @@ class Loader {
     if (path.parent !== null) {
       const parent = this.#tree.get(path.parent);
       if (parent === undefined) this.#refuse(`the parent of ${JSON.stringify(text)} before it`, 'none');
-      this.#tree = this.#tree.set(path.parent, parent.withChild(path, this.#policy.childOrder));
+      this.#tree = this.#tree.set(path.parent, parent.withChild(path, this.#policy.childOrder, true));
     }
     this.#tree = this.#tree.set(path, node);
     // Special names count where they are nodes to the daemon.
