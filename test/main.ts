@@ -9,6 +9,9 @@ import t from 'tap';
 
 const ALL_TESTS_MILLISECONDS = 15 * 60 * 1000;
 
+/** A spawned file holds many tests, each with a limit of its own; on a slow machine they take longer together than one may. */
+const SPAWNED_FILE_MILLISECONDS = 3 * 60 * 1000;
+
 /** Folders that hold no tests, and those that need programs of the system: `test/real/main.ts` runs them. */
 const SKIPPED = ['support', 'recordings', 'real'];
 
@@ -30,5 +33,7 @@ for (const file of files) {
 t.jobs = availableParallelism();
 for (const file of files) {
   if (!file.endsWith('.proc.js')) continue;
-  void t.spawn(process.execPath, ['--enable-source-maps', fileURLToPath(new URL(file, here))], { name: file });
+  const program = fileURLToPath(new URL(file, here));
+  const options = { name: file, timeout: SPAWNED_FILE_MILLISECONDS, env: { ...process.env, TAP_TIMEOUT: '60' } };
+  void t.spawn(process.execPath, ['--enable-source-maps', program], options);
 }
