@@ -198,6 +198,7 @@ export class Blkback {
     directory.write(BlkifNode.MultiQueueMaxQueues, '1');
     directory.watchDevice();
     directory.write(BlkifNode.MaxRingPageOrder, '4');
+    if (this.services.rules.saysOpened) directory.write(BlkifNode.Opened, '0');
     if (own === XenbusState.Closed) state.xenbus_state = XenbusState.Closed;
     else this.#switchState(XenbusState.InitWait);
     directory.watchFrontend();
@@ -215,6 +216,7 @@ export class Blkback {
     if (result.kind === 'refused') this.#fatal(result.errno, result.why);
     if (result.kind !== 'opened') return;
     state.opened = true;
+    if (services.rules.saysOpened) directory.write(BlkifNode.Opened, '1');
     this.#updateStatus();
   }
 

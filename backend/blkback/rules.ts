@@ -12,6 +12,8 @@ export interface BlkbackRules {
   readonly usedRing: 'goes-on' | 'waits';
   /** Whether it notifies the frontend when it connects: a predecessor may have died between a response and its event. */
   readonly notifiesOnConnect: boolean;
+  /** Whether it tells the block script, in `opened`, when it holds the device itself, as proposed for Linux. */
+  readonly saysOpened: boolean;
 }
 
 /** One request after the other; Closed means that nothing more will be written; a used ring is not touched. */
@@ -21,12 +23,16 @@ export const CAREFUL: BlkbackRules = {
   closesBusy: false,
   usedRing: 'waits',
   notifiesOnConnect: true,
+  saysOpened: false,
 };
 
 /** The same, and a used ring is taken over. */
 export const TAKES_OVER: BlkbackRules = { ...CAREFUL, name: 'takes-over', usedRing: 'goes-on' };
 export const SILENT: BlkbackRules = { ...TAKES_OVER, name: 'silent', notifiesOnConnect: false };
 export const ANY_ORDER: BlkbackRules = { ...TAKES_OVER, name: 'any-order', depth: 2 };
+
+/** A block script may keep its descriptor until this one holds the device. */
+export const SAYS_OPENED: BlkbackRules = { ...CAREFUL, name: 'says-opened', saysOpened: true };
 
 /** As slow disks make Linux: something under way when it closes. */
 export const CLOSES_BUSY: BlkbackRules = { ...CAREFUL, name: 'closes-busy', closesBusy: true };
@@ -42,4 +48,5 @@ export const LINUX_BACK: BlkbackRules = {
   closesBusy: true,
   usedRing: 'goes-on',
   notifiesOnConnect: false,
+  saysOpened: false,
 };

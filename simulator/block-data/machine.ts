@@ -8,6 +8,7 @@
  *     then            disk | image of the disk | toolstack
  */
 import { Blkback } from '../../backend/blkback/blkback.js';
+import type { BlockDevice } from '../../backend/blkback/block-device.js';
 import { type BlkbackRules, CAREFUL } from '../../backend/blkback/rules.js';
 import { BlockGuest } from '../../frontend/blkfront/guest.js';
 import { BLOCK_GUEST_PAGES } from '../../frontend/blkfront/memory.js';
@@ -51,6 +52,8 @@ export interface BlockWorldOptions {
   readonly killsBetween?: 'stores' | 'steps';
   /** The cache of the disk is the backend's own and is lost when it is killed. */
   readonly cacheDiesWithBackend?: boolean;
+  /** What the backends take for their device, made of the disk: a check before it, say. The disk itself when absent. */
+  readonly device?: (disk: BlockDevice) => BlockDevice;
   readonly listener?: StoreListener;
 }
 
@@ -169,7 +172,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
       domain: dom0,
       host,
       store,
-      device: disk,
+      device: options.device?.(disk) ?? disk,
       probe,
       rules: options.backend ?? CAREFUL,
       shape,

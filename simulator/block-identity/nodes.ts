@@ -1,6 +1,7 @@
 /**
  * The nodes of a block device's backend directory, as its script writes them and its backend reads them.
  */
+import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import { IdentityNode } from '../../protocol/physical-device.js';
 import { backendPath, DeviceNode, errorPath } from '../../protocol/xenbus.js';
 
@@ -19,7 +20,7 @@ export const VbdNode = {
   Node: 'node',
   HotplugStatus: DeviceNode.HotplugStatus,
   HotplugError: 'hotplug-error',
-  Opened: 'opened',
+  Opened: BlkifNode.Opened,
   Sectors: 'sectors',
 } as const;
 

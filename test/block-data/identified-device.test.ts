@@ -2,18 +2,23 @@
 import t from 'tap';
 import type { BlockDevice, OpenResult } from '../../backend/blkback/block-device.js';
 import { IdentifiedDevice } from '../../backend/blkback/identified-device.js';
+import { SAYS_OPENED } from '../../backend/blkback/rules.js';
 import type { DeviceIdentity } from '../../backend/device-identity.js';
 import { RING_PFN } from '../../frontend/blkfront/memory.js';
 import { LINUX } from '../../frontend/blkfront/rules.js';
 import { write } from '../../frontend/blkfront/user.js';
 import { BLKIF_X86_64, BlkifOperation } from '../../protocol/blkif.js';
 import { RING_ENTRIES_OFFSET } from '../../protocol/ring.js';
-import { Disk } from '../../simulator/block-data/disk.js';
 import { BlockRun } from '../support/block-run.js';
 
 const BOOT = '1b4e28ba-2fa1-11d2-883f-0016d3cca427';
 const OTHER_BOOT = '16768049-72ee-4dae-8cca-acd605cacd75';
 const THERE: DeviceIdentity = { major: 7, minor: 3, diskseq: 0x1fn, bootId: BOOT };
+
+/** What was written to `opened`, in order. */
+function openedOf(run: BlockRun): readonly string[] {
+  return run.operations.filter(({ path }) => path.endsWith('/opened')).map(({ value }) => value ?? '');
+}
 
 /** Opens what `nodes` name, on a host that has `there` under 7:3 and nothing else. */
 function open(
@@ -87,29 +92,50 @@ t.test('where a claim is demanded, a number alone is refused', async (t) => {
   t.equal(opened, 0);
 });
 
-t.test('a blkback with the check exposes nothing of a device that was made anew, and says so', async (t) => {
-  const { open: openDisk } = Disk.prototype;
-  t.teardown(() => {
-    Disk.prototype.open = openDisk;
-  });
-  Disk.prototype.open = function (this: Disk, read): OpenResult {
-    const there = { major: 7, minor: 3, diskseq: 0x20n, bootId: null };
-    const inner: BlockDevice = Object.assign(Object.create(this) as BlockDevice, {
-      open: () => ({ kind: 'opened' as const }),
-    });
-    const nodes = (node: string): string | null => {
-      const device = read('physical-device');
-      if (device === null) return null;
-      return { 'physical-device': '7:3', 'physical-device-uuid': '1f' }[node] ?? null;
-    };
-    return new IdentifiedDevice(inner, { lookUp: () => there, claimRequired: true }).open(nodes);
+/** A first attachment to a disk that is 7:0 on its host and has this sequence number; the toolstack claims 1f. */
+function attach(diskseq: bigint): BlockRun {
+  const device = (disk: BlockDevice): BlockDevice => {
+    const there = { major: 7, minor: 0, diskseq, bootId: null };
+    const checked = new IdentifiedDevice(disk, { lookUp: () => there, claimRequired: true });
+    const { open: openChecked } = checked;
+    checked.open = (read) => openChecked.call(checked, (node) => (node === 'physical-device-uuid' ? '1f' : read(node)));
+    return checked;
   };
-  const run = new BlockRun({ plan: 'none', frontend: LINUX, start: 'boot', operations: [] });
+  const run = new BlockRun({
+    plan: 'none',
+    frontend: LINUX,
+    backend: SAYS_OPENED,
+    start: 'boot',
+    operations: [write(0)],
+    device,
+  });
   run.go(['guest1', 'blkback1', 'toolstack']);
+  return run;
+}
+
+t.test('a blkback with the check exposes nothing of a device that was made anew, and says so', async (t) => {
+  const run = attach(0x20n);
   t.notOk(run.changes.some((change) => /sectors|feature-flush|back\/state 4/.test(change)));
   const errors = run.operations.filter(({ path }) => path.includes('/error/'));
-  t.match(errors[0]?.value, /^19 expected device 7:3, diskseq 1f, found 7:3, diskseq 20/);
+  t.match(errors[0]?.value, /^19 expected device 7:0, diskseq 1f, found 7:0, diskseq 20/);
   t.ok(run.changes.includes('blkback WRITE source:back/state 5'));
+  t.strictSame(openedOf(run), ['0'], 'and never says that it holds the device');
+  t.equal(run.world.disk.valueOf(0), 0);
+});
+
+t.test('a blkback with the check serves the device it was promised, and says when it holds it', async (t) => {
+  const run = attach(0x1fn);
+  t.strictSame(openedOf(run), ['0', '1']);
+  const paths = run.operations.filter(({ operation }) => operation === 'WRITE').map(({ path }) => path);
+  const holds = paths.findLastIndex((path) => path.endsWith('/opened'));
+  t.ok(holds < paths.findIndex((path) => path.endsWith('/sectors')), 'before it describes the disk');
+  t.ok(run.world.disk.valueOf(0) > 0, 'the write arrived');
+});
+
+t.test('a blkback of mainline says nothing of it', async (t) => {
+  const run = new BlockRun({ plan: 'none', frontend: LINUX, start: 'boot', operations: [] });
+  run.go(['guest1', 'blkback1', 'toolstack']);
+  t.strictSame(openedOf(run), []);
 });
 
 t.test('a discard empties the blocks it covers, and no others', async (t) => {
