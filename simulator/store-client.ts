@@ -132,9 +132,14 @@ export class StoreClient implements StoreAccess {
     this.#apply('takeEvent', '', (store) => takeEvent(store, this.id));
   }
 
-  /** Takes every event that waits. */
-  takeEvents(): void {
-    while (this.hasEvent) this.takeEvent();
+  /** Takes every event that waits. Whether one of them had this token. */
+  takeEvents(token?: string): boolean {
+    let fired = false;
+    while (this.hasEvent) {
+      fired ||= token !== undefined && this.nextEvent()?.token === token;
+      this.takeEvent();
+    }
+    return fired;
   }
 
   read(path: string): string | null {

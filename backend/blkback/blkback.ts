@@ -21,7 +21,9 @@ import { RING_OVERFLOW, type RingShape } from '../../protocol/ring.js';
 import { BackRing } from '../../protocol/ring-back.js';
 import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
-import type { BlockDevice, OpenResult } from './block-device.js';
+import type { DeviceTable } from '../device-opening/device-table.js';
+import { DeviceOpening } from '../device-opening/opening.js';
+import type { BlockDevice } from './block-device.js';
 import { VbdDirectory } from './directory.js';
 import { BlkbackState } from './memory.js';
 import { TakenRequests } from './requests.js';
@@ -35,6 +37,8 @@ export interface BlkbackServices {
   readonly domain: Domain;
   readonly host: Host;
   readonly store: StoreAccess;
+  /** The block devices of the driver domain's kernel, and what is behind the one that is opened. */
+  readonly devices: DeviceTable;
   readonly device: BlockDevice;
   readonly probe: BlockProbe;
   readonly rules: BlkbackRules;
@@ -69,6 +73,7 @@ export class Blkback {
   readonly state: ReturnType<typeof BlkbackState.view>;
   readonly directory: VbdDirectory;
   readonly requests: TakenRequests;
+  readonly opening: DeviceOpening;
   readonly serveTask: Task<Blkback>;
   readonly connectTask: Task<Blkback>;
   /** One window for each page that can hold a ring. */
@@ -80,8 +85,18 @@ export class Blkback {
     this.services = services;
     this.state = BlkbackState.view(memory).at(page);
     this.directory = new VbdDirectory(store, domain.domid, frontendDomid);
+    this.opening = new DeviceOpening({
+      memory,
+      address: page + BlkbackState.offset.opening,
+      rules: rules.opening,
+      devices: services.devices,
+      store,
+      path: (node) => this.directory.path(node),
+      refuse: (errno, why) => this.#fatal(errno, why),
+    });
     this.requests = new TakenRequests(memory, {
       services,
+      writable: () => this.opening.state.writable,
       ring: () => this.ring(),
       port: () => this.state.port,
       onDone: () => this.#finishClosing(),
@@ -111,8 +126,11 @@ export class Blkback {
     this.directory.watchOwn();
   }
 
-  /** Some of its watches have fired; all of them have been taken from the queue. */
-  watchesFired(): void {
+  /**
+   * Some of its watches have fired; all of them have been taken from the queue. `named`: that of `physical-device` was
+   * among them.
+   */
+  watchesFired(named: boolean): void {
     const { state, directory } = this;
     const own = directory.state();
     if (!state.known) {
@@ -123,7 +141,7 @@ export class Blkback {
     }
     if (state.removing) return;
     this.#frontendChanged();
-    if (state.known && !state.removing) this.#openDevice();
+    if (named && state.known && !state.removing) this.#openDevice();
   }
 
   interrupt(): void {
@@ -198,25 +216,25 @@ export class Blkback {
     directory.write(BlkifNode.MultiQueueMaxQueues, '1');
     directory.watchDevice();
     directory.write(BlkifNode.MaxRingPageOrder, '4');
-    if (this.services.rules.saysOpened) directory.write(BlkifNode.Opened, '0');
+    this.opening.announce();
     if (own === XenbusState.Closed) state.xenbus_state = XenbusState.Closed;
     else this.#switchState(XenbusState.InitWait);
     directory.watchFrontend();
   }
 
-  /** The device is opened once; what is written to its nodes afterwards changes nothing. */
+  /**
+   * The device is opened once, whatever the frontend is doing; what is written to its nodes afterwards changes nothing.
+   * One that was refused is looked at again when its nodes are written again, and a frontend that has not begun may
+   * begin after all.
+   */
   #openDevice(): void {
-    const { state, services, directory } = this;
-    if (state.opened || state.xenbus_state >= XenbusState.Closing) return;
-    const { store } = directory;
-    let result = { kind: 'absent' } as OpenResult;
-    store.transaction(() => {
-      result = services.device.open((node) => directory.read(node));
-    });
-    if (result.kind === 'refused') this.#fatal(result.errno, result.why);
-    if (result.kind !== 'opened') return;
-    state.opened = true;
-    if (services.rules.saysOpened) directory.write(BlkifNode.Opened, '1');
+    const { state, opening, directory } = this;
+    const { refused } = opening.state;
+    if (!this.#online) return;
+    opening.look();
+    if (!opening.state.verified) return;
+    if (refused && state.xenbus_state === XenbusState.Closing && directory.frontendWaits())
+      this.#switchState(XenbusState.InitWait);
     this.#updateStatus();
   }
 
@@ -263,8 +281,8 @@ export class Blkback {
 
   /** Ring and device are there: the frontend is told of the device. */
   #updateStatus(): void {
-    const { state, services, directory } = this;
-    if (!state.opened || state.handle === 0 || state.port === 0 || state.connected) return;
+    const { state, services, directory, opening } = this;
+    if (!opening.state.verified || state.handle === 0 || state.port === 0 || state.connected) return;
     const { device } = services;
     state.connected = true;
     directory.store.transaction(() => {
@@ -276,7 +294,7 @@ export class Blkback {
       directory.write(BlkifNode.FeatureBarrier, '1');
       directory.write(BlkifNode.FeaturePersistent, '1');
       directory.write(BlkifNode.Sectors, String(device.sectors));
-      directory.write(BlkifNode.Info, device.readOnly ? '4' : '0');
+      directory.write(BlkifNode.Info, opening.state.writable ? '0' : '4');
       directory.write(BlkifNode.SectorSize, String(device.sectorSize));
       directory.write(BlkifNode.PhysicalSectorSize, String(device.sectorSize));
     });
@@ -316,7 +334,7 @@ export class Blkback {
   #finishClosing(): void {
     const { state, services, requests } = this;
     if (!state.closing || requests.busy) return;
-    const { memory, host, domain, page, rules, device } = services;
+    const { memory, host, domain, page, rules } = services;
     if (state.port !== 0) host.events.close(domain, state.port);
     if (state.handle !== 0) host.grants.unmap(state.handle);
     state.port = 0;
@@ -328,7 +346,7 @@ export class Blkback {
       return;
     }
     if (!rules.closesBusy) this.#writeLastState();
-    if (state.opened) device.close();
+    this.opening.release();
     memory.clear(page, BlkbackState.size);
   }
 

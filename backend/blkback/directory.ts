@@ -3,7 +3,7 @@
  * the home of domain 0, as Linux gives them.
  */
 import { type VbdPaths, vbdPaths } from '../../protocol/vbd-paths.js';
-import { DeviceNode, errorPath, parseXenbusState, type XenbusState } from '../../protocol/xenbus.js';
+import { DeviceNode, errorPath, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 
 export const SCAN_TOKEN = 'scan';
@@ -32,6 +32,11 @@ export class VbdDirectory {
     this.store.write(this.#paths.ownBack(node), value);
   }
 
+  /** Path of a node of its own side. */
+  path(node: string): string {
+    return this.#paths.ownBack(node);
+  }
+
   state(): XenbusState {
     return parseXenbusState(this.read(DeviceNode.State));
   }
@@ -42,6 +47,12 @@ export class VbdDirectory {
 
   frontendState(): XenbusState {
     return parseXenbusState(this.readFrontend(DeviceNode.State));
+  }
+
+  /** Whether the frontend has not begun: a driver that is yet to come, or that waits for this end. */
+  frontendWaits(): boolean {
+    const state = this.frontendState();
+    return state === XenbusState.Unknown || state === XenbusState.Initialising;
   }
 
   /** Writes the state, unless the node is gone: a device that was taken away is not brought back. */

@@ -2,13 +2,12 @@
 import { BLKIF_X86_64 } from '../../protocol/blkif.js';
 import { bool, bytes, layout, u8, u16, u32 } from '../../protocol/layout.js';
 import { BackRingPrivate } from '../../protocol/ring-back.js';
+import { OpeningState } from '../device-opening/state.js';
 
 export const BlkbackState = layout('blkback', {
   /** The device directory has been found. */
   known: bool,
   xenbus_state: u8,
-  /** The device is open and was found to be the right one. */
-  opened: bool,
   /** Whether the ring has been given up because of nonsense on it. */
   broken: bool,
   /** The frontend has closed, or is gone: what is under way is finished and nothing more is taken. */
@@ -22,6 +21,7 @@ export const BlkbackState = layout('blkback', {
   serve: u32,
   connect: u32,
   ring: bytes(BackRingPrivate.size),
+  opening: bytes(OpeningState.size),
 });
 
 /** A request that was taken off the ring. */

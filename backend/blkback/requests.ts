@@ -24,6 +24,8 @@ import { TAKEN_MAX, TAKEN_OFFSET, TakenRequest } from './memory.js';
 export interface RequestHost {
   readonly services: BlkbackServices;
   readonly ring: () => BackRing;
+  /** Whether the device was opened for writing. */
+  readonly writable: () => boolean;
   readonly port: () => number;
   /** A request has been answered. */
   readonly onDone: () => void;
@@ -146,7 +148,7 @@ export class TakenRequests {
   #disk({ device }: BlkbackServices): BlkifDisk {
     return {
       sectors: device.sectors,
-      writable: !device.readOnly,
+      writable: this.#host.writable(),
       sectorSize: device.sectorSize,
       flush: true,
       discard: true,

@@ -1,3 +1,5 @@
+import { BY_IDENTITY, BY_NUMBER, HELD, type OpeningRules } from '../device-opening/rules.js';
+
 /** In what blkbacks differ. */
 export interface BlkbackRules {
   readonly name: string;
@@ -12,8 +14,8 @@ export interface BlkbackRules {
   readonly usedRing: 'goes-on' | 'waits';
   /** Whether it notifies the frontend when it connects: a predecessor may have died between a response and its event. */
   readonly notifiesOnConnect: boolean;
-  /** Whether it tells the block script, in `opened`, when it holds the device itself, as proposed for Linux. */
-  readonly saysOpened: boolean;
+  /** How it opens the device that its nodes name. */
+  readonly opening: OpeningRules;
 }
 
 /** One request after the other; Closed means that nothing more will be written; a used ring is not touched. */
@@ -23,7 +25,7 @@ export const CAREFUL: BlkbackRules = {
   closesBusy: false,
   usedRing: 'waits',
   notifiesOnConnect: true,
-  saysOpened: false,
+  opening: BY_IDENTITY,
 };
 
 /** The same, and a used ring is taken over. */
@@ -32,7 +34,7 @@ export const SILENT: BlkbackRules = { ...TAKES_OVER, name: 'silent', notifiesOnC
 export const ANY_ORDER: BlkbackRules = { ...TAKES_OVER, name: 'any-order', depth: 2 };
 
 /** A block script may keep its descriptor until this one holds the device. */
-export const SAYS_OPENED: BlkbackRules = { ...CAREFUL, name: 'says-opened', saysOpened: true };
+export const SAYS_OPENED: BlkbackRules = { ...CAREFUL, name: 'says-opened', opening: HELD };
 
 /** As slow disks make Linux: something under way when it closes. */
 export const CLOSES_BUSY: BlkbackRules = { ...CAREFUL, name: 'closes-busy', closesBusy: true };
@@ -48,5 +50,5 @@ export const LINUX_BACK: BlkbackRules = {
   closesBusy: true,
   usedRing: 'goes-on',
   notifiesOnConnect: false,
-  saysOpened: false,
+  opening: BY_NUMBER,
 };

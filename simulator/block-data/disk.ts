@@ -4,7 +4,7 @@
  *
  * The disk outlives backends and hosts: two hosts of a migration share it.
  */
-import type { BlockDevice, OpenResult } from '../../backend/blkback/block-device.js';
+import type { BlockDevice } from '../../backend/blkback/block-device.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { assert } from '../../protocol/assert.js';
 import { BLKIF_SECTOR_SIZE, BLKIF_SECTORS_PER_PAGE } from '../../protocol/blkif.js';
@@ -26,7 +26,6 @@ export const DISK_BYTES: number = DiskBlock.size * DISK_BLOCKS;
 export class Disk implements BlockDevice {
   readonly sectors: number = DISK_BLOCKS * BLKIF_SECTORS_PER_PAGE;
   readonly sectorSize: number = BLKIF_SECTOR_SIZE;
-  readonly readOnly = false;
   readonly #memory: JournaledMemory;
   readonly #address: number;
   readonly #block;
@@ -36,13 +35,6 @@ export class Disk implements BlockDevice {
     this.#address = address;
     this.#block = DiskBlock.view(memory);
   }
-
-  /** Whoever names a device gets this one: which device it is, is not the question here. */
-  open(read: (node: string) => string | null): OpenResult {
-    return read('physical-device') === null ? { kind: 'absent' } : { kind: 'opened' };
-  }
-
-  close(): void {}
 
   read(sector: number, to: number, length: number): void {
     assert(length >= 4, `disk: expected a read of a block, found ${length} bytes`);

@@ -8,8 +8,8 @@
  *     then            disk | image of the disk | toolstack
  */
 import { Blkback } from '../../backend/blkback/blkback.js';
-import type { BlockDevice } from '../../backend/blkback/block-device.js';
 import { type BlkbackRules, CAREFUL } from '../../backend/blkback/rules.js';
+import type { DeviceTable } from '../../backend/device-opening/device-table.js';
 import { BlockGuest } from '../../frontend/blkfront/guest.js';
 import { BLOCK_GUEST_PAGES } from '../../frontend/blkfront/memory.js';
 import type { BlkfrontRules } from '../../frontend/blkfront/rules.js';
@@ -29,9 +29,11 @@ import type { Grain } from '../actors.js';
 import { StoreClient, type StoreListener } from '../store-client.js';
 import { StoreValues } from '../store-value.js';
 import { USUAL_DAEMON } from '../world-options.js';
+import { ANY_DEVICE } from './any-device.js';
 import { Disk } from './disk.js';
 import { BlkbackProcess } from './process.js';
 import { type BlockPlan, BlockToolstack } from './toolstack.js';
+import { SCRIPT_WRITES, type ScriptWrites } from './toolstack-nodes.js';
 
 export interface BlockWorldOptions {
   readonly frontend: BlkfrontRules;
@@ -52,8 +54,10 @@ export interface BlockWorldOptions {
   readonly killsBetween?: 'stores' | 'steps';
   /** The cache of the disk is the backend's own and is lost when it is killed. */
   readonly cacheDiesWithBackend?: boolean;
-  /** What the backends take for their device, made of the disk: a check before it, say. The disk itself when absent. */
-  readonly device?: (disk: BlockDevice) => BlockDevice;
+  /** The block devices of the driver domains; any number names the disk when absent. */
+  readonly devices?: DeviceTable;
+  /** What the block script writes; as the stock script when absent. */
+  readonly script?: ScriptWrites;
   readonly listener?: StoreListener;
 }
 
@@ -172,7 +176,8 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
       domain: dom0,
       host,
       store,
-      device: options.device?.(disk) ?? disk,
+      devices: options.devices ?? ANY_DEVICE,
+      device: disk,
       probe,
       rules: options.backend ?? CAREFUL,
       shape,
@@ -193,6 +198,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
   const toolstack = new BlockToolstack(memory, {
     address: toolstackFrame * PAGE_SIZE,
     plan: options.plan,
+    script: options.script ?? SCRIPT_WRITES,
     source: slots[0],
     target: slots[1],
     saveDisk: () => memory.copyPage(diskFrame, diskImageFrame),

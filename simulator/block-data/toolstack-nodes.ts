@@ -61,16 +61,22 @@ export function writeVbdNodes(store: StoreClient, place: VbdPlace): void {
   });
 }
 
-/** Steps of the block script on `add`, one write each, as it calls a tool for each. */
-export const SCRIPT_WRITES: readonly (readonly [node: string, value: string])[] = [
+/** What a block script writes on `add`, one step each, as it calls a tool for each. */
+export type ScriptWrites = readonly (readonly [node: string, value: string])[];
+
+/** As the stock script has it. */
+export const SCRIPT_WRITES: ScriptWrites = [
   [BlkifNode.LoopNode, '/dev/loop0'],
   ['physical-device', '7:0'],
   ['physical-device-path', '/dev/loop0'],
   [DeviceNode.HotplugStatus, 'connected'],
 ];
 
-export function writeScriptNode(store: StoreClient, place: VbdPlace, step: number): void {
-  const [node, value] = SCRIPT_WRITES[step] as readonly [string, string];
+export function writeScriptNode(
+  store: StoreClient,
+  place: VbdPlace,
+  [node, value]: readonly [node: string, value: string],
+): void {
   store.write(vbdPaths(place.backend, place.frontend).ownBack(node), value);
 }
 

@@ -14,7 +14,7 @@ import {
   closeVbd,
   detachVbd,
   removeVbdNodes,
-  SCRIPT_WRITES,
+  type ScriptWrites,
   type VbdPlace,
   vbdState,
   writeScriptNode,
@@ -57,6 +57,7 @@ export interface BlockToolstackPlace {
   readonly plan: BlockPlan;
   readonly source: BlockSlot;
   readonly target: BlockSlot;
+  readonly script: ScriptWrites;
   /** Copies the disk to its image. */
   readonly saveDisk: () => void;
   /** Image of the guest and image of the disk are complete. */
@@ -145,9 +146,11 @@ export class BlockToolstack {
 
   script(): string | typeof DONE {
     const { state } = this;
-    writeScriptNode(this.#attaching.scriptStore, this.#vbd(this.#attaching), state.script_step);
+    const { script } = this.#place;
+    const write = script[state.script_step] as ScriptWrites[number];
+    writeScriptNode(this.#attaching.scriptStore, this.#vbd(this.#attaching), write);
     state.script_step += 1;
-    return state.script_step < SCRIPT_WRITES.length ? 'script' : DONE;
+    return state.script_step < script.length ? 'script' : DONE;
   }
 
   mayAsk(): boolean {

@@ -4,6 +4,8 @@
  *
  * What is judged is in `oracles.ts`. The disk is the right one here; which device a backend opens is another world.
  */
+
+import { DEVICE_TOKEN } from '../../backend/blkback/directory.js';
 import { BlockUserState, KERNEL_PFN, USER_OFFSET } from '../../frontend/blkfront/memory.js';
 import { DomainState, FIRST_GUEST_PFN } from '../../hypervisor/domain.js';
 import {
@@ -283,8 +285,7 @@ export class BlockWorld implements Explorable {
         agents,
         enabled: () => backend.alive && store.hasEvent,
         run: () => {
-          store.takeEvents();
-          driver.watchesFired();
+          driver.watchesFired(store.takeEvents(DEVICE_TOKEN));
         },
       }),
       backend,

@@ -40,7 +40,7 @@ function guestActors(host: IdentityHost, parts: GuestParts, suffix: string): rea
       () => backend.close(),
     ),
     simple(
-      `guest${guest}.blkfront/connect`,
+      `${paths.frontend}/connect`,
       () =>
         truth.domain === DomainIs.Running &&
         !truth.ring &&

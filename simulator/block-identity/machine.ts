@@ -13,7 +13,7 @@ import { StoreValues } from '../store-value.js';
 import { BackendState, IdentityBackend } from './backend.js';
 import { GuestTruth, IdentityHost, IdentityWorldState } from './host.js';
 import { Content, Gendisk, Kernel, KernelRecord, SLOTS } from './kernel.js';
-import { vbdPaths } from './nodes.js';
+import { devicePaths } from './nodes.js';
 import { BlockScript, ScriptState } from './script.js';
 import { type Design, guestsOf, type IdentitySetting } from './setting.js';
 import { IdentityToolstack, ToolstackState } from './toolstack.js';
@@ -66,12 +66,13 @@ export function buildIdentityMachine(design: Design, setting: IdentitySetting): 
 
   const guests = guestsOf(setting).map((guest) => {
     host.truths.push(GuestTruth.view(memory).at(take(`guest${guest}`, 'device', GuestTruth)));
-    const paths = vbdPaths(guest);
+    const paths = devicePaths(setting.use, guest);
     const backend = new IdentityBackend(host, {
-      address: take(`blkback${guest}`, 'state', BackendState),
+      name: paths.backend,
+      address: take(paths.backend, 'state', BackendState),
       guest,
       paths,
-      store: client(`blkback${guest}`),
+      store: client(paths.backend),
       ring: () => host.truth(guest).ring,
     });
     const opened = (): number | null => (backend.slot < 0 ? null : host.kernel.disk(backend.slot).diskseq);

@@ -1,8 +1,9 @@
 /**
- * The nodes of a block device's backend directory, as its script writes them and its backend reads them.
+ * The nodes of a backend directory that name a block device, as its script writes them and its backend reads them.
  */
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import { IdentityNode } from '../../protocol/physical-device.js';
+import { XVDA } from '../../protocol/vbd-paths.js';
 import { backendPath, DeviceNode, errorPath } from '../../protocol/xenbus.js';
 
 export const VbdNode = {
@@ -21,26 +22,52 @@ export const VbdNode = {
   HotplugStatus: DeviceNode.HotplugStatus,
   HotplugError: 'hotplug-error',
   Opened: BlkifNode.Opened,
-  Sectors: 'sectors',
 } as const;
 
-/** The number of the disk: `xvda`. */
-const HANDLE = 51712;
+/** What the device is for: a disk of the guest, or the volume with the state of its vTPM. */
+export type DeviceUse = 'vbd' | 'vtpm';
 
-export interface VbdPaths {
+interface Use {
+  /** Number of the virtual device: `xvda`, or the guest's only vTPM. */
+  readonly handle: number;
+  readonly backend: string;
+  readonly frontend: string;
+  /** The node with which the backend tells the frontend of the device. */
+  readonly described: string;
+}
+
+const USES: Readonly<Record<DeviceUse, Use>> = {
+  vbd: { handle: XVDA, backend: 'blkback', frontend: 'blkfront', described: BlkifNode.Sectors },
+  vtpm: { handle: 0, backend: 'tpmback', frontend: 'tpmfront', described: DeviceNode.Ready },
+};
+
+export interface DevicePaths {
   readonly directory: string;
   /** Where the backend reports a fatal error. */
   readonly error: string;
   readonly node: { readonly [N in keyof typeof VbdNode]: string };
+  /** What the backend writes together with state Connected. */
+  readonly described: string;
+  /** The drivers' names, with the guest's number. */
+  readonly backend: string;
+  readonly frontend: string;
+  /** A node by its name. */
+  readonly at: (node: string) => string;
 }
 
-export function vbdPaths(guest: number): VbdPaths {
-  const directory = backendPath({ kind: 'vbd', backend: 0, frontend: guest, handle: HANDLE });
+export function devicePaths(use: DeviceUse, guest: number): DevicePaths {
+  const { handle, backend, frontend, described } = USES[use];
+  const directory = backendPath({ kind: use, backend: 0, frontend: guest, handle });
   const node = Object.fromEntries(Object.entries(VbdNode).map(([key, name]) => [key, `${directory}/${name}`]));
+  const paths = new Map(Object.values(VbdNode).map((name) => [name as string, `${directory}/${name}`]));
   return {
     directory,
-    error: errorPath(0, `backend/vbd/${guest}/${HANDLE}`),
+    error: errorPath(0, `backend/${use}/${guest}/${handle}`),
     node: node as { readonly [N in keyof typeof VbdNode]: string },
+    described: `${directory}/${described}`,
+    backend: `${backend}${guest}`,
+    frontend: `guest${guest}.${frontend}`,
+    at: (name) => paths.get(name) ?? `${directory}/${name}`,
   };
 }
 

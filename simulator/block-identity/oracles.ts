@@ -13,8 +13,8 @@ export function judgeStep(host: IdentityHost, guests: readonly GuestParts[]): vo
   const { kernel } = host;
   let writtenLife = 0;
   for (const { guest, backend } of guests) {
-    const { exposed, writable } = backend.state;
-    if (!exposed || backend.slot < 0) continue;
+    const { writable } = backend.opening.state;
+    if (!backend.state.exposed || backend.slot < 0) continue;
     const { life } = kernel.disk(backend.slot);
     // A loop device without a file shows nothing of anybody's.
     if (life === 0) continue;
@@ -61,8 +61,8 @@ function judgeOwner(host: IdentityHost, { guest, backend, toolstack }: GuestPart
 /** A device that was asked for and is not opened: state and error node say so. */
 function judgeRefusal(host: IdentityHost, { backend, toolstack }: GuestParts): void {
   const { store, paths } = toolstack.place;
-  const { alive, refused } = backend.state;
-  if (!alive || store.peek(paths.node.PhysicalDevice) === null || backend.slot >= 0) return;
+  const { refused } = backend.opening.state;
+  if (!backend.state.alive || store.peek(paths.node.PhysicalDevice) === null || backend.slot >= 0) return;
   const state = parseXenbusState(store.peek(paths.node.State));
   if (!refused) host.fail('refusal-shown', `${backend.name} neither opens its device nor refuses it`);
   else if (state !== XenbusState.Closing && state !== XenbusState.Closed)

@@ -10,7 +10,7 @@ import type { IdentityBackend } from './backend.js';
 import type { IdentityHost } from './host.js';
 import { Content, type GendiskKind, SLOTS } from './kernel.js';
 import type { GuestParts } from './machine.js';
-import type { VbdPaths } from './nodes.js';
+import type { DevicePaths } from './nodes.js';
 import type { Moment, Other, OtherAction } from './setting.js';
 
 const LOOP0 = SLOTS.findIndex(({ name }) => name === 'loop0');
@@ -18,7 +18,7 @@ const KIND_OF = { volume: 'volume', file: 'loop', partition: 'disk', removable: 
 
 export class Others {
   readonly #host: IdentityHost;
-  readonly #place: { readonly store: StoreClient; readonly paths: VbdPaths; readonly backend: IdentityBackend };
+  readonly #place: { readonly store: StoreClient; readonly paths: DevicePaths; readonly backend: IdentityBackend };
   readonly #kind: GendiskKind;
 
   /** Those who meddle with the device of one guest. */
@@ -60,9 +60,9 @@ export class Others {
       case 'killed':
         return this.#host.world.killed;
       case 'opened':
-        return backend.state.verified;
+        return backend.opening.state.verified;
       case 'refused':
-        return backend.state.refused;
+        return backend.opening.state.refused;
       case 'crashed':
         return this.#host.world.crashed;
       case 'resumed':

@@ -13,7 +13,7 @@ import type { DeviceNumber } from '../../protocol/physical-device.js';
 import type { StoreClient } from '../store-client.js';
 import type { IdentityHost } from './host.js';
 import { Content, type GendiskKind, SLOTS } from './kernel.js';
-import { BOOT_IDS, devicePath, type VbdPaths, vbdPaths } from './nodes.js';
+import { BOOT_IDS, type DevicePaths, devicePath, devicePaths } from './nodes.js';
 import { writtenNumber, writtenSequence } from './script-values.js';
 import type { ScriptRules, Source } from './setting.js';
 
@@ -63,7 +63,7 @@ export interface ScriptPlace {
   readonly number: number;
   readonly address: number;
   readonly guest: number;
-  readonly paths: VbdPaths;
+  readonly paths: DevicePaths;
   readonly store: StoreClient;
   /** What it is given: volume or file A or B. */
   readonly content: number;
@@ -186,7 +186,7 @@ export class BlockScript {
     const { store } = this.place;
     for (let guest = 1; guest <= this.#host.truths.length; guest++) {
       if (guest === this.place.guest) continue;
-      const { node } = vbdPaths(guest);
+      const { node } = devicePaths(this.#host.setting.use, guest);
       if (store.read(node.PhysicalDevice) !== this.#number()) continue;
       if (this.#rules.sharing === 'identity' && store.read(node.Identity) !== this.#sequence()) continue;
       this.#host.observe('busy');

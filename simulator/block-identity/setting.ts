@@ -2,6 +2,7 @@
  * What an exploration of block device identity is about: the design of the backend and its script, and the situation.
  */
 import { assert } from '../../protocol/assert.js';
+import type { DeviceUse } from './nodes.js';
 
 /**
  * `P`: the backend opens by major:minor alone. `I`: the script writes the diskseq too, and the backend compares after it
@@ -128,6 +129,7 @@ export type IdentityPlan =
   | 'kept';
 
 export interface IdentitySetting {
+  readonly use: DeviceUse;
   readonly source: Source;
   readonly plan: IdentityPlan;
   /** The exploration begins before the backend has probed; otherwise in InitWait. */
@@ -161,6 +163,7 @@ export interface IdentitySetting {
 }
 
 export const USUAL_SETTING: IdentitySetting = {
+  use: 'vbd',
   source: 'volume',
   plan: 'add',
   probes: false,

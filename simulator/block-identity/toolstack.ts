@@ -12,7 +12,7 @@ import type { StoreClient } from '../store-client.js';
 import type { IdentityBackend } from './backend.js';
 import { DomainIs, type IdentityHost } from './host.js';
 import { Content, SLOTS } from './kernel.js';
-import type { VbdPaths } from './nodes.js';
+import type { DevicePaths } from './nodes.js';
 import { type BlockScript, ScriptResult } from './script.js';
 
 export const ToolstackState = layout('toolstack', {
@@ -56,7 +56,7 @@ const run = task<IdentityToolstack>('run', {
 export interface ToolstackPlace {
   readonly address: number;
   readonly guest: number;
-  readonly paths: VbdPaths;
+  readonly paths: DevicePaths;
   readonly store: StoreClient;
   readonly backend: IdentityBackend;
   /** The second one for the plans with two. */
@@ -157,14 +157,14 @@ export class IdentityToolstack {
 
   /** The backend has done with the device what it will do. */
   isSettled(): boolean {
-    const { exposed, refused } = this.place.backend.state;
-    return exposed || refused;
+    const { state, opening } = this.place.backend;
+    return state.exposed || opening.state.refused;
   }
 
   afterUse(): StepResult {
     switch (this.#host.setting.plan) {
       case 'again':
-        return this.place.backend.state.refused ? 'second_script' : DONE;
+        return this.place.backend.opening.state.refused ? 'second_script' : DONE;
       case 'cancel':
       case 'resume':
         return this.place.backend.state.exposed ? 'suspend' : DONE;

@@ -1,6 +1,6 @@
 /** The two drivers by themselves: what they do with a device that is refused, and with an end that breaks the rules. */
 import t from 'tap';
-import type { OpenResult } from '../../backend/blkback/block-device.js';
+import type { DeviceTable } from '../../backend/device-opening/device-table.js';
 import { RING_PFN } from '../../frontend/blkfront/memory.js';
 import { LINUX } from '../../frontend/blkfront/rules.js';
 import { FLUSH, read, write } from '../../frontend/blkfront/user.js';
@@ -8,7 +8,6 @@ import { BLKIF_X86_64, BlkifOperation } from '../../protocol/blkif.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { RING_ENTRIES_OFFSET, SharedRing } from '../../protocol/ring.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
-import { Disk } from '../../simulator/block-data/disk.js';
 import type { BlockWorldOptions } from '../../simulator/block-data/world.js';
 import { BlockRun } from '../support/block-run.js';
 
@@ -16,19 +15,17 @@ const OPTIONS: BlockWorldOptions = { plan: 'none', frontend: LINUX, operations: 
 const EVERYBODY = ['guest1', 'blkback1', 'toolstack'];
 
 t.test('a device that is refused is never exposed, and the error says why', async (t) => {
-  const { open } = Disk.prototype;
-  t.teardown(() => {
-    Disk.prototype.open = open;
-  });
-  const why = 'expected diskseq 5, found 6';
-  Disk.prototype.open = (node): OpenResult =>
-    node('physical-device') === null ? { kind: 'absent' } : { kind: 'refused', errno: 19, why };
-  const run = new BlockRun({ ...OPTIONS, start: 'boot', operations: [] });
+  const nothing: DeviceTable = {
+    open: () => 0,
+    close: () => undefined,
+    identity: () => ({ diskseq: null, bootId: null }),
+  };
+  const run = new BlockRun({ ...OPTIONS, start: 'boot', operations: [], devices: nothing });
   run.go(EVERYBODY);
   t.notOk(run.changes.some((change) => /sectors|feature-flush|back\/state 4/.test(change)));
   t.ok(run.changes.includes('blkback WRITE source:back/state 5'));
   const errors = run.operations.filter(({ path }) => path.includes('/error/'));
-  t.match(errors, [{ client: 'blkback1', operation: 'WRITE', value: `19 ${why}` }]);
+  t.match(errors, [{ client: 'blkback1', operation: 'WRITE', value: '2 device 7:0: expected a device, found none' }]);
   const closed = run.changes.indexOf('blkback WRITE source:back/state 5');
   t.ok(closed < run.changes.indexOf('guest WRITE source:front/state 6'));
 });

@@ -1,170 +1,123 @@
-/** What a blkback with an identity check opens, what it refuses, and what it says. */
+/** A blkback that checks what it opens, on the whole pair: what it exposes, what it refuses, and what it says. */
 import t from 'tap';
-import type { BlockDevice, OpenResult } from '../../backend/blkback/block-device.js';
-import { IdentifiedDevice } from '../../backend/blkback/identified-device.js';
 import { SAYS_OPENED } from '../../backend/blkback/rules.js';
-import type { DeviceIdentity } from '../../backend/device-identity.js';
-import { RING_PFN } from '../../frontend/blkfront/memory.js';
+import type { DeviceTable } from '../../backend/device-opening/device-table.js';
+import { publishIdentity, withdrawIdentity } from '../../backend/identity-nodes.js';
 import { LINUX } from '../../frontend/blkfront/rules.js';
 import { write } from '../../frontend/blkfront/user.js';
-import { BLKIF_X86_64, BlkifOperation } from '../../protocol/blkif.js';
-import { RING_ENTRIES_OFFSET } from '../../protocol/ring.js';
+import { vbdPaths } from '../../protocol/vbd-paths.js';
+import { SCRIPT_WRITES } from '../../simulator/block-data/toolstack-nodes.js';
+import type { StoreOperation } from '../../simulator/store-client.js';
 import { BlockRun } from '../support/block-run.js';
 
-const BOOT = '1b4e28ba-2fa1-11d2-883f-0016d3cca427';
-const OTHER_BOOT = '16768049-72ee-4dae-8cca-acd605cacd75';
-const THERE: DeviceIdentity = { major: 7, minor: 3, diskseq: 0x1fn, bootId: BOOT };
-
-/** What was written to `opened`, in order. */
-function openedOf(run: BlockRun): readonly string[] {
-  return run.operations.filter(({ path }) => path.endsWith('/opened')).map(({ value }) => value ?? '');
+/** Values written to nodes of this name, in order. */
+function written(run: BlockRun, node: string): readonly string[] {
+  const isIt = ({ operation, path }: StoreOperation): boolean =>
+    operation === 'WRITE' && path.includes('backend/vbd/1') && path.endsWith(`/${node}`);
+  return run.operations.filter(isIt).map(({ value }) => value);
 }
 
-/** Opens what `nodes` name, on a host that has `there` under 7:3 and nothing else. */
-function open(
-  nodes: { readonly [node: string]: string },
-  { claimRequired = false, there = THERE }: { claimRequired?: boolean; there?: DeviceIdentity | null } = {},
-): { readonly result: OpenResult; readonly opened: number } {
-  let opened = 0;
-  const device: BlockDevice = {
-    sectors: 8,
-    sectorSize: 512,
-    readOnly: false,
-    open: () => {
-      opened++;
-      return { kind: 'opened' };
+/** A host that has one disk, 7:0 of this diskseq, and counts who has it open. */
+function diskOf(diskseq: bigint): DeviceTable & { openers: number } {
+  return {
+    openers: 0,
+    open({ major, minor }) {
+      if (major !== 7 || minor !== 0) return 0;
+      this.openers += 1;
+      return 1;
     },
-    close: () => undefined,
-    read: () => undefined,
-    write: () => undefined,
-    discard: () => undefined,
-    flush: () => undefined,
+    close() {
+      this.openers -= 1;
+    },
+    identity: () => ({ diskseq, bootId: null }),
   };
-  const lookUp = ({ major, minor }: { major: number; minor: number }): DeviceIdentity | null =>
-    major === 7 && minor === 3 ? there : null;
-  const result = new IdentifiedDevice(device, { lookUp, claimRequired }).open((node) => nodes[node] ?? null);
-  return { result, opened };
 }
 
-t.test('the device that the nodes name is opened, once', async (t) => {
-  const whole = { 'physical-device': '7:3', 'physical-device-uuid': '1f', 'physical-device-boot-id': BOOT };
-  t.strictSame(open(whole, { claimRequired: true }), { result: { kind: 'opened' }, opened: 1 });
-  t.strictSame(open({ 'physical-device': '7:3', 'physical-device-uuid': '1F' }).opened, 1, 'either case');
-  t.strictSame(open({ 'physical-device': '7:3' }).opened, 1, 'no claim, and none demanded');
-});
-
-t.test('without a number nothing is opened and nothing refused', async (t) => {
-  t.strictSame(open({}), { result: { kind: 'absent' }, opened: 0 });
-  t.strictSame(open({ 'physical-device-uuid': '1f' }), { result: { kind: 'absent' }, opened: 0 });
-});
-
-t.test('any other device is refused, and the refusal names both', async (t) => {
-  const cases: readonly (readonly [{ readonly [node: string]: string }, number, RegExp])[] = [
-    [
-      { 'physical-device': '7:3', 'physical-device-uuid': '20' },
-      19,
-      /expected device 7:3, diskseq 20, found 7:3, diskseq 1f/,
-    ],
-    [
-      { 'physical-device': '7:3', 'physical-device-uuid': '1f', 'physical-device-boot-id': OTHER_BOOT },
-      19,
-      new RegExp(`expected .*${OTHER_BOOT}.* found .*${BOOT}`),
-    ],
-    [{ 'physical-device': '7:4', 'physical-device-uuid': '1f' }, 2, /found none/],
-    [{ 'physical-device': '7:3xyz' }, 22, /physical-device/],
-    [{ 'physical-device': '7' }, 22, /physical-device/],
-    [{ 'physical-device': '7:3', 'physical-device-uuid': '' }, 22, /physical-device-uuid/],
-    [{ 'physical-device': '7:3', 'physical-device-uuid': '01f' }, 22, /physical-device-uuid/],
-    [{ 'physical-device': '7:3', 'physical-device-uuid': '0' }, 22, /physical-device-uuid/],
-    [{ 'physical-device': '7:3', 'physical-device-uuid': '12345678901234567' }, 22, /physical-device-uuid/],
-    [{ 'physical-device': '7:3', 'physical-device-uuid': 'g' }, 22, /physical-device-uuid/],
-  ];
-  for (const [nodes, errno, why] of cases) {
-    const { result, opened } = open(nodes);
-    t.match(result, { kind: 'refused', errno, why }, JSON.stringify(nodes));
-    t.equal(opened, 0, 'and the device is not touched');
-  }
-});
-
-t.test('where a claim is demanded, a number alone is refused', async (t) => {
-  const { result, opened } = open({ 'physical-device': '7:3' }, { claimRequired: true });
-  t.match(result, { kind: 'refused', errno: 19, why: /expected physical-device-uuid/ });
-  t.equal(opened, 0);
-});
-
-/** A first attachment to a disk that is 7:0 on its host and has this sequence number; the toolstack claims 1f. */
-function attach(diskseq: bigint): BlockRun {
-  const device = (disk: BlockDevice): BlockDevice => {
-    const there = { major: 7, minor: 0, diskseq, bootId: null };
-    const checked = new IdentifiedDevice(disk, { lookUp: () => there, claimRequired: true });
-    const { open: openChecked } = checked;
-    checked.open = (read) => openChecked.call(checked, (node) => (node === 'physical-device-uuid' ? '1f' : read(node)));
-    return checked;
-  };
+/** A first attachment; the script claims diskseq 1f. */
+function attach(devices: DeviceTable): BlockRun {
   const run = new BlockRun({
     plan: 'none',
     frontend: LINUX,
     backend: SAYS_OPENED,
     start: 'boot',
     operations: [write(0)],
-    device,
+    devices,
+    script: [['physical-device-uuid', '1f'], ...SCRIPT_WRITES],
   });
-  run.go(['guest1', 'blkback1', 'toolstack']);
   return run;
 }
 
-t.test('a blkback with the check exposes nothing of a device that was made anew, and says so', async (t) => {
-  const run = attach(0x20n);
+const EVERYBODY = ['guest1', 'blkback1', 'toolstack'];
+const BACKEND = '/local/domain/0/backend/vbd/1/51712';
+
+t.test('nothing of a device that was made anew is exposed, and the error names both', async (t) => {
+  const devices = diskOf(0x20n);
+  const run = attach(devices);
+  run.go(EVERYBODY);
   t.notOk(run.changes.some((change) => /sectors|feature-flush|back\/state 4/.test(change)));
   const errors = run.operations.filter(({ path }) => path.includes('/error/'));
   t.match(errors[0]?.value, /^19 expected device 7:0, diskseq 1f, found 7:0, diskseq 20/);
+  t.equal(errors.length, 1, 'it is said once, whatever other watches fire');
   t.ok(run.changes.includes('blkback WRITE source:back/state 5'));
-  t.strictSame(openedOf(run), ['0'], 'and never says that it holds the device');
+  t.strictSame(written(run, 'opened'), ['0'], 'and it never says that it holds the device');
+  t.equal(devices.openers, 0, 'nor does it');
   t.equal(run.world.disk.valueOf(0), 0);
 });
 
-t.test('a blkback with the check serves the device it was promised, and says when it holds it', async (t) => {
-  const run = attach(0x1fn);
-  t.strictSame(openedOf(run), ['0', '1']);
+t.test('the device that was promised is served, and it says when it holds it', async (t) => {
+  const devices = diskOf(0x1fn);
+  const run = attach(devices);
+  run.go(EVERYBODY);
+  t.strictSame(written(run, 'opened'), ['0', '1']);
   const paths = run.operations.filter(({ operation }) => operation === 'WRITE').map(({ path }) => path);
   const holds = paths.findLastIndex((path) => path.endsWith('/opened'));
   t.ok(holds < paths.findIndex((path) => path.endsWith('/sectors')), 'before it describes the disk');
   t.ok(run.world.disk.valueOf(0) > 0, 'the write arrived');
+  t.equal(devices.openers, 1);
+});
+
+/** What can happen besides the guest's own steps, until nothing can. */
+function goWithoutGuest(run: BlockRun): void {
+  for (;;) {
+    const next = run.possible.find((name) => !name.startsWith('guest1'));
+    if (next === undefined) return;
+    run.take(next);
+  }
+}
+
+function correct(run: BlockRun): void {
+  const { scriptStore } = run.world.machine.slots[0];
+  withdrawIdentity(scriptStore, BACKEND);
+  publishIdentity(scriptStore, BACKEND, { major: 7, minor: 0, diskseq: 0x20n, bootId: null });
+  run.go(['blkback1', 'guest1', 'toolstack']);
+}
+
+const stateOf = (run: BlockRun): string | null =>
+  run.world.machine.slots[0].scriptStore.peek(vbdPaths(0, 1).back('state'));
+
+t.test('nodes that are corrected after a refusal are taken: a guest that had not begun gets its disk', async (t) => {
+  const run = attach(diskOf(0x20n));
+  goWithoutGuest(run);
+  t.equal(stateOf(run), '5', 'refused');
+  correct(run);
+  t.strictSame(written(run, 'opened'), ['0', '1']);
+  t.equal(stateOf(run), '4');
+  t.ok(run.world.disk.valueOf(0) > 0, 'the write arrived');
+});
+
+t.test('a guest that has closed after a refusal is shown nothing, though the nodes are corrected', async (t) => {
+  const devices = diskOf(0x20n);
+  const run = attach(devices);
+  run.go(EVERYBODY);
+  t.equal(stateOf(run), '6', 'both ends have closed');
+  correct(run);
+  t.equal(stateOf(run), '6');
+  t.strictSame(written(run, 'sectors'), []);
+  t.equal(devices.openers, 1, 'the device is held for a frontend that opens again');
 });
 
 t.test('a blkback of mainline says nothing of it', async (t) => {
   const run = new BlockRun({ plan: 'none', frontend: LINUX, start: 'boot', operations: [] });
-  run.go(['guest1', 'blkback1', 'toolstack']);
-  t.strictSame(openedOf(run), []);
-});
-
-t.test('a discard empties the blocks it covers, and no others', async (t) => {
-  const run = new BlockRun({ plan: 'none', frontend: LINUX, operations: [write(0), write(1)] });
-  const { world } = run;
-  run.go(['guest1', 'blkback1', 'toolstack']);
-  t.strictSame(
-    [world.disk.valueOf(0), world.disk.valueOf(1)].map((value) => value > 0),
-    [true, true],
-  );
-  world.disk.discard(0, 8);
-  t.equal(world.disk.valueOf(0), 0);
-  t.ok(world.disk.valueOf(1) > 0);
-  world.disk.discard(9, 7);
-  t.ok(world.disk.valueOf(1) > 0, 'half a block is left alone');
-});
-
-t.test('a discard that a guest asks for is done, whatever its flag', async (t) => {
-  const run = new BlockRun({ plan: 'none', frontend: LINUX, operations: [write(0)] });
-  const { world } = run;
-  run.go(['guest1'], 'blkback1/interrupt');
-  const entry = world.machine.slots[0].domain.page(RING_PFN) + RING_ENTRIES_OFFSET;
-  // Where a write has its number of segments, a discard has its flag.
-  const discard = BLKIF_X86_64.discard.view(world.memory).at(entry);
-  discard.operation = BlkifOperation.Discard;
-  discard.flag = 1;
-  discard.sector_number = 0;
-  discard.nr_sectors = 8;
-  world.disk.at(0).value = 5;
-  run.go(['guest1', 'blkback1', 'toolstack']);
-  t.equal(world.disk.valueOf(0), 0);
+  run.go(EVERYBODY);
+  t.strictSame(written(run, 'opened'), []);
 });

@@ -105,8 +105,9 @@ t.test('a refusal names what was expected and what was found, and nothing is exp
   for (const name of ['open', 'compare']) world.step(choiceOf(world, `blkback1.watch/${name}`));
   t.match(store.peek(paths.error), /^19 expected device fd:0, diskseq a, found fd:0, diskseq b, /);
   t.equal(store.peek(paths.node.State), String(XenbusState.Closing));
-  t.equal(store.peek(paths.node.Sectors), null);
-  t.match(guest.backend.state, { exposed: false, descriptor: 0, taken: false, refused: true });
+  t.equal(store.peek(paths.described), null);
+  t.equal(guest.backend.state.exposed, false);
+  t.match(guest.backend.opening.state, { descriptor: 0, taken: false, refused: true });
 });
 
 t.test('the nodes are withdrawn before the device is let go', async (t) => {

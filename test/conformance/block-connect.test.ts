@@ -69,7 +69,7 @@ t.test('a backend taken off its device and bound again goes on in the ring that 
   asBackend(() => backend.driver.unbind());
   t.equal(guest.user.state.answered, 0, 'a write is outstanding');
   t.equal(backend.driver.state.handle, 0, 'the ring is not mapped');
-  asBackend(() => backend.driver.watchesFired());
+  asBackend(() => backend.driver.watchesFired(true));
   run.go(['blkback1', 'guest1']);
   t.strictSame(recorded, run.changes);
   t.equal(guest.user.state.answered, 1, 'the write is answered without an error');
