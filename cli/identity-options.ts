@@ -4,6 +4,7 @@
  */
 import { IDENTITY_SCENARIOS } from '../scenarios/device-identity.js';
 import { type IdentityScenario, isIdentityName } from '../scenarios/identity-scenario.js';
+import { VTPM_VOLUME_SCENARIOS } from '../scenarios/vtpm-volume.js';
 import { DESIGNS, type Design } from '../simulator/block-identity/setting.js';
 import { find } from '../simulator/drivers.js';
 import { type Arguments, type OptionSpecs, usage } from './arguments.js';
@@ -13,7 +14,10 @@ const USUAL_DESIGN: Design = 'I';
 export const DESIGN_NAMES: readonly Design[] = DESIGNS.map(({ name }) => name);
 
 export const DESIGN_OPTIONS: OptionSpecs = {
-  design: { value: DESIGN_NAMES.join('|'), help: `of a device-identity scenario: the design (${USUAL_DESIGN})` },
+  design: {
+    value: DESIGN_NAMES.join('|'),
+    help: `of a device-identity or vtpm-volume scenario: the design (${USUAL_DESIGN})`,
+  },
 };
 
 const OF_A_VTPM = ['tpmfront', 'tpmback', 'session', 'commands', 'grain', 'daemon'] as const;
@@ -32,16 +36,18 @@ export function identityOf(args: Arguments): IdentityPair | null {
   const design = args.oneOf('design', DESIGN_NAMES);
   if (name === undefined || !isIdentityName(name)) {
     if (design !== undefined)
-      throw usage('--design: expected a scenario device-identity/NN with it; other scenarios take --tpmfront');
+      throw usage(
+        '--design: expected a scenario device-identity/NN or vtpm-volume/NN with it; other scenarios take --tpmfront',
+      );
     return null;
   }
   const foreign = OF_A_VTPM.find((option) => args.text(option) !== undefined);
   if (foreign !== undefined)
-    throw usage(`--${foreign}: ${name} has no vTPM; choose with --design ${DESIGN_NAMES.join('|')}`);
+    throw usage(`--${foreign}: ${name} is about a block device; choose with --design ${DESIGN_NAMES.join('|')}`);
   return { scenario: findIdentity(name), design: design ?? USUAL_DESIGN };
 }
 
 /** Throws `UNKNOWN_NAME` with the scenarios there are. */
 export function findIdentity(name: string): IdentityScenario {
-  return find('scenario', IDENTITY_SCENARIOS, name);
+  return find('scenario', [...IDENTITY_SCENARIOS, ...VTPM_VOLUME_SCENARIOS], name);
 }

@@ -4,7 +4,9 @@
 import { IDENTITY_SCENARIOS } from '../scenarios/device-identity.js';
 import { HAZARDS } from '../scenarios/hazards/catalogue.js';
 import { knownLines, recordOf } from '../scenarios/hazards/describe.js';
+import { VTPM_PREFIX } from '../scenarios/identity-scenario.js';
 import { SCENARIOS } from '../scenarios/scenarios.js';
+import { VTPM_VOLUME_SCENARIOS } from '../scenarios/vtpm-volume.js';
 import { DESIGNS } from '../simulator/block-identity/setting.js';
 import { find, TPMBACKS, TPMFRONTS } from '../simulator/drivers.js';
 import { FAULTS } from '../simulator/faults.js';
@@ -18,7 +20,14 @@ import { coloursOf, type Terminal } from './terminal.js';
 interface Kind {
   readonly name: string;
   /** What JSON and text show, group by group. */
-  readonly groups: readonly { readonly heading: string; readonly entries: readonly Entry[] }[];
+  readonly groups: readonly Group[];
+}
+
+interface Group {
+  readonly heading: string;
+  readonly entries: readonly Entry[];
+  /** What text shows in place of the entries. */
+  readonly brief?: Entry;
 }
 
 interface Entry {
@@ -36,6 +45,14 @@ const KINDS: readonly Kind[] = [
     groups: [
       { heading: 'scenarios', entries: SCENARIOS.map(({ name, title }) => ({ name, title })) },
       { heading: 'device-identity', entries: IDENTITY_SCENARIOS.map(({ name, title }) => ({ name, title })) },
+      {
+        heading: 'vtpm-volume',
+        entries: VTPM_VOLUME_SCENARIOS.map(({ name, title }) => ({ name, title })),
+        brief: {
+          name: `${VTPM_PREFIX}NN`,
+          title: 'Each scenario of device-identity, for the volume with the state of a vTPM.',
+        },
+      },
     ],
   },
   {
@@ -100,10 +117,10 @@ function jsonOf(groups: Kind['groups']): string {
 function textOf(groups: Kind['groups'], terminal: Terminal, whole: boolean): string {
   const colours = coloursOf(terminal);
   const width = Math.max(...groups.flatMap(({ entries }) => entries.map(({ name }) => name.length)));
-  const parts = groups.map(({ heading, entries }) => {
+  const parts = groups.map(({ heading, entries, brief }) => {
     return [
       colours.bold(heading),
-      ...entries.flatMap(({ name, title, more = [] }) => [
+      ...(brief === undefined ? entries : [brief]).flatMap(({ name, title, more = [] }) => [
         ...wrapped(`  ${name.padEnd(width)}  ${title}`, terminal.columns, ' '.repeat(width + 4)),
         ...(whole ? more : []).flatMap((line) => {
           const indent = ' '.repeat(width + 4);

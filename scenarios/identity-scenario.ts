@@ -9,7 +9,7 @@ import {
 } from '../simulator/block-identity/setting.js';
 
 export interface IdentityScenario {
-  /** `device-identity/07` */
+  /** `device-identity/07`, `vtpm-volume/07` */
   readonly name: string;
   /** `07`: what follows the prefix. */
   readonly place: string;
@@ -27,6 +27,7 @@ type Overrides = Partial<Omit<IdentitySetting, 'script' | 'kernel'>> & {
 };
 
 const PREFIX = 'device-identity/';
+export const VTPM_PREFIX = 'vtpm-volume/';
 
 export function scenario(
   place: string,
@@ -51,5 +52,5 @@ export function scenario(
 
 /** Whether a name is meant to be one of these scenarios, though there may be none of that name. */
 export function isIdentityName(name: string): boolean {
-  return name.startsWith(PREFIX);
+  return name.startsWith(PREFIX) || name.startsWith(VTPM_PREFIX);
 }

@@ -21,6 +21,8 @@ export interface BackendProcessPlace {
   readonly domain: Domain;
   readonly host: Host;
   readonly store: StoreClient;
+  /** Takes back what else the kernel takes back from a dead process. */
+  readonly onKill: () => void;
 }
 
 /** Offset of the word, in the process's page, that says whether it lives. */
@@ -71,6 +73,7 @@ export class BackendProcess {
     host.events.closeOwned(domain, agent);
     host.grants.unmapAll(agent);
     this.store.disconnect();
+    this.#place.onKill();
     this.#memory.clearPage(page / PAGE_SIZE);
   }
 }

@@ -21,6 +21,7 @@ import { type Domain, FIRST_GUEST_PFN } from '../hypervisor/domain.js';
 import type { Host } from '../hypervisor/host.js';
 import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import type { MemoryMap } from '../hypervisor/memory-map.js';
+import { assert } from '../protocol/assert.js';
 import { digestMemory } from '../protocol/digest.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
 import { readCode } from '../protocol/tpm/header.js';
@@ -31,6 +32,7 @@ import { BackendProcess } from './backend-process.js';
 import { type Allocator, backendAgent, domain, guestAgent } from './frames.js';
 import type { Oracles } from './oracles.js';
 import { Slot } from './slot.js';
+import { StateVolume, type StateVolumeOptions, StateVolumeRecord } from './state-volume.js';
 import type { StoreClient } from './store-client.js';
 import type { WorldOptions } from './world-options.js';
 import { WorldState } from './world-state.js';
@@ -108,6 +110,8 @@ export function buildSlot(context: SlotContext): Slot {
   memory.protect(backendPage, backAgent);
   for (let page = 0; page < devicePages; page++) memory.protect(deviceFrame + page, backAgent);
   const backendStore = client(`tpmback${domid}`, host, backendConnection(index), 0);
+  assert(options.stateVolume === undefined || options.tpmback.ring === 'v2', 'world: a v1 backend opens no volume');
+  const volume = options.stateVolume === undefined ? null : buildVolume(context, options.stateVolume, domid);
   const driver = options.tpmback.create({
     slot: index,
     memory,
@@ -120,6 +124,7 @@ export function buildSlot(context: SlotContext): Slot {
     agent: backAgent,
     frontendDomid: () => domid,
     sequenceBits,
+    ...(volume === null ? {} : { volume: { rules: volume.rules, devices: volume } }),
   });
   const backend = new BackendProcess(
     memory,
@@ -130,6 +135,7 @@ export function buildSlot(context: SlotContext): Slot {
       domain: dom0,
       host,
       store: backendStore,
+      onKill: () => volume?.closeAll(),
     },
     driver,
   );
@@ -153,10 +159,22 @@ export function buildSlot(context: SlotContext): Slot {
   });
   return new Slot(
     memory,
-    { index, domid, host, domain: guestDomain, device, guestStore, memoryImage, deviceImage },
+    { index, domid, host, domain: guestDomain, device, guestStore, volume, memoryImage, deviceImage },
     guest,
     backend,
   );
+}
+
+function buildVolume({ memory, map, records, index }: SlotContext, options: StateVolumeOptions, domid: number) {
+  const address = records.take(StateVolumeRecord.size);
+  map.add({
+    owner: `tpm${domid}`,
+    name: 'volume',
+    address,
+    size: StateVolumeRecord.size,
+    layout: StateVolumeRecord,
+  });
+  return new StateVolume(memory, address, index, options);
 }
 
 function describeSlot(

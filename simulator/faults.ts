@@ -29,6 +29,11 @@ export const FAULTS: readonly FaultEntry[] = [
     title: 'The suspended source is let run although the target runs.',
     step: 'fault/resume',
   },
+  {
+    name: 'volume-made-anew',
+    title: 'The volume of a vTPM is removed while nobody has it open, and another one gets its number.',
+    step: 'fault/volume of',
+  },
   { name: 'slow-command', title: 'A command takes longer than every limit (320 s).', step: null },
   { name: 'cancelled-suspend', title: 'The suspend is given up as soon as the domain has suspended.', step: null },
   { name: 'save-fails', title: 'The image of the domain cannot be written whole.', step: null },

@@ -58,8 +58,10 @@ export class Oracles implements CommandProbe {
     this.#leave(caller);
   }
 
+  /** Oracle 6: a backend serves with the volume that was meant. */
   fetched(slot: number): number {
     const caller = this.#enter();
+    if ((this.#slots[slot] as Slot).volume?.isWrong) this.fail('right-device');
     const ordinal = this.#at(slot).issued;
     this.#leave(caller);
     return ordinal;

@@ -8,6 +8,7 @@ import { type Domain, DomainState, FIRST_GUEST_PFN } from '../hypervisor/domain.
 import type { Host } from '../hypervisor/host.js';
 import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import type { BackendProcess } from './backend-process.js';
+import type { StateVolume } from './state-volume.js';
 import type { StoreClient } from './store-client.js';
 
 export interface SlotParts {
@@ -17,6 +18,8 @@ export interface SlotParts {
   readonly domain: Domain;
   readonly device: TpmDevice;
   readonly guestStore: StoreClient;
+  /** What the state of its vTPM lies on, where that is part of the world. */
+  readonly volume: StateVolume | null;
   /** First frames of the images of the domain's memory and of the state of its TPM. */
   readonly memoryImage: number;
   readonly deviceImage: number;
@@ -30,6 +33,7 @@ export class Slot {
   readonly domain: Domain;
   readonly device: TpmDevice;
   readonly guestStore: StoreClient;
+  readonly volume: StateVolume | null;
   readonly memoryImage: number;
   readonly deviceImage: number;
   readonly guest: Guest;
@@ -45,6 +49,7 @@ export class Slot {
     this.domain = parts.domain;
     this.device = parts.device;
     this.guestStore = parts.guestStore;
+    this.volume = parts.volume;
     this.memoryImage = parts.memoryImage;
     this.deviceImage = parts.deviceImage;
     this.guest = guest;

@@ -12,7 +12,7 @@ import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
 import { bool, layout, u32 } from '../protocol/layout.js';
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
-import { DeviceNode } from '../protocol/xenbus.js';
+import { backendPath, DeviceNode } from '../protocol/xenbus.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
 import type { StoreClient } from './store-client.js';
@@ -124,7 +124,7 @@ export class Toolstack {
     writeDomainNodes(store, slot.domid);
     store.introduce(slot.domid);
     slot.guestStore.connect();
-    writeVtpmNodes(store, this.#vtpm(slot));
+    this.#attachVtpm(slot);
     slot.device.manufacture();
     slot.domain.resume(SuspendResult.ResumedInNewDomain);
   }
@@ -233,7 +233,13 @@ export class Toolstack {
     const store = this.#place.storeOf(this.#target);
     store.introduce(this.#target.domid);
     this.#target.guestStore.connect();
-    writeVtpmNodes(store, this.#vtpm(this.#target));
+    this.#attachVtpm(this.#target);
+  }
+
+  #attachVtpm(slot: Slot): void {
+    const store = this.#place.storeOf(slot);
+    writeVtpmNodes(store, this.#vtpm(slot));
+    slot.volume?.publish(store, backendPath({ frontend: slot.domid, backend: 0, handle: 0 }));
   }
 
   /** libxl goes on when the backend of the new domain is at 2. */

@@ -2,6 +2,7 @@
  * The actors of a world: who can do something next.
  */
 
+import { DEVICE_TOKEN } from '../backend/device-opening/opening.js';
 import { TpmbackV1 } from '../backend/tpmback/v1.js';
 import { DomainState } from '../hypervisor/domain.js';
 import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
@@ -82,11 +83,11 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
       backend,
       enabled: () => backend.alive && store.hasEvent,
       run: () => {
-        store.takeEvents();
-        driver.watchesFired();
+        driver.watchesFired(store.takeEvents(DEVICE_TOKEN));
       },
     }),
     ...backendDeath(machine, slot),
+    ...volumeRecycled(slot),
     ...spuriousEvent(
       machine,
       name,
@@ -95,6 +96,19 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
     ),
   ];
   return groupOf(() => true, actors);
+}
+
+/** The volume that the state of a vTPM lies on is removed, and another one made that gets its number. */
+function volumeRecycled({ volume, domid }: Slot): readonly Actor[] {
+  if (volume === null) return [];
+  return [
+    actor({
+      name: `fault/volume of tpm${domid} made anew`,
+      agents: ALL_AGENTS,
+      enabled: () => volume.mayBeRecycled,
+      run: () => volume.recycle(),
+    }),
+  ];
 }
 
 /** The fault that kills a backend process, and the supervisor that starts it again. */

@@ -8,6 +8,7 @@ import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
 import type { TpmbackEntry, TpmfrontEntry } from './drivers.js';
 import type { Plan } from './plan.js';
+import type { StateVolumeOptions } from './state-volume.js';
 import type { StoreListener } from './store-client.js';
 
 /** How many times each fault may strike in one schedule. */
@@ -58,6 +59,8 @@ export interface WorldOptions {
   readonly engine?: TpmEngine;
   /** Whether steps that commute with all others are explored first (`Independence`); true when absent. Off for checking that. */
   readonly reduction?: boolean;
+  /** The state of each vTPM lies on a volume that its backend has to open first; no volume when absent. */
+  readonly stateVolume?: StateVolumeOptions;
   /** Looks for double fetches by the backends, which makes each load slower; false when absent. */
   readonly sanitize?: boolean;
   /** Hears every store request, those of the construction too. */

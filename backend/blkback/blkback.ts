@@ -214,7 +214,7 @@ export class Blkback {
     state.known = true;
     directory.write(BlkifNode.FeatureMaxIndirectSegments, '256');
     directory.write(BlkifNode.MultiQueueMaxQueues, '1');
-    directory.watchDevice();
+    this.opening.watch();
     directory.write(BlkifNode.MaxRingPageOrder, '4');
     this.opening.announce();
     if (own === XenbusState.Closed) state.xenbus_state = XenbusState.Closed;
@@ -317,7 +317,7 @@ export class Blkback {
     const { state, directory } = this;
     state.removing = true;
     directory.unwatchFrontend();
-    directory.unwatchDevice();
+    this.opening.unwatch();
     this.#stop();
     if (this.services.rules.closesBusy) this.#writeLastState();
     this.#finishClosing();

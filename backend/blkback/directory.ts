@@ -7,11 +7,7 @@ import { DeviceNode, errorPath, parseXenbusState, XenbusState } from '../../prot
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 
 export const SCAN_TOKEN = 'scan';
-export const DEVICE_TOKEN = 'device';
 export const FRONTEND_TOKEN = 'frontend';
-
-/** The one node of the device that is watched: what identifies the device is written before it, or together with it. */
-export const PHYSICAL_DEVICE = 'physical-device';
 
 export class VbdDirectory {
   readonly store: StoreAccess;
@@ -70,14 +66,6 @@ export class VbdDirectory {
 
   watchOwn(): void {
     this.store.watch(this.#paths.ownBack(DeviceNode.State), SCAN_TOKEN);
-  }
-
-  watchDevice(): void {
-    this.store.watch(this.#paths.ownBack(PHYSICAL_DEVICE), DEVICE_TOKEN);
-  }
-
-  unwatchDevice(): void {
-    this.store.unwatch(this.#paths.ownBack(PHYSICAL_DEVICE), DEVICE_TOKEN);
   }
 
   watchFrontend(): void {

@@ -31,6 +31,9 @@ import type { DeviceTable } from './device-table.js';
 import type { OpeningRules } from './rules.js';
 import { OpeningState } from './state.js';
 
+/** The watch of the one node that is watched: what identifies the device is written before it, or together with it. */
+export const DEVICE_TOKEN = 'device';
+
 /** What an onlooker may want to know. `refuses`: of another identity, and still open. */
 export type OpeningReport = 'ignores' | 'malformed' | 'finds-nothing' | 'refuses' | 'keeps-old' | 'retries';
 
@@ -40,7 +43,7 @@ export interface OpeningServices {
   readonly address: number;
   readonly rules: OpeningRules;
   readonly devices: DeviceTable;
-  readonly store: Pick<StoreAccess, 'read' | 'write' | 'transaction'>;
+  readonly store: Pick<StoreAccess, 'read' | 'write' | 'transaction' | 'watch' | 'unwatch'>;
   /** Path of a node of the backend's directory. */
   readonly path: (node: string) => string;
   /** Makes a refusal seen: error node and state. `errno` is Linux's number. */
@@ -76,6 +79,14 @@ export class DeviceOpening {
   /** Before the backend says InitWait: whether it will say when it holds the device. */
   announce(): void {
     if (this.services.rules.saysOpened) this.#write(BlkifNode.Opened, '0');
+  }
+
+  watch(): void {
+    this.services.store.watch(this.services.path(IdentityNode.PhysicalDevice), DEVICE_TOKEN);
+  }
+
+  unwatch(): void {
+    this.services.store.unwatch(this.services.path(IdentityNode.PhysicalDevice), DEVICE_TOKEN);
   }
 
   /** `physical-device` may have been written: all steps at once. */
@@ -177,6 +188,12 @@ export class DeviceOpening {
     if (descriptor === 0) return;
     this.services.devices.close(descriptor);
     this.state.descriptor = 0;
+  }
+
+  /** Lets the device go, and knows nothing of it any more. */
+  forget(): void {
+    this.release();
+    this.services.memory.clear(this.services.address, OpeningState.size);
   }
 
   #accept(): Next {

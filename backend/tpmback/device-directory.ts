@@ -3,7 +3,7 @@
  * of domain 0, as a back end in domain 0 gives them.
  */
 import { type VtpmPaths, vtpmPaths } from '../../protocol/vtpm-paths.js';
-import { DeviceNode, parseXenbusState, type XenbusState } from '../../protocol/xenbus.js';
+import { DeviceNode, errorPath, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import { type BackendServices, FRONTEND_TOKEN, SCAN_TOKEN } from './tpmback.js';
 
 export class DeviceDirectory {
@@ -23,6 +23,23 @@ export class DeviceDirectory {
 
   write(node: string, value: string): void {
     this.#services.store.write(this.#paths.ownBack(node), value);
+  }
+
+  /** Path of a node of its own side. */
+  path(node: string): string {
+    return this.#paths.ownBack(node);
+  }
+
+  /** Where an error of this device is reported: below the home of the backend's domain. */
+  writeError(errno: number, why: string): void {
+    const { store, domain } = this.#services;
+    store.write(errorPath(domain.domid, this.path('').replace(/\/$/, '')), `${errno} ${why}`);
+  }
+
+  /** Whether the frontend has not begun: a driver that is yet to come, or that waits for this end. */
+  frontendWaits(): boolean {
+    const state = this.frontendState();
+    return state === XenbusState.Unknown || state === XenbusState.Initialising;
   }
 
   state(): XenbusState {

@@ -9,6 +9,8 @@ import type { CommandProbe } from '../../hypervisor/probes.js';
 import type { Task } from '../../hypervisor/steps.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
+import type { DeviceTable } from '../device-opening/device-table.js';
+import type { OpeningRules } from '../device-opening/rules.js';
 import type { TpmDevice } from '../tpm/device.js';
 
 /** What a driver domain gives a backend process. */
@@ -28,6 +30,13 @@ export interface BackendServices {
   /** Domain number of the guest whose vTPM this is. */
   readonly frontendDomid: () => number;
   readonly sequenceBits: number;
+  /** The block devices of the driver domain's kernel, where the state of the vTPM lies on one that is to be opened. */
+  readonly volume?: StateVolumeServices;
+}
+
+export interface StateVolumeServices {
+  readonly rules: OpeningRules;
+  readonly devices: DeviceTable;
 }
 
 export interface Tpmback {
@@ -41,8 +50,11 @@ export interface Tpmback {
 
   /** The process starts: it opens its store connection's watches. */
   start(): void;
-  /** Some of its watches have fired; all of them have been taken from the queue. */
-  watchesFired(): void;
+  /**
+   * Some of its watches have fired; all of them have been taken from the queue. `named`: that of `physical-device` was
+   * among them.
+   */
+  watchesFired(named: boolean): void;
   interrupt(): void;
 }
 

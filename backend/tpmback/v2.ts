@@ -12,10 +12,12 @@
  *     anything else         the request is refused: an answer of TPM_RC_FAILURE under the request's number
  */
 import { DONE, Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
-import { type AnyLayout, bool, layout, u8, u32 } from '../../protocol/layout.js';
+import { type AnyLayout, bool, bytes, layout, u8, u32 } from '../../protocol/layout.js';
 import { nextSequence, SEQUENCE_TRAILER_OFFSET, SequenceNode, SequenceTrailer } from '../../protocol/tpmif-sequence.js';
 import { checkLength, payloadOffset, TpmifSharedPage, TpmifState } from '../../protocol/tpmif-v2.js';
 import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
+import { DeviceOpening } from '../device-opening/opening.js';
+import { OpeningState } from '../device-opening/state.js';
 import { DeviceDirectory } from './device-directory.js';
 import type { BackendServices, Tpmback } from './tpmback.js';
 
@@ -37,6 +39,7 @@ export const TpmbackV2State = layout('tpmback v2', {
   serve: u32,
   connect: u32,
   drain: u32,
+  opening: bytes(OpeningState.size),
 });
 
 const serve = task<TpmbackV2>('serve', {
@@ -74,6 +77,8 @@ export class TpmbackV2 implements Tpmback {
   readonly state;
   readonly services: BackendServices;
   readonly directory: DeviceDirectory;
+  /** How the volume with the vTPM's state is opened; null where there is none. */
+  readonly opening: DeviceOpening | null;
   readonly #extension: boolean;
   readonly #page;
   readonly #trailer;
@@ -87,6 +92,7 @@ export class TpmbackV2 implements Tpmback {
     this.services = services;
     this.#extension = extension;
     this.directory = new DeviceDirectory(services);
+    this.opening = this.#openingOf(services);
     this.state = TpmbackV2State.view(services.memory).at(services.page);
     this.#page = TpmifSharedPage.view(services.memory);
     this.#trailer = SequenceTrailer.view(services.memory);
@@ -115,8 +121,8 @@ export class TpmbackV2 implements Tpmback {
     this.directory.watchOwn([QUIESCE_NODE]);
   }
 
-  watchesFired(): void {
-    const { state, directory } = this;
+  watchesFired(named = false): void {
+    const { state, directory, opening } = this;
     const own = directory.state();
     if (!state.known) {
       // A device that is being taken away before it was ever looked at is only closed.
@@ -127,21 +133,36 @@ export class TpmbackV2 implements Tpmback {
     if (own === XenbusState.Unknown) {
       this.#disconnect();
       directory.unwatchFrontend();
+      opening?.unwatch();
+      opening?.release();
       this.services.memory.clear(this.services.page, TpmbackV2State.size);
       return;
     }
+    if (named && opening !== null && this.#online) {
+      this.#openVolume(opening);
+      // The state node may be another one now.
+      this.watchesFired();
+      return;
+    }
     const front = directory.frontendState();
-    const closing = own === XenbusState.Closing && state.xenbus_state !== XenbusState.Closing;
+    // Closing may be our own word, after a refusal or for a frontend that closes.
+    const closing = own === XenbusState.Closing && (state.xenbus_state !== XenbusState.Closing || !this.#online);
     if (closing || front === XenbusState.Closed || (front === XenbusState.Unknown && state.connected)) {
       this.#disconnect();
       this.#switchState(XenbusState.Closed);
+      if (closing) opening?.forget();
     } else if (front === XenbusState.Closing) {
       this.#switchState(XenbusState.Closing);
     } else if (front === XenbusState.Initialised || front === XenbusState.Connected) {
-      if (!state.connected && !this.#connectTask.running && state.xenbus_state === XenbusState.InitWait)
-        this.#connectTask.start();
+      const may = state.xenbus_state === XenbusState.InitWait && opening?.state.verified !== false;
+      if (may && !state.connected && !this.#connectTask.running) this.#connectTask.start();
     }
     this.#followDrain();
+  }
+
+  /** Whether the toolstack wants the device. */
+  get #online(): boolean {
+    return this.directory.read(DeviceNode.Online) === '1';
   }
 
   interrupt(): void {
@@ -158,9 +179,33 @@ export class TpmbackV2 implements Tpmback {
     const { state, directory } = this;
     state.known = true;
     if (this.#extension) directory.write(SequenceNode.Feature, '1');
+    this.opening?.announce();
     this.#switchState(XenbusState.InitWait);
     directory.write(DeviceNode.FeatureProtocolV2, '1');
     directory.watchFrontend();
+    this.opening?.watch();
+  }
+
+  /** The volume is opened before the frontend is told that the vTPM is there; one that was refused, when it is named anew. */
+  #openVolume(opening: DeviceOpening): void {
+    const { refused } = opening.state;
+    opening.look();
+    if (refused && opening.state.verified && this.directory.frontendWaits()) this.#switchState(XenbusState.InitWait);
+  }
+
+  #openingOf({ volume, memory, page, store }: BackendServices): DeviceOpening | null {
+    if (volume === undefined) return null;
+    return new DeviceOpening({
+      ...volume,
+      memory,
+      address: page + TpmbackV2State.offset.opening,
+      store,
+      path: (node) => this.directory.path(node),
+      refuse: (errno, why) => {
+        this.directory.writeError(errno, why);
+        this.#switchState(XenbusState.Closing);
+      },
+    });
   }
 
   mapRing(): string | typeof DONE {

@@ -5,7 +5,7 @@
  * What is judged is in `oracles.ts`. The disk is the right one here; which device a backend opens is another world.
  */
 
-import { DEVICE_TOKEN } from '../../backend/blkback/directory.js';
+import { DEVICE_TOKEN } from '../../backend/device-opening/opening.js';
 import { BlockUserState, KERNEL_PFN, USER_OFFSET } from '../../frontend/blkfront/memory.js';
 import { DomainState, FIRST_GUEST_PFN } from '../../hypervisor/domain.js';
 import {

@@ -28,8 +28,6 @@ export const BackendState = layout('identity backend', {
   exposed: bool,
 });
 
-const WATCH_TOKEN = 'physical-device';
-
 const probe = task<IdentityBackend>('probe', {
   advertise: (backend) => backend.opening.announce(),
   watch: (backend) => backend.registerWatch(),
@@ -132,7 +130,7 @@ export class IdentityBackend {
   }
 
   registerWatch(): void {
-    this.store.watch(this.place.paths.node.PhysicalDevice, WATCH_TOKEN);
+    this.opening.watch();
   }
 
   initWait(): void {

@@ -63,6 +63,8 @@ class Bench {
         write: (path, value) => {
           this.nodes[path] = value;
         },
+        watch: () => undefined,
+        unwatch: () => undefined,
         transaction: (body) => {
           this.inTransaction = true;
           body();

@@ -116,6 +116,17 @@ t.test('a guest that has closed after a refusal is shown nothing, though the nod
   t.equal(devices.openers, 1, 'the device is held for a frontend that opens again');
 });
 
+t.test('a disk that is being taken away is not opened, though a late script names it', async (t) => {
+  const devices = diskOf(0x1fn);
+  const run = attach(devices);
+  const { scriptStore } = run.world.machine.slots[0];
+  while (stateOf(run) !== '2') run.take(run.possible.find((name) => !name.startsWith('guest1')) as string);
+  scriptStore.write(`${BACKEND}/online`, '0');
+  goWithoutGuest(run);
+  t.equal(scriptStore.peek(`${BACKEND}/physical-device`), '7:0', 'the script has written it');
+  t.equal(devices.openers, 0);
+});
+
 t.test('a blkback of mainline says nothing of it', async (t) => {
   const run = new BlockRun({ plan: 'none', frontend: LINUX, start: 'boot', operations: [] });
   run.go(EVERYBODY);

@@ -3,6 +3,7 @@ import t from 'tap';
 import { IDENTITY_SCENARIOS } from '../../scenarios/device-identity.js';
 import { DISAGREEMENTS, disagreementOf, tableExpectation } from '../../scenarios/device-identity-disagreements.js';
 import { IDENTITY_EXPECTED, INCIDENTAL } from '../../scenarios/device-identity-expected.js';
+import { VTPM_VOLUME_SCENARIOS } from '../../scenarios/vtpm-volume.js';
 import { DESIGNS } from '../../simulator/block-identity/setting.js';
 import { decideIdentity } from '../../simulator/block-identity/verdict.js';
 import { IdentityWorld } from '../../simulator/block-identity/world.js';
@@ -25,7 +26,7 @@ t.test('there is a scenario for each of the 40 rows, and an expectation for each
   }
 });
 
-for (const { name, place, setting } of IDENTITY_SCENARIOS) {
+for (const { name, place, setting } of [...IDENTITY_SCENARIOS, ...VTPM_VOLUME_SCENARIOS]) {
   t.test(`${name} shows what the race table says`, async (t) => {
     for (const { name: design } of DESIGNS) {
       const expected = tableExpectation(place, design);
@@ -49,6 +50,21 @@ for (const { name, place, setting } of IDENTITY_SCENARIOS) {
     }
   });
 }
+
+t.test('for the volume of a vTPM it is the vTPM that is found in the schedules', async (t) => {
+  t.strictSame(
+    VTPM_VOLUME_SCENARIOS.map(({ name }) => name),
+    IDENTITY_SCENARIOS.map(({ place }) => `vtpm-volume/${place}`),
+  );
+  const [first] = VTPM_VOLUME_SCENARIOS;
+  if (first === undefined) throw new Error('there is no scenario');
+  const { oracle, schedule } = decideIdentity({ scenario: first.name, design: 'P' }, first.setting);
+  t.equal(oracle, 'right-device');
+  const text = schedule.join();
+  t.match(text, /guest1\.tpmfront\/connect/);
+  t.match(text, /tpmback1\.connect\/expose/);
+  t.notMatch(text, /blk/);
+});
 
 t.test('the schedule of each disagreement leads where it says', async (t) => {
   for (const { place, design, found, why, schedule, right } of DISAGREEMENTS) {

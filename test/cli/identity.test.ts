@@ -88,22 +88,34 @@ t.test('options that do not go together are refused', async (t) => {
   const refusals: readonly (readonly [readonly string[], RegExp])[] = [
     [
       [...I, '--tpmfront', 'linux'],
-      /^quiesce explore: --tpmfront: device-identity\/07 has no vTPM; choose with --design P\|I\|O\n$/,
+      /^quiesce explore: --tpmfront: device-identity\/07 is about a block device; choose with --design P\|I\|O\n$/,
     ],
-    [[...I, '--commands', '3'], /--commands: device-identity\/07 has no vTPM/],
+    [[...I, '--commands', '3'], /--commands: device-identity\/07 is about a block device/],
     [[...I, '--design', 'X'], /--design: expected P, I or O|--design/],
     [
       ['explore', '--scenario', 'checkpoint', '--design', 'I'],
-      /--design: expected a scenario device-identity\/NN with it/,
+      /--design: expected a scenario device-identity\/NN or vtpm-volume\/NN with it/,
     ],
     [
       ['explore', '--scenario', 'device-identity/99'],
       /there is no scenario 'device-identity\/99'; known: device-identity\/01/,
     ],
+    [['explore', '--scenario', 'vtpm-volume/99'], /there is no scenario 'vtpm-volume\/99'/],
+    [['run', '--scenario', 'vtpm-volume/01'], /vtpm-volume\/01 can be explored and replayed, not run/],
     [['run', '--scenario', 'device-identity/01'], /device-identity\/01 can be explored and replayed, not run/],
   ];
   for (const [argv, message] of refusals)
     t.match(await quiesce(argv), { status: 2, out: '', err: message }, argv.join(' '));
+});
+
+t.test('the volume of a vTPM is explored in the same way, and its token replayed', async (t) => {
+  const { status, out } = await quiesce(['explore', '--scenario', 'vtpm-volume/01', '--design', 'P']);
+  t.equal(status, 1);
+  t.match(out, /tpmback1 exposes dm-0, which is another device than was meant/);
+  const token = /q1\.\S+/.exec(out)?.[0] ?? '';
+  const replayed = await quiesce(['replay', token]);
+  t.equal(replayed.status, 1);
+  t.match(replayed.out, /tpmback1 exposes dm-0/);
 });
 
 t.test('they are listed', async (t) => {
