@@ -124,6 +124,9 @@ export const BLKIF_X86_32: BlkifAbi = abiOf({ name: 'x86_32-abi', align: 4, indi
 
 export const BLKIF_ABIS: readonly BlkifAbi[] = [BLKIF_X86_64, BLKIF_X86_32];
 
+/** Bytes of the largest ring entry of any ABI. */
+export const BLKIF_ENTRY_SIZE_MAX: number = Math.max(...BLKIF_ABIS.map(({ entrySize }) => entrySize));
+
 /**
  * The ABI of a frontend whose node `protocol` holds `protocol`, null for a missing node. `absent` is what a missing
  * node means: by the header the backend's own ABI, in Linux on x86 the 32-bit one, whatever the backend was built for.

@@ -14,10 +14,10 @@ import type { Domain } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
-import { BLKIF_X86_64 } from '../../protocol/blkif.js';
+import { BLKIF_ABIS, blkifAbiOf } from '../../protocol/blkif.js';
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import type { AnyLayout } from '../../protocol/layout.js';
-import { RING_OVERFLOW, type RingShape } from '../../protocol/ring.js';
+import { RING_OVERFLOW, type RingShape, ringShape } from '../../protocol/ring.js';
 import { BackRing } from '../../protocol/ring-back.js';
 import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
@@ -42,7 +42,8 @@ export interface BlkbackServices {
   readonly device: BlockDevice;
   readonly probe: BlockProbe;
   readonly rules: BlkbackRules;
-  readonly shape: RingShape;
+  /** Entries of a ring. */
+  readonly ringSize: number;
   /** Address of the page that holds the process's state. */
   readonly page: number;
   /** The bit of the agent the process runs as. */
@@ -76,14 +77,16 @@ export class Blkback {
   readonly opening: DeviceOpening;
   readonly serveTask: Task<Blkback>;
   readonly connectTask: Task<Blkback>;
-  /** One window for each page that can hold a ring. */
-  readonly #rings: Map<number, BackRing> = new Map();
+  /** One window for each page that can hold a ring, in each ABI. */
+  readonly #rings: readonly Map<number, BackRing>[] = BLKIF_ABIS.map(() => new Map());
+  readonly #shapes: readonly RingShape[];
 
   constructor(services: BlkbackServices) {
     const { memory, page, rules, store, domain, frontendDomid } = services;
     this.name = rules.name;
     this.services = services;
     this.state = BlkbackState.view(memory).at(page);
+    this.#shapes = BLKIF_ABIS.map(({ entrySize }) => ringShape({ entrySize, size: services.ringSize }));
     this.directory = new VbdDirectory(store, domain.domid, frontendDomid);
     this.opening = new DeviceOpening({
       memory,
@@ -96,6 +99,7 @@ export class Blkback {
     });
     this.requests = new TakenRequests(memory, {
       services,
+      abi: () => this.state.abi,
       writable: () => this.opening.state.writable,
       ring: () => this.ring(),
       port: () => this.state.port,
@@ -157,11 +161,16 @@ export class Blkback {
   mapRing(): string | typeof DONE {
     const { state, services, directory } = this;
     const protocol = directory.readFrontend(BlkifNode.Protocol);
-    if (protocol !== BLKIF_X86_64.name) return this.#fatal(EINVAL, `protocol ${protocol} is not spoken here`);
+    const abi = blkifAbiOf(protocol, services.rules.absentProtocol);
+    if (abi === null) {
+      const spoken = BLKIF_ABIS.map(({ name }) => name).join(' or ');
+      return this.#fatal(EINVAL, `protocol: expected ${spoken}, found ${protocol}`);
+    }
     const ref = Number(directory.readFrontend(DeviceNode.RingRef) ?? 0);
     const handle = services.host.grants.map(services.domain.domid, services.agent, services.frontendDomid(), ref);
     if (handle <= 0) return this.#fatal(EINVAL, `mapping ring-ref ${ref}`);
     state.handle = handle;
+    state.abi = BLKIF_ABIS.indexOf(abi);
     return 'bind_channel';
   }
 
@@ -198,12 +207,15 @@ export class Blkback {
   }
 
   ring(): BackRing {
-    const { memory, host, shape } = this.services;
-    const sharedAddress = host.grants.address(this.state.handle);
-    let ring = this.#rings.get(sharedAddress);
+    const { memory, host } = this.services;
+    const { handle, abi } = this.state;
+    const sharedAddress = host.grants.address(handle);
+    const rings = this.#rings[abi] as Map<number, BackRing>;
+    let ring = rings.get(sharedAddress);
     if (ring === undefined) {
+      const shape = this.#shapes[abi] as RingShape;
       ring = new BackRing(shape, { memory, sharedAddress, privateAddress: this.state.ring });
-      this.#rings.set(sharedAddress, ring);
+      rings.set(sharedAddress, ring);
     }
     return ring;
   }
@@ -339,6 +351,7 @@ export class Blkback {
     if (state.handle !== 0) host.grants.unmap(state.handle);
     state.port = 0;
     state.handle = 0;
+    state.abi = 0;
     memory.clear(state.ring, 8);
     state.closing = false;
     if (!state.removing) {

@@ -1,5 +1,5 @@
 /** The page of a blkback process: its state, and the requests it has taken, each with a private copy of the entry. */
-import { BLKIF_X86_64 } from '../../protocol/blkif.js';
+import { BLKIF_ENTRY_SIZE_MAX } from '../../protocol/blkif.js';
 import { bool, bytes, layout, u8, u16, u32 } from '../../protocol/layout.js';
 import { BackRingPrivate } from '../../protocol/ring-back.js';
 import { OpeningState } from '../device-opening/state.js';
@@ -8,6 +8,8 @@ export const BlkbackState = layout('blkback', {
   /** The device directory has been found. */
   known: bool,
   xenbus_state: u8,
+  /** The ABI of the frontend's ring, by its place in `BLKIF_ABIS`. */
+  abi: u8,
   /** Whether the ring has been given up because of nonsense on it. */
   broken: bool,
   /** The frontend has closed, or is gone: what is under way is finished and nothing more is taken. */
@@ -32,7 +34,8 @@ export const TakenRequest = layout('taken request', {
   /** The producer of responses before this one was published. */
   published_from: u32,
   io: u32,
-  entry: bytes(BLKIF_X86_64.entrySize, 8),
+  /** In the ABI of the ring. */
+  entry: bytes(BLKIF_ENTRY_SIZE_MAX, 8),
 });
 
 export const TAKEN_OFFSET = 256;

@@ -8,8 +8,9 @@
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import {
+  BLKIF_ABIS,
   BLKIF_SECTOR_SIZE,
-  BLKIF_X86_64,
+  type BlkifAbi,
   BlkifOperation,
   BlkifSegment,
   BlkifStatus,
@@ -24,6 +25,8 @@ import { TAKEN_MAX, TAKEN_OFFSET, TakenRequest } from './memory.js';
 export interface RequestHost {
   readonly services: BlkbackServices;
   readonly ring: () => BackRing;
+  /** Its ABI, by the place in `BLKIF_ABIS`. */
+  readonly abi: () => number;
   /** Whether the device was opened for writing. */
   readonly writable: () => boolean;
   readonly port: () => number;
@@ -43,16 +46,17 @@ export class TakenRequests {
   readonly #memory: JournaledMemory;
   readonly #host: RequestHost;
   readonly #taken;
-  readonly #request;
-  readonly #discard;
+  /** One for each ABI. */
+  readonly #requests: readonly ReturnType<BlkifAbi['request']['view']>[];
+  readonly #discards: readonly ReturnType<BlkifAbi['discard']['view']>[];
   readonly #segment;
 
   constructor(memory: JournaledMemory, host: RequestHost) {
     this.#memory = memory;
     this.#host = host;
     this.#taken = TakenRequest.view(memory);
-    this.#request = BLKIF_X86_64.request.view(memory);
-    this.#discard = BLKIF_X86_64.discard.view(memory);
+    this.#requests = BLKIF_ABIS.map(({ request }) => request.view(memory));
+    this.#discards = BLKIF_ABIS.map(({ discard }) => discard.view(memory));
     this.#segment = BlkifSegment.view(memory);
     this.tasks = Array.from(
       { length: TAKEN_MAX },
@@ -79,7 +83,7 @@ export class TakenRequests {
     const taken = this.#at(number);
     const fault = checkRequest(
       this.#memory,
-      BLKIF_X86_64,
+      this.#abi,
       { from: here.requestSlot(), to: taken.entry },
       this.#disk(services),
     );
@@ -92,10 +96,10 @@ export class TakenRequests {
   execute(number: number): void {
     const { services } = this.#host;
     const { entry } = this.#at(number);
-    const request = this.#request.at(entry);
+    const request = this.#request(entry);
     if (request.operation === BlkifOperation.Discard) {
       // Where other requests have their number of segments, this one has a flag.
-      const { sector_number: sector, nr_sectors: count } = this.#discard.at(entry);
+      const { sector_number: sector, nr_sectors: count } = this.#discard(entry);
       services.device.discard(sector, count);
     } else if (request.nr_segments > 0 && !this.#transfer(number)) this.#at(number).status = BlkifStatus.Error;
     if (request.operation === BlkifOperation.FlushDiskcache) services.device.flush();
@@ -106,7 +110,7 @@ export class TakenRequests {
     const taken = this.#at(number);
     const here = ring();
     const status = ((taken.status << 16) >> 16) as BlkifStatus;
-    writeBlkifResponse(this.#memory, BLKIF_X86_64, { request: taken.entry, to: here.responseSlot(), status });
+    writeBlkifResponse(this.#memory, this.#abi, { request: taken.entry, to: here.responseSlot(), status });
     here.commitResponse();
     taken.published_from = here.publish();
   }
@@ -125,10 +129,10 @@ export class TakenRequests {
     const { services } = this.#host;
     const { host, domain, agent, device, probe, slot } = services;
     const entry = this.#at(number).entry;
-    const { operation, nr_segments: count } = this.#request.at(entry);
-    let sector = this.#request.sector_number;
+    const { operation, nr_segments: count, sector_number } = this.#request(entry);
+    let sector = sector_number;
     for (let index = 0; index < count; index++) {
-      const segment = this.#segment.at(segmentAddress(BLKIF_X86_64, entry, index));
+      const segment = this.#segment.at(segmentAddress(this.#abi, entry, index));
       const { gref, first_sect: first, last_sect: last } = segment;
       const handle = host.grants.map(domain.domid, agent, services.frontendDomid(), gref);
       if (handle <= 0) return false;
@@ -153,6 +157,18 @@ export class TakenRequests {
       flush: true,
       discard: true,
     };
+  }
+
+  get #abi(): BlkifAbi {
+    return BLKIF_ABIS[this.#host.abi()] as BlkifAbi;
+  }
+
+  #request(entry: number): ReturnType<BlkifAbi['request']['view']> {
+    return (this.#requests[this.#host.abi()] as ReturnType<BlkifAbi['request']['view']>).at(entry);
+  }
+
+  #discard(entry: number): ReturnType<BlkifAbi['discard']['view']> {
+    return (this.#discards[this.#host.abi()] as ReturnType<BlkifAbi['discard']['view']>).at(entry);
   }
 
   #address(number: number): number {

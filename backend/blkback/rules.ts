@@ -1,3 +1,4 @@
+import { BLKIF_X86_32, BLKIF_X86_64, type BlkifAbi } from '../../protocol/blkif.js';
 import { BY_IDENTITY, BY_NUMBER, HELD, type OpeningRules } from '../device-opening/rules.js';
 
 /** In what blkbacks differ. */
@@ -14,6 +15,8 @@ export interface BlkbackRules {
   readonly usedRing: 'goes-on' | 'waits';
   /** Whether it notifies the frontend when it connects: a predecessor may have died between a response and its event. */
   readonly notifiesOnConnect: boolean;
+  /** What a frontend speaks that has no node `protocol`: by the header what the backend itself does. */
+  readonly absentProtocol: BlkifAbi;
   /** How it opens the device that its nodes name. */
   readonly opening: OpeningRules;
 }
@@ -25,6 +28,7 @@ export const CAREFUL: BlkbackRules = {
   closesBusy: false,
   usedRing: 'waits',
   notifiesOnConnect: true,
+  absentProtocol: BLKIF_X86_64,
   opening: BY_IDENTITY,
 };
 
@@ -42,7 +46,8 @@ export const CLOSES_BUSY: BlkbackRules = { ...CAREFUL, name: 'closes-busy', clos
 /**
  * Linux (drivers/block/xen-blkback): requests under way are answered in any order. When the frontend has closed it
  * writes Closed although some may be under way; the ring stays mapped until the last of them is done. It is not meant
- * to die: what it does about the ring of a predecessor is for one that was taken off its device in order.
+ * to die: what it does about the ring of a predecessor is for one that was taken off its device in order. On x86 it
+ * takes a frontend without node `protocol` for a 32-bit one, whatever it was built for.
  */
 export const LINUX_BACK: BlkbackRules = {
   name: 'linux',
@@ -50,5 +55,6 @@ export const LINUX_BACK: BlkbackRules = {
   closesBusy: true,
   usedRing: 'goes-on',
   notifiesOnConnect: false,
+  absentProtocol: BLKIF_X86_32,
   opening: BY_NUMBER,
 };

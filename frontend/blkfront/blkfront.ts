@@ -13,7 +13,7 @@ import type { Domain } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { DONE, type Step, type StepResult, Task, task } from '../../hypervisor/steps.js';
-import { BLKIF_X86_64, BlkifOperation } from '../../protocol/blkif.js';
+import { type BlkifAbi, BlkifOperation } from '../../protocol/blkif.js';
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
@@ -46,6 +46,8 @@ export interface BlkfrontServices {
   readonly store: StoreAccess;
   readonly probe: BlockProbe;
   readonly rules: BlkfrontRules;
+  /** Of the kernel it belongs to, and hence of its ring. */
+  readonly abi: BlkifAbi;
   readonly shape: RingShape;
   /** Whether requests to the store can be made. */
   storeOpen(): boolean;
@@ -201,7 +203,7 @@ export class Blkfront {
   /** A new page for the ring, zeroed, granted, and a port. */
   setupRing(): void {
     const { state, services } = this;
-    const { memory, domain, host } = services;
+    const { memory, domain, host, abi } = services;
     state.connection = BlkfrontConnection.Publishing;
     if (state.ring_pfn !== 0) memory.clear(domain.page(state.ring_pfn), PAGE_SIZE);
     state.ring_pfn = state.ring_pfn === RING_PFN ? RING_PFN + RING_PAGES - 1 : RING_PFN;
@@ -209,7 +211,7 @@ export class Blkfront {
     memory.clear(page, PAGE_SIZE);
     initialiseSharedRing(memory, page);
     this.queue.ring().initialise();
-    memory.clear(state.response, BLKIF_X86_64.response.size);
+    memory.clear(state.response, abi.response.size);
     state.broken = false;
     state.ring_ref = host.grants.grantAccess(domain, state.backend_domid, state.ring_pfn);
     state.port = host.events.allocateUnbound(domain, state.backend_domid);
@@ -217,14 +219,14 @@ export class Blkfront {
 
   /** A device that has been taken away in the meantime is left alone. */
   publishNodes(): typeof DONE | undefined {
-    const { store } = this.services;
+    const { store, abi } = this.services;
     let gone = false;
     store.transaction(() => {
       gone = store.read(this.#own(DeviceNode.State)) === null;
       if (gone) return;
       store.write(this.#own(DeviceNode.RingRef), String(this.state.ring_ref));
       store.write(this.#own(DeviceNode.EventChannel), String(this.state.port));
-      store.write(this.#own(BlkifNode.Protocol), BLKIF_X86_64.name);
+      store.write(this.#own(BlkifNode.Protocol), abi.name);
       store.write(this.#own(BlkifNode.FeaturePersistent), '1');
     });
     return gone ? DONE : undefined;

@@ -5,11 +5,13 @@
  * the domain suspends was asked for by threads that write back in the background. The request to suspend is a call
  * here and no node, as that conversation is explored with the vTPM.
  */
+
 import type { BlockProbe } from '../../hypervisor/block-probe.js';
 import { type Domain, DomainState, SuspendResult } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
+import type { BlkifAbi } from '../../protocol/blkif.js';
 import type { RingShape } from '../../protocol/ring.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
 import { DeviceNode } from '../../protocol/xenbus.js';
@@ -28,6 +30,7 @@ export interface BlockGuestPlace {
   readonly store: StoreAccess;
   readonly probe: BlockProbe;
   readonly rules: BlkfrontRules;
+  readonly abi: BlkifAbi;
   readonly shape: RingShape;
   readonly operations: readonly BlockOperation[];
   readonly user: BlockUserKind;
@@ -60,7 +63,7 @@ export class BlockGuest {
   readonly #place: BlockGuestPlace;
 
   constructor(memory: JournaledMemory, place: BlockGuestPlace) {
-    const { slot, domain, host, store, probe, rules, shape } = place;
+    const { slot, domain, host, store, probe, rules, abi, shape } = place;
     this.slot = slot;
     this.domain = domain;
     this.host = host;
@@ -83,6 +86,7 @@ export class BlockGuest {
       store,
       probe,
       rules,
+      abi,
       shape,
       storeOpen: () => !this.kernel.store_suspended,
       answered: (number, value) => {

@@ -7,7 +7,6 @@
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import {
   BLKIF_SECTORS_PER_PAGE,
-  BLKIF_X86_64,
   BlkifOperation,
   BlkifSegment,
   BlkifStatus,
@@ -57,12 +56,12 @@ export class RingQueue {
   readonly #rings: Map<number, FrontRing> = new Map();
 
   constructor(services: BlkfrontServices, state: State, requests: Requests) {
-    const { memory } = services;
+    const { memory, abi } = services;
     this.services = services;
     this.state = state;
     this.requests = requests;
-    this.#request = BLKIF_X86_64.request.view(memory);
-    this.#response = BLKIF_X86_64.response.view(memory);
+    this.#request = abi.request.view(memory);
+    this.#response = abi.response.view(memory);
     this.#segment = BlkifSegment.view(memory);
     this.sendTask = new Task(memory, send, this, state.base + BlkfrontState.offset.send);
     this.receiveTask = new Task(memory, receive, this, state.base + BlkfrontState.offset.receive);
@@ -98,7 +97,7 @@ export class RingQueue {
     if (!flush) {
       entry.nr_segments = 1;
       entry.sector_number = block * BLKIF_SECTORS_PER_PAGE;
-      const segment = this.#segment.at(segmentAddress(BLKIF_X86_64, entry.base, 0));
+      const segment = this.#segment.at(segmentAddress(services.abi, entry.base, 0));
       segment.gref = ref;
       segment.last_sect = BLKIF_SECTORS_PER_PAGE - 1;
     }
@@ -123,7 +122,7 @@ export class RingQueue {
     const count = ring.sampleResponses();
     if (count === RING_OVERFLOW) return this.#break('more responses than requests');
     if (count === 0) return 'arm';
-    services.memory.copy(ring.responseSlot(), state.response, BLKIF_X86_64.response.size);
+    services.memory.copy(ring.responseSlot(), state.response, services.abi.response.size);
     ring.consumeResponse();
     const response = this.#response.at(state.response);
     const { id_low: id, operation } = response;
@@ -131,7 +130,7 @@ export class RingQueue {
     const request = requests.copyAt(id).request - 1;
     if (operation !== requests.at(request).operation) return this.#break(`a response of operation ${operation}`);
     const okay = blkifStatusOf(response.status) === BlkifStatus.Okay;
-    services.memory.clear(state.response, BLKIF_X86_64.response.size);
+    services.memory.clear(state.response, services.abi.response.size);
     const { ref } = requests.copyAt(id);
     if (ref !== 0 && !services.host.grants.endAccess(services.domain, ref)) return this.#break('a grant still in use');
     requests.freeCopy(state, id);

@@ -20,7 +20,7 @@ import { Channel, PORTS_MAX } from '../../hypervisor/event-channels.js';
 import { MAPPINGS_MAX, Mapping } from '../../hypervisor/grant-table.js';
 import { Host } from '../../hypervisor/host.js';
 import { JournaledMemory } from '../../hypervisor/journaled-memory.js';
-import { BLKIF_X86_64 } from '../../protocol/blkif.js';
+import { BLKIF_X86_64, type BlkifAbi } from '../../protocol/blkif.js';
 import { bool, layout, u32 } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { ringShape } from '../../protocol/ring.js';
@@ -44,6 +44,8 @@ export interface BlockWorldOptions {
   readonly user?: BlockUserKind;
   /** Entries of the ring, 2 or 4; 2 when absent. */
   readonly ringSize?: number;
+  /** The ABI of the guest; that of x86-64 when absent. */
+  readonly abi?: BlkifAbi;
   /** Whether the steps at the ring run one by one, or each task until it has to wait; `fine` when absent. */
   readonly grain?: Grain;
   /** `connected` when absent: the exploration begins with a disk that is ready. */
@@ -91,7 +93,8 @@ const TOOLSTACK_CONNECTION = 1;
 const BACKEND_AGENTS = [1 << 4, 1 << 5] as const;
 
 export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe, onSnapshot: () => void): BlockMachine {
-  const shape = ringShape({ entrySize: BLKIF_X86_64.entrySize, size: options.ringSize ?? 2 });
+  const { abi = BLKIF_X86_64, ringSize = 2 } = options;
+  const shape = ringShape({ entrySize: abi.entrySize, size: ringSize });
   const imagePages = BLOCK_GUEST_PAGES - FIRST_GUEST_PFN;
   const hostCount = options.plan.startsWith('migrate') ? 2 : 1;
   let frame = 2;
@@ -160,6 +163,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
       store: guestStore,
       probe,
       rules: options.frontend,
+      abi,
       shape,
       operations: options.operations,
       user: options.user ?? 'waits',
@@ -180,7 +184,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
       device: disk,
       probe,
       rules: options.backend ?? CAREFUL,
-      shape,
+      ringSize,
       page,
       agent,
       frontendDomid: () => domid,
