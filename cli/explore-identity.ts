@@ -6,11 +6,8 @@ import { writeWhole } from '../library/files.js';
 import { disagreementOf, tableExpectation } from '../scenarios/device-identity-disagreements.js';
 import { formatIdentitySchedule } from '../simulator/block-identity/schedule.js';
 import { DESIGNS, OBSERVATIONS } from '../simulator/block-identity/setting.js';
-import {
-  decideIdentity,
-  type IdentityVerdict,
-  type IdentityVerdictOptions,
-} from '../simulator/block-identity/verdict.js';
+import { decideIdentity, type IdentityVerdict } from '../simulator/block-identity/verdict.js';
+import type { DecideOptions } from '../simulator/explore/decide.js';
 import type { IdentityPair } from './identity-options.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { coloursOf, type Terminal } from './terminal.js';
@@ -22,7 +19,7 @@ export interface TimedIdentityVerdict extends IdentityVerdict {
 /** Decides, and measures. `clock` gives seconds since some moment. */
 export function decideIdentityTimed(
   { scenario, design }: IdentityPair,
-  options: IdentityVerdictOptions,
+  options: DecideOptions,
   clock: () => number,
 ): TimedIdentityVerdict {
   const start = clock();

@@ -2,14 +2,16 @@
  * `quiesce explore`: the verdict on one pair of drivers, or one design of the device identity, in one scenario.
  */
 
+import type { BlockScenario } from '../scenarios/block-scenarios.js';
 import type { Pairing } from '../simulator/pairing.js';
 import { namesOf } from '../simulator/verdict.js';
 import { type Arguments, usage } from './arguments.js';
-import { caseOf, identityCase } from './ci/case.js';
+import { blockCase, caseOf, identityCase } from './ci/case.js';
 import { CI_OPTIONS, reportToCi } from './ci/report.js';
 import type { Command } from './command.js';
 import { assertTestFile, EMIT_TEST_OPTIONS, writeFailure } from './emit-test.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { blockOf, blockText, decideBlockTimed, writeBlockSchedule } from './explore-block.js';
 import { asksForEvery, exploreEvery, pairingOfEvery } from './explore-every.js';
 import { decideIdentityTimed, identityText, writeIdentitySchedule } from './explore-identity.js';
 import { DESIGN_OPTIONS, type IdentityPair, identityOf } from './identity-options.js';
@@ -47,6 +49,8 @@ export const exploreCommand: Command = {
 };
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
+  const block = blockOf(args);
+  if (block !== null) return runBlock(block, args, terminal);
   const identity = identityOf(args);
   if (identity !== null) return runIdentity(identity, args, terminal);
   const progress = new ProgressLine(terminal);
@@ -85,6 +89,28 @@ function runIdentity(pair: IdentityPair, args: Arguments, terminal: Terminal): E
   if (file !== undefined && !verdict.holds) writeIdentitySchedule(file, verdict);
   terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : identityText(pair, verdict, terminal));
   reportToCi('explore', args, terminal, () => [identityCase(verdict)]);
+  if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
+  return statusOf(verdict, 'a larger --max-states', maxStates, terminal);
+}
+
+function runBlock(scenario: BlockScenario, args: Arguments, terminal: Terminal): ExitStatus {
+  if (args.text('emit-test') !== undefined) throw usage('--emit-test: expected a scenario of a pair of vTPM drivers');
+  const maxStates = maxStatesOf(args);
+  const progress = new ProgressLine(terminal);
+  const verdict = decideBlockTimed(
+    scenario,
+    {
+      order: args.oneOf('order', ['dfs', 'bfs']),
+      maxStates,
+      onProgress: ({ states, depth }) => progress.show(`${states} states, depth ${depth}`),
+    },
+    () => terminal.clock(),
+  );
+  progress.clear();
+  const file = args.text('out');
+  if (file !== undefined && !verdict.holds) writeBlockSchedule(file, verdict);
+  terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : blockText(scenario, verdict, terminal));
+  reportToCi('explore', args, terminal, () => [blockCase(verdict)]);
   if (file !== undefined && verdict.holds) terminal.err(`quiesce explore: nothing fails, so ${file} is not written\n`);
   return statusOf(verdict, 'a larger --max-states', maxStates, terminal);
 }

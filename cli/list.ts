@@ -1,6 +1,7 @@
 /**
  * `quiesce list`: the names there are.
  */
+import { BLOCK_SCENARIOS } from '../scenarios/block-scenarios.js';
 import { IDENTITY_SCENARIOS } from '../scenarios/device-identity.js';
 import { HAZARDS } from '../scenarios/hazards/catalogue.js';
 import { knownLines, recordOf } from '../scenarios/hazards/describe.js';
@@ -45,6 +46,7 @@ const KINDS: readonly Kind[] = [
     groups: [
       { heading: 'scenarios', entries: SCENARIOS.map(({ name, title }) => ({ name, title })) },
       { heading: 'device-identity', entries: IDENTITY_SCENARIOS.map(({ name, title }) => ({ name, title })) },
+      { heading: 'block-data', entries: BLOCK_SCENARIOS.map(({ name, title }) => ({ name, title })) },
       {
         heading: 'vtpm-volume',
         entries: VTPM_VOLUME_SCENARIOS.map(({ name, title }) => ({ name, title })),
@@ -105,6 +107,9 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   return EXIT.holds;
 }
 
+/** A longer name has a line of its own. */
+const NAME_MAX = 24;
+
 /** An object with one list for each group. */
 function jsonOf(groups: Kind['groups']): string {
   const lists = groups.map(({ heading, entries }) => [
@@ -116,12 +121,18 @@ function jsonOf(groups: Kind['groups']): string {
 
 function textOf(groups: Kind['groups'], terminal: Terminal, whole: boolean): string {
   const colours = coloursOf(terminal);
-  const width = Math.max(...groups.flatMap(({ entries }) => entries.map(({ name }) => name.length)));
+  const widths = groups.flatMap(({ entries }) => entries.map(({ name }) => name.length));
+  const width = Math.max(...widths.filter((length) => length <= NAME_MAX));
   const parts = groups.map(({ heading, entries, brief }) => {
     return [
       colours.bold(heading),
       ...(brief === undefined ? entries : [brief]).flatMap(({ name, title, more = [] }) => [
-        ...wrapped(`  ${name.padEnd(width)}  ${title}`, terminal.columns, ' '.repeat(width + 4)),
+        ...(name.length > width ? [`  ${name}`] : []),
+        ...wrapped(
+          `  ${(name.length > width ? '' : name).padEnd(width)}  ${title}`,
+          terminal.columns,
+          ' '.repeat(width + 4),
+        ),
         ...(whole ? more : []).flatMap((line) => {
           const indent = ' '.repeat(width + 4);
           return wrapped(indent + line, terminal.columns, `${indent}  `);

@@ -3,7 +3,10 @@
  */
 
 import { readText } from '../library/files.js';
+import { isBlockName } from '../scenarios/block-scenarios.js';
 import { isIdentityName } from '../scenarios/identity-scenario.js';
+import { type BlockNames, hasBlkfront, parseBlockSchedule } from '../simulator/block-data/schedule.js';
+import { BlockWorld } from '../simulator/block-data/world.js';
 import {
   hasDesign,
   type IdentityNames,
@@ -19,6 +22,7 @@ import { worldOf } from '../simulator/verdict.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { findBlock } from './explore-block.js';
 import { findIdentity } from './identity-options.js';
 import { loadPairing } from './pairing-options.js';
 import type { Terminal } from './terminal.js';
@@ -56,10 +60,11 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   return holds ? EXIT.holds : EXIT.fails;
 }
 
-type Names = WorldNames | IdentityNames;
+type Names = WorldNames | IdentityNames | BlockNames;
 
 /** Throws `UNKNOWN_NAME` for names there are not. */
 async function namedWorld(names: Names): Promise<Recordable> {
+  if ('blkfront' in names) return new BlockWorld(findBlock(names.scenario).options);
   return 'design' in names
     ? new IdentityWorld(names.design, findIdentity(names.scenario).setting)
     : worldOf(await loadPairing(names), names);
@@ -70,13 +75,19 @@ function recordedSchedule(source: string): { readonly names: Names; readonly rec
   if (looksLikeToken(source)) {
     const token = parseToken(source);
     const recorded = stepsOfToken(token);
+    if (isBlockName(token.scenario)) return { names: { scenario: token.scenario, blkfront: token.tpmfront }, recorded };
     if (isIdentityName(token.scenario)) return { names: identityOfToken(token), recorded };
     const { hashes: _, hashBytes: __, ...names } = token;
     return { names, recorded };
   }
   const text = readText(source);
-  const { steps, ...names } = hasDesign(text) ? parseIdentitySchedule(source, text) : parseSchedule(source, text);
+  const { steps, ...names } = parseAny(source, text);
   return { names, recorded: stepsByName(steps) };
+}
+
+function parseAny(source: string, text: string): Names & { readonly steps: readonly string[] } {
+  if (hasBlkfront(text)) return parseBlockSchedule(source, text);
+  return hasDesign(text) ? parseIdentitySchedule(source, text) : parseSchedule(source, text);
 }
 
 /** `steps` is how many were taken, `schedule` which. */

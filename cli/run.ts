@@ -3,6 +3,7 @@
  */
 
 import { writeWhole } from '../library/files.js';
+import { isBlockName } from '../scenarios/block-scenarios.js';
 import { isIdentityName } from '../scenarios/identity-scenario.js';
 import { SEED_MAX } from '../simulator/random.js';
 import { run as runWorld } from '../simulator/run.js';
@@ -36,7 +37,8 @@ export const runCommand: Command = {
 
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const scenario = args.text('scenario') ?? '';
-  if (isIdentityName(scenario)) throw usage(`--scenario: ${scenario} can be explored and replayed, not run`);
+  if (isIdentityName(scenario) || isBlockName(scenario))
+    throw usage(`--scenario: ${scenario} can be explored and replayed, not run`);
   const pairing = await pairingOf(args);
   const seed = args.integer('seed', { minimum: 0, maximum: SEED_MAX }) ?? USUAL_SEED;
   const names = namesOf(pairing, extentOf(args));

@@ -14,12 +14,14 @@ import { type AnyTraceHeader, headline, type Trace, type TraceStep } from './tra
 const PARTICIPANTS: readonly string[] = [
   'guest1',
   'blkback1',
+  'disk',
   'script1',
   'tpmback1',
   'tpm1',
   'xenstored',
   'toolstack',
   'guest2',
+  'blkback2',
   'tpmback2',
   'tpm2',
 ];

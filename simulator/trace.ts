@@ -4,6 +4,7 @@
  * As text a trace is JSON lines: one header record, one record a step, and one record that says how it ended.
  */
 import type { MemoryMap } from '../hypervisor/memory-map.js';
+import type { BlockNames } from './block-data/schedule.js';
 import type { IdentityNames } from './block-identity/schedule.js';
 import { changesSince, type FieldChange } from './field-changes.js';
 import type { Replayable } from './replay.js';
@@ -22,10 +23,13 @@ export interface TraceHeader extends TraceOrigin, WorldNames {}
 
 export interface IdentityTraceHeader extends TraceOrigin, IdentityNames {}
 
-export type AnyTraceHeader = TraceHeader | IdentityTraceHeader;
+export interface BlockTraceHeader extends TraceOrigin, BlockNames {}
+
+export type AnyTraceHeader = TraceHeader | IdentityTraceHeader | BlockTraceHeader;
 
 /** One line that says which world it was. */
 export function headline(header: AnyTraceHeader): string {
+  if ('blkfront' in header) return `${header.scenario}: blkfront ${header.blkfront}`;
   return 'design' in header
     ? `${header.scenario}: design ${header.design}`
     : `${header.scenario}: tpmfront ${header.tpmfront} with tpmback ${header.tpmback}, session ${header.session}`;

@@ -4,6 +4,7 @@
 
 import { isDriverFile } from '../../library/driver-file.js';
 import { readText } from '../../library/files.js';
+import { BlockWorld } from '../../simulator/block-data/world.js';
 import { IdentityWorld } from '../../simulator/block-identity/world.js';
 import { formatMermaid } from '../../simulator/mermaid.js';
 import type { Pairing } from '../../simulator/pairing.js';
@@ -12,6 +13,7 @@ import type { WorldNames } from '../../simulator/schedule.js';
 import { type AnyTraceHeader, type Recordable, Recorder } from '../../simulator/trace.js';
 import { worldOf } from '../../simulator/verdict.js';
 import type { OracleName } from '../../simulator/world-state.js';
+import { findBlock, type TimedBlockVerdict } from '../explore-block.js';
 import type { TimedIdentityVerdict } from '../explore-identity.js';
 import { findIdentity } from '../identity-options.js';
 import { counted } from '../schedule-text.js';
@@ -66,6 +68,19 @@ export function identityCase(verdict: TimedIdentityVerdict): CiCase {
     scenario,
     sources: [],
     diagram: () => diagramOf(world(), { trace: 1, seed: null, scenario, design }, schedule),
+  };
+}
+
+/** The case of a verdict on a block pair, good when the pair holds. */
+export function blockCase(verdict: TimedBlockVerdict): CiCase {
+  const { scenario, blkfront, blkback, schedule } = verdict;
+  const world = (): BlockWorld => new BlockWorld(findBlock(scenario).options);
+  return {
+    ...judgedAlone(verdict),
+    subject: `blkfront ${blkfront} with blkback ${blkback}`,
+    scenario,
+    sources: [],
+    diagram: () => diagramOf(world(), { trace: 1, seed: null, scenario, blkfront }, schedule),
   };
 }
 

@@ -15,16 +15,19 @@ import {
   MemoryFault,
   NO_CRASH,
 } from '../../hypervisor/journaled-memory.js';
+import type { MemoryMap } from '../../hypervisor/memory-map.js';
 import type { Task } from '../../hypervisor/steps.js';
 import { assert } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
 import { DeviceNode } from '../../protocol/xenbus.js';
 import { type Actor, actor, TaskActor } from '../actors.js';
-import type { Explorable } from '../explore/search.js';
-import { type OracleName, oracleBit } from '../world-state.js';
+import type { StoreListener } from '../store-client.js';
+import type { Recordable } from '../trace.js';
+import { firstOracle, type OracleName, oracleBit } from '../world-state.js';
 import type { Disk } from './disk.js';
 import { type BlockMachine, type BlockSlot, type BlockWorldOptions, buildBlockMachine } from './machine.js';
+import { blockMemoryNames } from './memory-names.js';
 import { BlockOracles } from './oracles.js';
 import type { BlkbackProcess } from './process.js';
 import type { BlockPlan } from './toolstack.js';
@@ -46,7 +49,7 @@ interface Place {
   readonly locked: Task<never> | null;
 }
 
-export class BlockWorld implements Explorable {
+export class BlockWorld implements Recordable {
   readonly options: BlockWorldOptions;
   readonly memory: JournaledMemory;
   readonly machine: BlockMachine;
@@ -84,6 +87,25 @@ export class BlockWorld implements Explorable {
 
   get violations(): number {
     return this.memory.words[this.machine.state.base >>> 2] as number;
+  }
+
+  /** The first oracle that has failed, if one has. */
+  get failed(): OracleName | undefined {
+    return firstOracle(this.violations);
+  }
+
+  get backendName(): string {
+    return this.machine.slots[0].backend.driver.name;
+  }
+
+  /** Names for everything in memory. */
+  traceMap(): MemoryMap {
+    return blockMemoryNames(this.machine);
+  }
+
+  /** Hears every store request from now on; null for nobody. */
+  listen(listener: StoreListener | null): void {
+    for (const client of this.machine.clients) client.listener = listener;
   }
 
   /** The slot whose guest lives: the target from when it runs. */
