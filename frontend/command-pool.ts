@@ -28,6 +28,9 @@ export interface CommandSource {
   readonly locality: number;
 }
 
+/** The commands a guest can give, by number. */
+export type CommandTable = Pick<CommandPool, 'at' | 'sessionLength'>;
+
 export class CommandPool {
   readonly commands: readonly PooledCommand[];
   /** How many of them the user of the guest issues, one after the other, from number 0 on. */

@@ -5,8 +5,8 @@
  * watch events runs the suspend itself, so no watch is handled from the request until the last device has resumed.
  */
 import { type Domain, DomainState, SuspendResult } from '../hypervisor/domain.js';
-import type { Host } from '../hypervisor/host.js';
-import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import type { HostCalls } from '../hypervisor/host.js';
+import type { MachineMemory } from '../hypervisor/machine-memory.js';
 import type { CommandProbe } from '../hypervisor/probes.js';
 import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
@@ -14,7 +14,7 @@ import { digestMemory } from '../protocol/digest.js';
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
 import { DeviceNode, DomainNode } from '../protocol/xenbus.js';
 import type { StoreAccess } from '../xenstore-sim/store-access.js';
-import type { CommandPool } from './command-pool.js';
+import type { CommandTable } from './command-pool.js';
 import { KERNEL_PFN, KernelState, RequestState, USER_OFFSET, UserState } from './guest-memory.js';
 import type { GuestServices, Tpmfront } from './tpmfront/tpmfront.js';
 
@@ -50,15 +50,17 @@ export type KernelKind =
 export interface GuestPlace {
   readonly slot: number;
   readonly domain: Domain;
-  readonly host: Host;
+  readonly host: HostCalls;
   readonly store: StoreAccess;
-  readonly commands: CommandPool;
+  readonly commands: CommandTable;
   readonly probe: CommandProbe;
   readonly user: UserKind;
   readonly kernel: KernelKind;
   readonly sequenceBits: number;
   /** The domain stops in its suspend hypercall; the hypervisor tells the store's watchers. */
   readonly onSuspend: () => void;
+  /** The user's side of an answer: `length` bytes at `address`. Absent where commands and answers are only counted. */
+  readonly deliver?: (address: number, length: number) => void;
 }
 
 const issue = task<Guest>('user', {
@@ -90,16 +92,16 @@ const manage = task<Guest>('kernel', {
 export class Guest {
   readonly slot: number;
   readonly domain: Domain;
-  readonly host: Host;
+  readonly host: HostCalls;
   readonly front: Tpmfront;
   readonly kernel;
   readonly user;
   readonly manageTask: Task<Guest>;
   readonly userTask: Task<Guest>;
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #place: GuestPlace;
 
-  constructor(memory: JournaledMemory, place: GuestPlace, createFront: (services: GuestServices) => Tpmfront) {
+  constructor(memory: MachineMemory, place: GuestPlace, createFront: (services: GuestServices) => Tpmfront) {
     this.slot = place.slot;
     this.domain = place.domain;
     this.host = place.host;
@@ -234,12 +236,18 @@ export class Guest {
 
   /** In a new domain every watch is registered again, newest first, and fires at once. */
   resumeStore(): void {
-    const { store, kernel: kind } = this.#place;
+    const { kernel: kind } = this.#place;
     const { kernel } = this;
     const cancelled = this.#cancelled;
     if (cancelled && kind === 'without-store-cancel') return;
     kernel.store_suspended = false;
-    if (cancelled) return;
+    if (!cancelled) this.registerWatches();
+  }
+
+  /** What a new connection to the store needs: every watch again, newest first. */
+  registerWatches(): void {
+    const { kernel } = this;
+    const { store } = this.#place;
     if (kernel.otherend_watched)
       store.watch(otherendState(kernel.otherend_backend, kernel.otherend_frontend), OTHEREND_TOKEN);
     store.watch(DomainNode.ControlShutdown, SHUTDOWN_TOKEN);
@@ -274,6 +282,7 @@ export class Guest {
       storeOpen: () => !this.kernel.store_suspended,
       complete: (address, length) => {
         probe.answered(slot, digestMemory(this.#memory, address, length));
+        this.#place.deliver?.(address, length);
         this.user.request = RequestState.Answered;
       },
       fail: (errno) => {

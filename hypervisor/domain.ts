@@ -4,7 +4,7 @@
 import { assert } from '../protocol/assert.js';
 import { layout, u8, u16 } from '../protocol/layout.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import type { JournaledMemory } from './journaled-memory.js';
+import type { MachineMemory } from './machine-memory.js';
 
 export const DomainState = { Free: 0, Paused: 1, Running: 2, Suspended: 3, Crashed: 4 } as const;
 export type DomainState = (typeof DomainState)[keyof typeof DomainState];
@@ -38,12 +38,12 @@ export class Domain {
   readonly agent: number;
   readonly pages: number;
   readonly channelTable: number;
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #firstFrame: number;
   readonly #word: number;
   readonly #record;
 
-  constructor(memory: JournaledMemory, place: DomainPlace) {
+  constructor(memory: MachineMemory, place: DomainPlace) {
     this.#memory = memory;
     this.name = place.name;
     this.agent = place.agent;

@@ -8,7 +8,8 @@
  */
 import { assert } from '../protocol/assert.js';
 import { layout, u8, u16, u32 } from '../protocol/layout.js';
-import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from './journaled-memory.js';
+import { ALL_AGENTS, NO_CRASH } from './journaled-memory.js';
+import type { MachineMemory } from './machine-memory.js';
 
 /** Offsets of the bitmaps in shared_info on x86-64, in bytes; 512 bytes each. */
 export const PENDING_OFFSET = 2048;
@@ -37,13 +38,13 @@ export interface ChannelDomain {
 }
 
 export class EventChannels {
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #find: (domid: number) => ChannelDomain | undefined;
   readonly #local;
   readonly #remote;
 
   /** `find` gives the live domain of a number on this host. */
-  constructor(memory: JournaledMemory, find: (domid: number) => ChannelDomain | undefined) {
+  constructor(memory: MachineMemory, find: (domid: number) => ChannelDomain | undefined) {
     this.#memory = memory;
     this.#find = find;
     this.#local = Channel.view(memory);
@@ -214,7 +215,8 @@ export class EventChannels {
   #setBit(bitmap: number, port: number, value: boolean): void {
     const address = bitmap + (port >>> 5) * 4;
     const bit = 1 << (port & 31);
-    const word = this.#memory.read32(address);
-    this.#memory.write32(address, value ? word | bit : word & ~bit);
+    // The other end may set its bits of the same word at the same moment.
+    if (value) this.#memory.or32(address, bit);
+    else this.#memory.and32(address, ~bit);
   }
 }

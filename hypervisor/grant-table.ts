@@ -8,7 +8,7 @@
  */
 import { layout, u8, u16, u32 } from '../protocol/layout.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import type { JournaledMemory } from './journaled-memory.js';
+import type { MachineMemory } from './machine-memory.js';
 
 export const GrantEntry = layout('grant_entry_v1', { flags: u16, domid: u16, frame: u32 });
 
@@ -45,14 +45,14 @@ export interface GrantDomain {
 }
 
 export class GrantTables {
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #find: (domid: number) => GrantDomain | undefined;
   readonly #maptrack: number;
   readonly #entry;
   readonly #mapping;
 
   /** `maptrack` is the address of the table of mappings of this host, `MAPPINGS_MAX` entries. */
-  constructor(memory: JournaledMemory, find: (domid: number) => GrantDomain | undefined, maptrack: number) {
+  constructor(memory: MachineMemory, find: (domid: number) => GrantDomain | undefined, maptrack: number) {
     this.#memory = memory;
     this.#find = find;
     this.#maptrack = maptrack;

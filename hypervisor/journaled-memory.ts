@@ -16,7 +16,8 @@
  */
 import { assert } from '../protocol/assert.js';
 import type { Hashed } from '../protocol/hashed.js';
-import { type Memory, PAGE_SIZE } from '../protocol/memory.js';
+import { PAGE_SIZE } from '../protocol/memory.js';
+import type { MachineMemory } from './machine-memory.js';
 
 /** Told of each access while it is set; for footprints and for the double-fetch detector. */
 export interface AccessObserver {
@@ -62,7 +63,7 @@ const PAGE_WORDS = PAGE_SIZE / 4;
 const BLOCKS = 32;
 const BLOCK_WORDS = PAGE_WORDS / BLOCKS;
 
-export class JournaledMemory implements Memory {
+export class JournaledMemory implements MachineMemory {
   readonly words: Int32Array;
   /** Bit set of the agents that run now. */
   current = ALL_AGENTS;
@@ -147,6 +148,14 @@ export class JournaledMemory implements Memory {
     if (((this.#table[address >>> 12] as number) & this.current) === 0) this.#fault(address, 'store');
     if (this.observer !== null) this.observer.store(address, 4);
     this.#store(address >>> 2, value | 0);
+  }
+
+  or32(address: number, bits: number): void {
+    this.write32(address, this.read32(address) | bits);
+  }
+
+  and32(address: number, bits: number): void {
+    this.write32(address, this.read32(address) & bits);
   }
 
   writeWords(address: number, words: Int32Array, length: number): void {

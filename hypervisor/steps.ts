@@ -5,7 +5,7 @@
  * domain's pages is a copy of its tasks too. A step runs whole; between two steps anybody else may run.
  */
 import { assert } from '../protocol/assert.js';
-import type { JournaledMemory } from './journaled-memory.js';
+import type { MachineMemory } from './machine-memory.js';
 
 /** What a step may return: nothing (the next step follows), the name of the step to go to, or `DONE`. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a step that simply ends returns nothing
@@ -40,13 +40,13 @@ export function task<C>(name: string, table: StepTable<C>, options: { exclusive?
 /** One task of one agent: a definition, the object its steps work on, and the word that says where it is. */
 export class Task<C = never> {
   readonly definition: TaskDefinition<C>;
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #context: C;
   readonly #word: number;
   readonly #indexOf: { readonly [name: string]: number };
 
   /** `address` is that of the word of memory that holds the position; `context` is passed to each step. */
-  constructor(memory: JournaledMemory, definition: TaskDefinition<C>, context: C, address: number) {
+  constructor(memory: MachineMemory, definition: TaskDefinition<C>, context: C, address: number) {
     assert(address % 4 === 0, `task ${definition.name}: its position lies at ${address}, expected a multiple of 4`);
     this.#memory = memory;
     this.definition = definition;

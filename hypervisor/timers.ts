@@ -6,7 +6,7 @@
  * Time passes only when nothing else has to happen (*maximal progress*): then the timers nearest to their end fire.
  * A wait that is long compared with everything else is thereby ordered by its length, and the rest by interleaving.
  */
-import type { JournaledMemory } from './journaled-memory.js';
+import type { MachineMemory } from './machine-memory.js';
 
 const OFF = 0;
 const FIRED = 1;
@@ -19,24 +19,24 @@ export interface TimerPlace {
   readonly ticking: () => boolean;
 }
 
-export function setTimer(memory: JournaledMemory, address: number, milliseconds: number): void {
+export function setTimer(memory: MachineMemory, address: number, milliseconds: number): void {
   memory.write32(address, milliseconds + 1);
 }
 
-export function stopTimer(memory: JournaledMemory, address: number): void {
+export function stopTimer(memory: MachineMemory, address: number): void {
   memory.write32(address, OFF);
 }
 
-export function hasFired(memory: JournaledMemory, address: number): boolean {
+export function hasFired(memory: MachineMemory, address: number): boolean {
   return memory.words[address >>> 2] === FIRED;
 }
 
-export function timerRuns(memory: JournaledMemory, address: number): boolean {
+export function timerRuns(memory: MachineMemory, address: number): boolean {
   return (memory.words[address >>> 2] as number) >>> 0 > FIRED;
 }
 
 /** Milliseconds until the next timer fires, or 0 when none runs. */
-export function untilNext(memory: JournaledMemory, places: readonly TimerPlace[]): number {
+export function untilNext(memory: MachineMemory, places: readonly TimerPlace[]): number {
   let nearest = 0;
   for (const place of places) {
     const left = ((memory.words[place.address >>> 2] as number) >>> 0) - FIRED;
@@ -46,7 +46,7 @@ export function untilNext(memory: JournaledMemory, places: readonly TimerPlace[]
 }
 
 /** Lets `milliseconds` pass for every ticking timer; those that come to their end fire. */
-export function passTime(memory: JournaledMemory, places: readonly TimerPlace[], milliseconds: number): void {
+export function passTime(memory: MachineMemory, places: readonly TimerPlace[], milliseconds: number): void {
   for (const place of places) {
     const left = ((memory.words[place.address >>> 2] as number) >>> 0) - FIRED;
     if (left > 0 && place.ticking()) memory.write32(place.address, Math.max(left - milliseconds, 0) + FIRED);

@@ -12,7 +12,7 @@
 import type { BlockProbe } from '../../hypervisor/block-probe.js';
 import type { Domain } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import { BLKIF_ABIS, blkifAbiOf } from '../../protocol/blkif.js';
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
@@ -32,7 +32,7 @@ import type { BlkbackRules } from './rules.js';
 /** What a driver domain gives a backend process. */
 export interface BlkbackServices {
   readonly slot: number;
-  readonly memory: JournaledMemory;
+  readonly memory: MachineMemory;
   /** Domain 0. */
   readonly domain: Domain;
   readonly host: Host;

@@ -5,7 +5,7 @@
  *
  * The entry was copied once, when it was taken; nothing the guest does to the ring afterwards changes what is done.
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import {
   BLKIF_ABIS,
@@ -43,7 +43,7 @@ const io = (number: number) =>
 
 export class TakenRequests {
   readonly tasks: readonly Task<TakenRequests>[];
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #host: RequestHost;
   readonly #taken;
   /** One for each ABI. */
@@ -51,7 +51,7 @@ export class TakenRequests {
   readonly #discards: readonly ReturnType<BlkifAbi['discard']['view']>[];
   readonly #segment;
 
-  constructor(memory: JournaledMemory, host: RequestHost) {
+  constructor(memory: MachineMemory, host: RequestHost) {
     this.#memory = memory;
     this.#host = host;
     this.#taken = TakenRequest.view(memory);

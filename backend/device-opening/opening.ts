@@ -12,7 +12,7 @@
  * `look` goes through the steps at once, as a watch callback in Linux does; a backend whose steps others may interleave
  * with calls them one by one.
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import {
   type DeviceNumber,
@@ -38,7 +38,7 @@ export const DEVICE_TOKEN = 'device';
 export type OpeningReport = 'ignores' | 'malformed' | 'finds-nothing' | 'refuses' | 'keeps-old' | 'retries';
 
 export interface OpeningServices {
-  readonly memory: JournaledMemory;
+  readonly memory: MachineMemory;
   /** Of an `OpeningState`. */
   readonly address: number;
   readonly rules: OpeningRules;

@@ -6,7 +6,7 @@
  * device that kept it elsewhere could lose one without the other, and no protocol above could mend that.
  */
 
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import type { CommandProbe } from '../../hypervisor/probes.js';
 import { Task, task } from '../../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
@@ -73,6 +73,9 @@ export function tpmDevicePages(engine: TpmEngine): number {
   return ENGINE + Math.ceil(engine.stateSize / PAGE_SIZE);
 }
 
+/** What a backend needs of its device. The rest is for whoever makes, saves and restores it. */
+export type BackendDevice = Pick<TpmDevice, 'busy' | 'commandAddress' | 'responseAddress' | 'start' | 'state'>;
+
 const execute = task<TpmDevice>('execute', {
   complete: {
     when: (device) => device.due,
@@ -85,12 +88,12 @@ export class TpmDevice {
   readonly state;
   readonly task: Task<TpmDevice>;
   readonly pages: number;
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #place: TpmDevicePlace;
   readonly #probe: CommandProbe;
   readonly #request: { state: number; command: number; length: number; locality: number; response: number };
 
-  constructor(memory: JournaledMemory, engine: TpmEngine, place: TpmDevicePlace, probe: CommandProbe) {
+  constructor(memory: MachineMemory, engine: TpmEngine, place: TpmDevicePlace, probe: CommandProbe) {
     this.engine = engine;
     this.pages = tpmDevicePages(engine);
     this.#memory = memory;

@@ -3,25 +3,25 @@
  * which may be killed at any moment and started again on the same nodes.
  */
 import type { Domain } from '../../hypervisor/domain.js';
-import type { Host } from '../../hypervisor/host.js';
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { HostCalls } from '../../hypervisor/host.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import type { CommandProbe } from '../../hypervisor/probes.js';
 import type { Task } from '../../hypervisor/steps.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 import type { DeviceTable } from '../device-opening/device-table.js';
 import type { OpeningRules } from '../device-opening/rules.js';
-import type { TpmDevice } from '../tpm/device.js';
+import type { BackendDevice } from '../tpm/device.js';
 
 /** What a driver domain gives a backend process. */
 export interface BackendServices {
   readonly slot: number;
-  readonly memory: JournaledMemory;
+  readonly memory: MachineMemory;
   /** Domain 0. */
   readonly domain: Domain;
-  readonly host: Host;
+  readonly host: HostCalls;
   readonly store: StoreAccess;
-  readonly device: TpmDevice;
+  readonly device: BackendDevice;
   readonly probe: CommandProbe;
   /** Address of the page that holds the process's state. */
   readonly page: number;

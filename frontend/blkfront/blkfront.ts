@@ -11,7 +11,7 @@
 import type { BlockProbe } from '../../hypervisor/block-probe.js';
 import type { Domain } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, type Step, type StepResult, Task, task } from '../../hypervisor/steps.js';
 import { type BlkifAbi, BlkifOperation } from '../../protocol/blkif.js';
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
@@ -40,7 +40,7 @@ export const BlkfrontConnection = {
 /** What a guest's kernel gives its blkfront. */
 export interface BlkfrontServices {
   readonly slot: number;
-  readonly memory: JournaledMemory;
+  readonly memory: MachineMemory;
   readonly domain: Domain;
   readonly host: Host;
   readonly store: StoreAccess;

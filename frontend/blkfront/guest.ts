@@ -9,7 +9,7 @@
 import type { BlockProbe } from '../../hypervisor/block-probe.js';
 import { type Domain, DomainState, SuspendResult } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import type { BlkifAbi } from '../../protocol/blkif.js';
 import type { RingShape } from '../../protocol/ring.js';
@@ -62,7 +62,7 @@ export class BlockGuest {
   readonly manageTask: Task<BlockGuest>;
   readonly #place: BlockGuestPlace;
 
-  constructor(memory: JournaledMemory, place: BlockGuestPlace) {
+  constructor(memory: MachineMemory, place: BlockGuestPlace) {
     const { slot, domain, host, store, probe, rules, abi, shape } = place;
     this.slot = slot;
     this.domain = domain;

@@ -4,7 +4,7 @@
  * the numbers soon say nothing about the order of the requests.
  */
 import type { Domain } from '../../hypervisor/domain.js';
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { assert } from '../../protocol/assert.js';
 import { BlkifOperation } from '../../protocol/blkif.js';
 import {
@@ -34,7 +34,7 @@ export interface BlockRequest {
 }
 
 export class Requests {
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #domain: Domain;
   readonly #copies: number;
   readonly #rules: BlkfrontRules;
@@ -42,7 +42,7 @@ export class Requests {
   readonly #copy: CopyView;
 
   /** `copies`: how many private copies there are, as many as the ring has entries. */
-  constructor(memory: JournaledMemory, domain: Domain, copies: number, rules: BlkfrontRules) {
+  constructor(memory: MachineMemory, domain: Domain, copies: number, rules: BlkfrontRules) {
     assert(copies <= REQUESTS_MAX, `blkfront: expected a ring of up to ${REQUESTS_MAX} entries, found ${copies}`);
     this.#memory = memory;
     this.#domain = domain;

@@ -5,7 +5,7 @@
  * asked of that block, and a flush waits for everything before it and holds everything after it. `streams` waits for
  * nothing and takes the order of its requests for the order in which they land, which no Linux promises.
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import { assert } from '../../protocol/assert.js';
 import { BlkifOperation } from '../../protocol/blkif.js';
@@ -40,9 +40,9 @@ export class BlockUser {
   readonly place: BlockUserPlace;
   readonly state: ReturnType<typeof BlockUserState.view>;
   readonly task: Task<BlockUser>;
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
 
-  constructor(memory: JournaledMemory, place: BlockUserPlace) {
+  constructor(memory: MachineMemory, place: BlockUserPlace) {
     assert(place.operations.length <= OPERATIONS_MAX, `block user: expected up to ${OPERATIONS_MAX} operations`);
     this.#memory = memory;
     this.place = place;

@@ -4,22 +4,22 @@
  * A driver keeps nothing outside its state. Work that others may interleave with is a `Task`; a callback is one step.
  */
 import type { Domain } from '../../hypervisor/domain.js';
-import type { Host } from '../../hypervisor/host.js';
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { HostCalls } from '../../hypervisor/host.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import type { CommandProbe } from '../../hypervisor/probes.js';
 import type { Step, StepResult, Task } from '../../hypervisor/steps.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
-import type { CommandPool } from '../command-pool.js';
+import type { CommandTable } from '../command-pool.js';
 
 /** What a guest's kernel gives its drivers. */
 export interface GuestServices {
   readonly slot: number;
-  readonly memory: JournaledMemory;
+  readonly memory: MachineMemory;
   readonly domain: Domain;
-  readonly host: Host;
+  readonly host: HostCalls;
   readonly store: StoreAccess;
-  readonly commands: CommandPool;
+  readonly commands: CommandTable;
   readonly probe: CommandProbe;
   /** Bits of a sequence number; 32, or few so that it wraps soon. */
   readonly sequenceBits: number;

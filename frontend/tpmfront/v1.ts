@@ -7,7 +7,7 @@
  *
  * The options are the variants of the years 2005 to 2007.
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
 import { type AnyLayout, bool, layout, u8, u32 } from '../../protocol/layout.js';
@@ -78,7 +78,7 @@ export class WaitLoopTpmfront implements Tpmfront {
   readonly timers: readonly DriverTimer[];
   readonly state;
   readonly #services: GuestServices;
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #options: WaitLoopOptions;
   readonly #entry;
   readonly #transmit: Task<never>;

@@ -5,7 +5,7 @@
  *     connection   Detached -> Publishing -> Initialised -> Connected -> Closed
  *     a command    accepts -> fill -> publish -> notify -> (interrupt) -> complete
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { Task, type TaskDefinition, task } from '../../hypervisor/steps.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import { bool, type FieldKind, type Fields, layout, u8, u32, type View } from '../../protocol/layout.js';
@@ -79,7 +79,7 @@ export abstract class V2Tpmfront<Extra extends { readonly [name: string]: FieldK
   readonly timers: readonly DriverTimer[] = [];
   readonly state: View<V2Fields> & View<Extra>;
   protected readonly services: GuestServices;
-  protected readonly memory: JournaledMemory;
+  protected readonly memory: MachineMemory;
   readonly #page: SharedPage;
   protected readonly transmitTask: Task<never>;
   protected readonly connectTask: Task<never>;

@@ -8,7 +8,7 @@
  * at once, as from a `StoreAccess`: it submits, its task waits until `answered`, and takes. Linux does both transfers
  * in one thread; two tasks allow every order that one thread does, and more.
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { Task, task } from '../../hypervisor/steps.js';
 import { assert } from '../../protocol/assert.js';
 import { readBytes, writeBytes } from '../../protocol/memory.js';
@@ -57,10 +57,10 @@ export class XenstoreRing {
   readonly watches: XsWatches;
   readonly requests: XsByteQueue;
   readonly replies: XsByteQueue;
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #request;
 
-  constructor(memory: JournaledMemory, place: XsRingPlace) {
+  constructor(memory: MachineMemory, place: XsRingPlace) {
     this.#memory = memory;
     this.place = place;
     this.places = new XsPlaces(place.shape, place.base);

@@ -6,7 +6,7 @@
  *     cancelled:  everything goes on where it stood; the daemon has noticed nothing
  *     resumed:    leftovers are dropped, requests may begin, every watch is registered anew and fires at once
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import { layout, u32 } from '../../protocol/layout.js';
 import { XenstoreInterface, XsConnection, XsFeature } from '../../protocol/xs-ring.js';
@@ -49,7 +49,7 @@ export class XsSuspend {
   readonly #state;
   readonly #page;
 
-  constructor(memory: JournaledMemory, place: XsSuspendPlace) {
+  constructor(memory: MachineMemory, place: XsSuspendPlace) {
     this.place = place;
     this.#state = XsSuspendState.view(memory).at(place.address);
     this.#page = XenstoreInterface.view(memory).at(place.ring.place.page);

@@ -2,20 +2,20 @@
  * The watches a guest has registered and the events that wait to be handled, in its memory. The watches are kept beside
  * the daemon's own list because after a migration the new daemon has none.
  */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { assert } from '../../protocol/assert.js';
 import { readBytes, writeBytes } from '../../protocol/memory.js';
 import { binaryString } from '../../protocol/xs-wire.js';
 import { bytesOf, XsEvent, type XsPlaces, XsState, XsWatch } from './memory.js';
 
 export class XsWatches {
-  readonly #memory: JournaledMemory;
+  readonly #memory: MachineMemory;
   readonly #places: XsPlaces;
   readonly #state;
   readonly #watch;
   readonly #event;
 
-  constructor(memory: JournaledMemory, places: XsPlaces) {
+  constructor(memory: MachineMemory, places: XsPlaces) {
     this.#memory = memory;
     this.#places = places;
     this.#state = XsState.view(memory).at(places.state);

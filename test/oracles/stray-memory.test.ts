@@ -8,6 +8,7 @@ import { TpmbackV2, TpmbackV2State } from '../../backend/tpmback/v2.js';
 import { DRIVER_PFN } from '../../frontend/guest-memory.js';
 import type { GuestServices } from '../../frontend/tpmfront/tpmfront.js';
 import { V2Tpmfront } from '../../frontend/tpmfront/v2.js';
+import type { Host } from '../../hypervisor/host.js';
 import type { DONE } from '../../hypervisor/steps.js';
 import { TpmifSharedPage, TpmifState } from '../../protocol/tpmif-v2.js';
 import { oracleBit } from '../../simulator/world-state.js';
@@ -23,7 +24,7 @@ class Peeks extends TpmbackV2 {
 
   override fetch(): string | typeof DONE {
     const { memory, host, frontendDomid } = this.services;
-    memory.read8((host.find(frontendDomid())?.page(DRIVER_PFN) ?? 0) + 2);
+    memory.read8(((host as Host).find(frontendDomid())?.page(DRIVER_PFN) ?? 0) + 2);
     return super.fetch();
   }
 }
