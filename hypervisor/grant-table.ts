@@ -152,6 +152,15 @@ export class GrantTables {
     return this.#memory.words[(this.#maptrack + (handle - 1) * Mapping.size + Mapping.offset.address) >>> 2] as number;
   }
 
+  /** Address of the page that is mapped first for any of `agents`, or 0 where none is. */
+  firstMapping(agents: number): number {
+    for (let handle = 1; handle <= MAPPINGS_MAX; handle++) {
+      const mapping = this.#mapping.at(this.#maptrack + (handle - 1) * Mapping.size);
+      if (mapping.used !== 0 && (mapping.agents & agents) !== 0) return mapping.address;
+    }
+    return 0;
+  }
+
   /** In a new domain the table is empty. */
   reset(domain: GrantDomain): void {
     this.#memory.asHypervisor(() => {

@@ -35,6 +35,14 @@ export function parseXenbusState(text: string | null | undefined): XenbusState {
     : XenbusState.Unknown;
 }
 
+/**
+ * The grant reference or port a node holds, in decimal. 0, which is neither, for anything else: the node is the other
+ * end's to write, and what it says goes to the hypervisor.
+ */
+export function parseNodeNumber(text: string | null | undefined): number {
+  return text !== null && text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : 0;
+}
+
 /** What to write into a `state` node. */
 export function formatXenbusState(state: XenbusState): string {
   return String(state);

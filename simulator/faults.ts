@@ -34,6 +34,37 @@ export const FAULTS: readonly FaultEntry[] = [
     title: 'The volume of a vTPM is removed while nobody has it open, and another one gets its number.',
     step: 'fault/volume of',
   },
+  {
+    name: 'lost-event',
+    title: 'The event that waits for a suspended guest is gone when it goes on.',
+    step: 'fault/lose event',
+  },
+  {
+    name: 'xenstored-restarted',
+    title: 'A xenstored is restarted with the nodes it had; its clients register their watches again.',
+    step: 'fault/restart xenstored',
+  },
+  { name: 'watches-repeated', title: 'Watches fire although nothing has changed.', step: 'fault/watches of' },
+  {
+    name: 'stream-cut',
+    title: 'The stream of a migration ends early, in it or in the handshake after it.',
+    step: 'fault/cut stream',
+  },
+  {
+    name: 'connection-lost',
+    title: 'The connection to the target is lost when the stream is complete and nobody runs.',
+    step: 'fault/lose connection',
+  },
+  {
+    name: 'stale-checkpoint-restored',
+    title: 'The guest is lost, and restored from an older checkpoint; its vTPM too, or not.',
+    step: 'fault/restore guest',
+  },
+  {
+    name: 'hostile-peer',
+    title: 'A peer stores into a field of the ring page, or writes a node of its own, whatever it likes.',
+    step: 'fault/guest1 stores',
+  },
   { name: 'slow-command', title: 'A command takes longer than every limit (320 s).', step: null },
   { name: 'cancelled-suspend', title: 'The suspend is given up as soon as the domain has suspended.', step: null },
   { name: 'save-fails', title: 'The image of the domain cannot be written whole.', step: null },

@@ -63,6 +63,7 @@ export interface Machine {
 export type Independence = 'none' | 'source-first' | 'toolstack-first';
 
 export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: CommandPool): Machine {
+  const { faults } = options.scenario;
   const twoHosts = options.scenario.plan.operation === 'migrate';
   const devicePages = tpmDevicePages(engine);
   const imagePages = GUEST_PAGES - FIRST_GUEST_PFN;
@@ -133,11 +134,13 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
     storeOf: (slot) => toolstackStores[hosts.indexOf(slot.host)] as StoreClient,
     onSnapshot: () => oracles.snapshot(source),
     onRun: () => oracles.running(),
+    keepsCheckpoint: faults.staleRestores + faults.mixedRestores > 0,
   });
 
-  // Neither holds where a backend can be killed at any moment, or the source be let run again.
-  const mayBeIndependent =
-    twoHosts && options.scenario.faults.doubleResumes === 0 && options.scenario.faults.backendKills === 0;
+  // Neither holds where a backend can be killed at any moment, the source be let run again, or what is about to happen
+  // on both hosts be changed by one fault.
+  const { toolstackKills, spuriousEvents, ...others } = faults;
+  const mayBeIndependent = twoHosts && Object.values(others).every((strikes) => strikes === 0);
   return {
     memory,
     map,
@@ -158,6 +161,13 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
       world.toolstack_kills = faults.toolstackKills;
       world.spurious_events = faults.spuriousEvents;
       world.clones = faults.doubleResumes;
+      world.lost_events = faults.lostEvents;
+      world.store_restarts = faults.storeRestarts;
+      world.watch_repeats = faults.watchRepeats;
+      world.stream_cuts = faults.streamCuts;
+      world.stale_restores = faults.staleRestores;
+      world.mixed_restores = faults.mixedRestores;
+      world.hostile_stores = faults.hostileStores;
       if (options.scenario.slowCommandMilliseconds > 0) world.slow_ordinal = oracles.issuedBy(source) + 1;
     },
   };

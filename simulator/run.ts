@@ -11,6 +11,7 @@ import { FAULT_PREFIX } from './faults.js';
 import { Random } from './random.js';
 import { Recorder, type TraceEnd, type TraceStep } from './trace.js';
 import type { World } from './world.js';
+import { strikesOf } from './world-options.js';
 
 /** A run that is longer than any that comes to an end is broken off. */
 export const RUN_STEPS_MAX = 100_000;
@@ -46,8 +47,7 @@ export function run(world: World, seed: number): RunResult {
 
 /** Steps, in order, from which on one more fault strikes. */
 function faultMoments(world: World, random: Random, length: number): readonly number[] {
-  const { backendKills, toolstackKills, spuriousEvents, doubleResumes } = world.options.scenario.faults;
-  const budget = backendKills + toolstackKills + spuriousEvents + doubleResumes;
+  const budget = strikesOf(world.options.scenario.faults);
   return Array.from({ length: budget }, () => random.below(length + 1)).sort((a, b) => a - b);
 }
 

@@ -27,6 +27,13 @@ export const VARIATIONS: readonly VariationEntry[] = [
   { name: 'toolstack-kills', fault: 'toolstackKills', minimum: 0, maximum: FAULT_MAX },
   { name: 'spurious-events', fault: 'spuriousEvents', minimum: 0, maximum: FAULT_MAX },
   { name: 'double-resumes', fault: 'doubleResumes', minimum: 0, maximum: FAULT_MAX },
+  { name: 'lost-events', fault: 'lostEvents', minimum: 0, maximum: FAULT_MAX },
+  { name: 'store-restarts', fault: 'storeRestarts', minimum: 0, maximum: FAULT_MAX },
+  { name: 'watch-repeats', fault: 'watchRepeats', minimum: 0, maximum: FAULT_MAX },
+  { name: 'stream-cuts', fault: 'streamCuts', minimum: 0, maximum: FAULT_MAX },
+  { name: 'stale-restores', fault: 'staleRestores', minimum: 0, maximum: FAULT_MAX },
+  { name: 'mixed-restores', fault: 'mixedRestores', minimum: 0, maximum: FAULT_MAX },
+  { name: 'hostile-stores', fault: 'hostileStores', minimum: 0, maximum: FAULT_MAX },
   { name: 'sequence-bits', fault: null, minimum: 2, maximum: SEQUENCE_BITS },
 ];
 

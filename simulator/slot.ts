@@ -7,6 +7,7 @@ import type { Guest } from '../frontend/guest.js';
 import { type Domain, DomainState, FIRST_GUEST_PFN } from '../hypervisor/domain.js';
 import type { Host } from '../hypervisor/host.js';
 import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import { PAGE_SIZE } from '../protocol/memory.js';
 import type { BackendProcess } from './backend-process.js';
 import type { StateVolume } from './state-volume.js';
 import type { StoreClient } from './store-client.js';
@@ -72,6 +73,19 @@ export class Slot {
     this.guestStore.domainDestroyed(this.domid);
     this.domain.destroy();
     this.device.powerOff();
+  }
+
+  /** Bytes of both images, in the order in which a migration sends them. */
+  get imageBytes(): number {
+    return (this.domain.pages - FIRST_GUEST_PFN + this.device.pages) * PAGE_SIZE;
+  }
+
+  /** Takes the first `bytes` bytes of the images of `source`: what has come of a stream that ends early. */
+  receivePart(source: Slot, bytes: number): void {
+    const guestBytes = (this.domain.pages - FIRST_GUEST_PFN) * PAGE_SIZE;
+    const guest = Math.min(bytes, guestBytes);
+    this.#memory.copy(source.memoryImage * PAGE_SIZE, this.domain.page(FIRST_GUEST_PFN), guest);
+    this.#memory.copy(source.deviceImage * PAGE_SIZE, this.device.address, bytes - guest);
   }
 
   /** Frees the images of the domain and of its TPM. */

@@ -12,6 +12,7 @@ import type { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { BlkifNode } from '../protocol/blkif-nodes.js';
 import { layout, u32 } from '../protocol/layout.js';
 import type { DeviceNumber } from '../protocol/physical-device.js';
+import { backendPath } from '../protocol/xenbus.js';
 import type { StoreAccess } from '../xenstore-sim/store-access.js';
 
 export interface StateVolumeOptions {
@@ -78,8 +79,9 @@ export class StateVolume implements DeviceTable {
     return this.#record.openers;
   }
 
-  /** The block script, whole: looks at what is there, and names it in the backend's directory. */
-  publish(store: StoreAccess, directory: string): void {
+  /** The block script, whole: looks at what is there, and names it in the directory of the guest's vTPM. */
+  publish(store: StoreAccess, frontend: number): void {
+    const directory = backendPath({ backend: 0, frontend, handle: 0 });
     const diskseq = this.rules.identity === 'none' ? null : this.identity().diskseq;
     store.write(`${directory}/${BlkifNode.Mode}`, 'w');
     publishIdentity(store, directory, { ...this.#number, diskseq, bootId: null });

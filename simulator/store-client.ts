@@ -21,6 +21,7 @@ import {
   type WatchEvent,
 } from '../xenstore-sim/index.js';
 import type { StoreAccess } from '../xenstore-sim/store-access.js';
+import { restarted, watchedAgain } from './store-restart.js';
 import type { RequestKey, StoreStep, StoreValue, StoreValues } from './store-value.js';
 
 /** A request as the trace shows it. */
@@ -107,6 +108,21 @@ export class StoreClient implements StoreAccess {
 
   domainDestroyed(domid: number): void {
     this.#apply('domainDestroyed', String(domid), (store) => domainDestroyed(store, domid));
+  }
+
+  /** The daemon is restarted: with its nodes, and each client registers its watches again (`store-restart.ts`). */
+  restartDaemon(): void {
+    this.#apply('restartDaemon', '', restarted);
+  }
+
+  /** Each watch of this client fires although nothing has changed. */
+  repeatWatches(): void {
+    this.#apply('repeatWatches', '', (store) => watchedAgain(store, store.connection(this.id)));
+  }
+
+  /** Whether the client has registered any watch. */
+  get watches(): boolean {
+    return (this.#value.store.connections.get(this.id)?.watches.count ?? 0) > 0;
   }
 
   /** Whether a watch event waits. */

@@ -12,7 +12,7 @@ import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
 import { bool, layout, u32 } from '../protocol/layout.js';
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
-import { backendPath, DeviceNode } from '../protocol/xenbus.js';
+import { DeviceNode } from '../protocol/xenbus.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
 import type { StoreClient } from './store-client.js';
@@ -34,6 +34,10 @@ export const ToolstackState = layout('toolstack', {
   run: u32,
   recover: u32,
   timer: u32,
+  /** The images are those of a checkpoint, from which the guest can be restored. */
+  checkpoint_kept: bool,
+  /** What is being restored is the guest of a checkpoint with the vTPM of today. */
+  mixed: bool,
 });
 
 export interface ToolstackPlace {
@@ -48,6 +52,8 @@ export interface ToolstackPlace {
   readonly onSnapshot: () => void;
   /** A domain has begun to run. */
   readonly onRun: (slot: Slot) => void;
+  /** The images of a checkpoint are kept when the guest goes on. */
+  readonly keepsCheckpoint: boolean;
 }
 
 const run = task<Toolstack>('run', {
@@ -76,6 +82,12 @@ const run = task<Toolstack>('run', {
   await_old_source_closed: {
     when: (toolstack) => toolstack.sourceClosed(),
     run: (toolstack) => toolstack.removeSource(),
+  },
+  // Only after the guest was lost, and there is a checkpoint.
+  close_lost_source: (toolstack) => toolstack.closeSource(),
+  await_lost_source_closed: {
+    when: (toolstack) => toolstack.sourceClosed() && !toolstack.source.device.busy,
+    run: (toolstack) => toolstack.removeLostSource(),
   },
 });
 
@@ -124,7 +136,8 @@ export class Toolstack {
     writeDomainNodes(store, slot.domid);
     store.introduce(slot.domid);
     slot.guestStore.connect();
-    this.#attachVtpm(slot);
+    writeVtpmNodes(store, this.#vtpm(slot));
+    slot.volume?.publish(store, slot.domid);
     slot.device.manufacture();
     slot.domain.resume(SuspendResult.ResumedInNewDomain);
   }
@@ -233,13 +246,8 @@ export class Toolstack {
     const store = this.#place.storeOf(this.#target);
     store.introduce(this.#target.domid);
     this.#target.guestStore.connect();
-    this.#attachVtpm(this.#target);
-  }
-
-  #attachVtpm(slot: Slot): void {
-    const store = this.#place.storeOf(slot);
-    writeVtpmNodes(store, this.#vtpm(slot));
-    slot.volume?.publish(store, backendPath({ frontend: slot.domid, backend: 0, handle: 0 }));
+    writeVtpmNodes(store, this.#vtpm(this.#target));
+    this.#target.volume?.publish(store, this.#target.domid);
   }
 
   /** libxl goes on when the backend of the new domain is at 2. */
@@ -248,11 +256,55 @@ export class Toolstack {
   }
 
   unpauseTarget(): string | typeof DONE {
-    this.#place.onSnapshot();
+    // Of a guest and a vTPM that were put together from different moments, what the drivers do is judged.
+    if (!this.state.mixed) this.#place.onSnapshot();
     this.#target.domain.resume(SuspendResult.ResumedInNewDomain);
     this.#discardImages();
     this.#place.onRun(this.#target);
-    return this.plan.operation === 'save-restore' ? DONE : 'close_old_source';
+    return this.source.exists ? 'close_old_source' : DONE;
+  }
+
+  /** The stream of a migration is on its way, of which nothing has been restored yet. */
+  get streaming(): boolean {
+    return this.plan.operation === 'migrate' && this.runTask.at('restore_memory');
+  }
+
+  /** The target has all of the stream, and has not been told to go on. */
+  get shakingHands(): boolean {
+    return this.plan.operation === 'migrate' && (this.runTask.at('create_vtpm') || this.runTask.at('await_backend'));
+  }
+
+  /** The stream ends after `bytes` bytes; both ends notice, and the source takes the migration back. */
+  cutStream(bytes: number): void {
+    if (bytes > 0) this.#target.receivePart(this.source, bytes);
+    this.loseConnection();
+  }
+
+  /** The connection to the target's host ends, and the source takes the migration back. */
+  loseConnection(): void {
+    this.runTask.stop();
+    this.recoverTask.start();
+  }
+
+  /** There is a checkpoint of a guest that runs, and nothing else to do. */
+  get mayRestoreCheckpoint(): boolean {
+    const { state, source } = this;
+    return state.checkpoint_kept && source.domain.running && !this.runTask.running && !this.recoverTask.running;
+  }
+
+  /** The guest crashes and is restored from the checkpoint; its vTPM too, unless `mixed`. */
+  restoreCheckpoint(mixed: boolean): void {
+    this.state.checkpoint_kept = false;
+    this.state.mixed = mixed;
+    this.source.domain.setState(DomainState.Crashed);
+    this.runTask.start('close_lost_source');
+  }
+
+  removeLostSource(): string {
+    if (this.state.mixed) this.source.device.save(this.source.deviceImage);
+    removeVtpmNodes(this.#store, this.#vtpm(this.source));
+    this.source.end();
+    return 'create_target';
   }
 
   /** What a successor finds, it finishes or takes back. */
@@ -294,7 +346,8 @@ export class Toolstack {
         this.#store.remove(quiesce);
       });
     }
-    this.#discardImages();
+    if (this.state.device_saved && this.#place.keepsCheckpoint) this.#keepCheckpoint();
+    else this.#discardImages();
     this.#store.resumeDomain(this.source.domid);
     const asNew = this.plan.giveUp === 'as-new-domain';
     this.source.domain.resume(asNew ? SuspendResult.ResumedInNewDomain : SuspendResult.Cancelled);
@@ -304,6 +357,11 @@ export class Toolstack {
 
   #discardImages(): void {
     this.source.discardImages();
+    this.state.device_saved = false;
+  }
+
+  #keepCheckpoint(): void {
+    this.state.checkpoint_kept = true;
     this.state.device_saved = false;
   }
 

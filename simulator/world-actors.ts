@@ -4,11 +4,11 @@
 
 import { DEVICE_TOKEN } from '../backend/device-opening/opening.js';
 import { TpmbackV1 } from '../backend/tpmback/v1.js';
-import { DomainState } from '../hypervisor/domain.js';
 import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
 import type { Task } from '../hypervisor/steps.js';
 import type { TimerPlace } from '../hypervisor/timers.js';
 import { type Actor, type ActorGroup, actor, groupOf, TaskActor } from './actors.js';
+import { backendFaults, guestFaults, toolstackFaults } from './fault-actors.js';
 import { guestAgent, TOOLSTACK_AGENT } from './frames.js';
 import type { Machine } from './machine.js';
 import type { Slot } from './slot.js';
@@ -20,12 +20,6 @@ export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
   const { front } = guest;
   const { grain } = machine.options;
   const store = slot.guestStore;
-  const spurious = spuriousEvent(
-    machine,
-    `${domain.name}.tpmfront`,
-    () => host.events.isOpen(domain, front.port),
-    () => host.events.raiseSpurious(domain, front.port),
-  );
   return groupOf(
     () => domain.running,
     [
@@ -53,7 +47,7 @@ export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
         },
         describe: () => `${domain.name}.xenwatch/${store.nextEvent()?.token} ${store.nextEvent()?.path}`,
       }),
-      ...spurious,
+      ...guestFaults(machine, slot),
     ],
   );
 }
@@ -86,14 +80,8 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
         driver.watchesFired(store.takeEvents(DEVICE_TOKEN));
       },
     }),
-    ...backendDeath(machine, slot),
+    ...backendFaults(machine, slot),
     ...volumeRecycled(slot),
-    ...spuriousEvent(
-      machine,
-      name,
-      () => host.events.isOpen(dom0, driver.port),
-      () => host.events.raiseSpurious(dom0, driver.port),
-    ),
   ];
   return groupOf(() => true, actors);
 }
@@ -107,30 +95,6 @@ function volumeRecycled({ volume, domid }: Slot): readonly Actor[] {
       agents: ALL_AGENTS,
       enabled: () => volume.mayBeRecycled,
       run: () => volume.recycle(),
-    }),
-  ];
-}
-
-/** The fault that kills a backend process, and the supervisor that starts it again. */
-function backendDeath(machine: Machine, slot: Slot): readonly Actor[] {
-  const { backend } = slot;
-  const { name } = backend;
-  if (machine.options.scenario.faults.backendKills === 0) return [];
-  return [
-    actor({
-      name: `supervisor/restart ${name}`,
-      agents: ALL_AGENTS,
-      enabled: () => !backend.alive,
-      run: () => backend.start(),
-    }),
-    actor({
-      name: `fault/kill ${name}`,
-      agents: ALL_AGENTS,
-      enabled: () => backend.alive && slot.exists && machine.world.backend_kills > 0,
-      run: () => {
-        machine.world.backend_kills -= 1;
-        backend.kill();
-      },
     }),
   ];
 }
@@ -167,56 +131,9 @@ export function toolstackGroup(machine: Machine): ActorGroup {
         idleStep: 'request_suspend',
       }),
       new TaskActor({ owner: 'toolstack', agents, task: toolstack.recoverTask as Task<never>, grain }),
-      ...(faults.toolstackKills > 0 ? toolstackDeath(machine) : []),
-      ...(faults.doubleResumes > 0 ? [doubleResume(machine)] : []),
+      ...toolstackFaults(machine),
     ],
   );
-}
-
-/** A toolstack can die while there is a suspended domain that somebody must wake up; then a successor comes. */
-function toolstackDeath(machine: Machine): readonly Actor[] {
-  const { toolstack, world } = machine;
-  const [source] = machine.slots;
-  return [
-    actor({
-      name: 'fault/kill toolstack',
-      agents: ALL_AGENTS,
-      enabled: () =>
-        source.domain.state === DomainState.Suspended &&
-        world.toolstack_kills > 0 &&
-        (toolstack.runTask.running || toolstack.recoverTask.running),
-      run: () => {
-        world.toolstack_kills -= 1;
-        world.toolstack_dead = true;
-        toolstack.runTask.stop();
-        toolstack.recoverTask.stop();
-      },
-    }),
-    actor({
-      name: 'toolstack/successor starts',
-      agents: ALL_AGENTS,
-      enabled: () => world.toolstack_dead,
-      run: () => {
-        world.toolstack_dead = false;
-        toolstack.recoverTask.start();
-      },
-    }),
-  ];
-}
-
-function doubleResume(machine: Machine): Actor {
-  const { toolstack, world } = machine;
-  const [source, target] = machine.slots;
-  return actor({
-    name: `fault/resume ${source.domain.name} as well`,
-    agents: ALL_AGENTS,
-    enabled: () => world.clones > 0 && source.domain.state === DomainState.Suspended && target.domain.running,
-    run: () => {
-      world.clones -= 1;
-      toolstack.runTask.stop();
-      toolstack.resumeSource();
-    },
-  });
 }
 
 /** Every place where a timer may lie. A guest's time stands still while it does not run. */
@@ -231,19 +148,4 @@ export function timersOf(machine: Machine): readonly TimerPlace[] {
     if (driver instanceof TpmbackV1) places.push({ address: driver.timerAddress, ticking: () => true });
   }
   return places;
-}
-
-function spuriousEvent(machine: Machine, end: string, open: () => boolean, raise: () => void): readonly Actor[] {
-  if (machine.options.scenario.faults.spuriousEvents === 0) return [];
-  return [
-    actor({
-      name: `fault/spurious event at ${end}`,
-      agents: ALL_AGENTS,
-      enabled: () => machine.world.spurious_events > 0 && open(),
-      run: () => {
-        machine.world.spurious_events -= 1;
-        raise();
-      },
-    }),
-  ];
 }

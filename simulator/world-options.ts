@@ -21,9 +21,40 @@ export interface FaultBudget {
   readonly spuriousEvents: number;
   /** The suspended source is let run as well as the target: both believe the other has failed. */
   readonly doubleResumes: number;
+  /** The events that wait for a suspended guest are gone when it goes on in its domain; in a new one they always are. */
+  readonly lostEvents: number;
+  /** A xenstored is restarted with the nodes it had; every client's watches are registered again. */
+  readonly storeRestarts: number;
+  /** The watches of a client fire although nothing has changed. */
+  readonly watchRepeats: number;
+  /** The stream of a migration ends early, anywhere in it or in the handshake after it. */
+  readonly streamCuts: number;
+  /** The guest is lost, and it and its vTPM are restored from the checkpoint before. */
+  readonly staleRestores: number;
+  /** The same, but the vTPM goes on where it was: guest and vTPM are of different moments. */
+  readonly mixedRestores: number;
+  /** A frontend or a backend stores into a field, or writes a node, that is its own to write, whatever it likes. */
+  readonly hostileStores: number;
 }
 
-export const NO_FAULTS: FaultBudget = { backendKills: 0, toolstackKills: 0, spuriousEvents: 0, doubleResumes: 0 };
+export const NO_FAULTS: FaultBudget = {
+  backendKills: 0,
+  toolstackKills: 0,
+  spuriousEvents: 0,
+  doubleResumes: 0,
+  lostEvents: 0,
+  storeRestarts: 0,
+  watchRepeats: 0,
+  streamCuts: 0,
+  staleRestores: 0,
+  mixedRestores: 0,
+  hostileStores: 0,
+};
+
+/** How many faults can strike in one schedule. */
+export function strikesOf(faults: FaultBudget): number {
+  return Object.values(faults).reduce((sum, strikes) => sum + strikes, 0);
+}
 
 /** The xenstoreds there are. */
 export const DAEMONS: readonly DaemonName[] = ['c', 'c-4.22', 'ocaml'];

@@ -15,6 +15,13 @@ export const WorldState = layout('world', {
   slow_ordinal: u32,
   /** The toolstack is dead and its successor has not come yet. */
   toolstack_dead: bool,
+  lost_events: u8,
+  store_restarts: u8,
+  watch_repeats: u8,
+  stream_cuts: u8,
+  stale_restores: u8,
+  mixed_restores: u8,
+  hostile_stores: u8,
 });
 
 export const ORACLES = [

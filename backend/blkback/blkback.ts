@@ -166,7 +166,7 @@ export class Blkback {
       const spoken = BLKIF_ABIS.map(({ name }) => name).join(' or ');
       return this.#fatal(EINVAL, `protocol: expected ${spoken}, found ${protocol}`);
     }
-    const ref = Number(directory.readFrontend(DeviceNode.RingRef) ?? 0);
+    const ref = directory.readFrontendNumber(DeviceNode.RingRef);
     const handle = services.host.grants.map(services.domain.domid, services.agent, services.frontendDomid(), ref);
     if (handle <= 0) return this.#fatal(EINVAL, `mapping ring-ref ${ref}`);
     state.handle = handle;
@@ -177,7 +177,7 @@ export class Blkback {
   /** Everything published and not answered is taken: after the death of a predecessor there may be some. */
   bindChannel(): typeof DONE {
     const { state, services, directory } = this;
-    const remote = Number(directory.readFrontend(DeviceNode.EventChannel) ?? 0);
+    const remote = directory.readFrontendNumber(DeviceNode.EventChannel);
     if (!this.ring().attach()) return this.#fatal(EIO, 'the indices of the ring do not belong together');
     const port = services.host.events.bindInterdomain(services.domain, services.frontendDomid(), remote);
     if (port <= 0) return this.#fatal(EINVAL, `binding event-channel ${remote}`);

@@ -3,7 +3,7 @@
  * the home of domain 0, as Linux gives them.
  */
 import { type VbdPaths, vbdPaths } from '../../protocol/vbd-paths.js';
-import { DeviceNode, errorPath, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
+import { DeviceNode, errorPath, parseNodeNumber, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 
 export const SCAN_TOKEN = 'scan';
@@ -39,6 +39,11 @@ export class VbdDirectory {
 
   readFrontend(node: string): string | null {
     return this.store.read(this.#paths.front(node));
+  }
+
+  /** A grant reference or port; 0 for what is none. */
+  readFrontendNumber(node: string): number {
+    return parseNodeNumber(this.readFrontend(node));
   }
 
   frontendState(): XenbusState {

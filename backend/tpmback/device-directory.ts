@@ -3,7 +3,7 @@
  * of domain 0, as a back end in domain 0 gives them.
  */
 import { type VtpmPaths, vtpmPaths } from '../../protocol/vtpm-paths.js';
-import { DeviceNode, errorPath, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
+import { DeviceNode, errorPath, parseNodeNumber, parseXenbusState, XenbusState } from '../../protocol/xenbus.js';
 import { type BackendServices, FRONTEND_TOKEN, SCAN_TOKEN } from './tpmback.js';
 
 export class DeviceDirectory {
@@ -48,6 +48,11 @@ export class DeviceDirectory {
 
   readFrontend(node: string): string | null {
     return this.#services.store.read(this.#paths.front(node));
+  }
+
+  /** A grant reference or port; 0 for what is none. */
+  readFrontendNumber(node: string): number {
+    return parseNodeNumber(this.readFrontend(node));
   }
 
   frontendState(): XenbusState {

@@ -131,7 +131,7 @@ export class TpmbackV1 implements Tpmback {
 
   mapRing(): string | typeof DONE {
     const { services, directory } = this;
-    const ref = Number(directory.readFrontend(DeviceNode.RingRef) ?? 0);
+    const ref = directory.readFrontendNumber(DeviceNode.RingRef);
     const handle = services.host.grants.map(services.domain.domid, services.agent, services.frontendDomid(), ref);
     if (handle <= 0) return DONE;
     this.state.handle = handle;
@@ -140,7 +140,7 @@ export class TpmbackV1 implements Tpmback {
 
   bindChannel(): string | typeof DONE {
     const { services, directory } = this;
-    const remote = Number(directory.readFrontend(DeviceNode.EventChannel) ?? 0);
+    const remote = directory.readFrontendNumber(DeviceNode.EventChannel);
     const port = services.host.events.bindInterdomain(services.domain, services.frontendDomid(), remote);
     if (port <= 0) return DONE;
     this.state.port = port;

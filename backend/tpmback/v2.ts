@@ -212,7 +212,7 @@ export class TpmbackV2 implements Tpmback {
     const { state, services, directory } = this;
     if (directory.readFrontend(DeviceNode.FeatureProtocolV2) !== '1') return DONE;
     state.sequenced = this.#extension && directory.readFrontend(SequenceNode.Feature) === '1';
-    const ref = Number(directory.readFrontend(DeviceNode.RingRef) ?? 0);
+    const ref = directory.readFrontendNumber(DeviceNode.RingRef);
     const handle = services.host.grants.map(services.domain.domid, services.agent, services.frontendDomid(), ref);
     if (handle <= 0) return DONE;
     state.handle = handle;
@@ -221,7 +221,7 @@ export class TpmbackV2 implements Tpmback {
 
   bindChannel(): string | typeof DONE {
     const { state, services, directory } = this;
-    const remote = Number(directory.readFrontend(DeviceNode.EventChannel) ?? 0);
+    const remote = directory.readFrontendNumber(DeviceNode.EventChannel);
     const port = services.host.events.bindInterdomain(services.domain, services.frontendDomid(), remote);
     if (port <= 0) return DONE;
     state.port = port;

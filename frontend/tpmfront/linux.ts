@@ -14,7 +14,7 @@ import { DONE, type Task, type TaskDefinition, task } from '../../hypervisor/ste
 import { hasFired, setTimer, stopTimer } from '../../hypervisor/timers.js';
 import { digestMemory } from '../../protocol/digest.js';
 import { bool, u8, u32 } from '../../protocol/layout.js';
-import { payloadOffset, TpmifState } from '../../protocol/tpmif-v2.js';
+import { payloadCapacity, payloadOffset, TpmifState } from '../../protocol/tpmif-v2.js';
 import { XenbusState } from '../../protocol/xenbus.js';
 import { DRIVER_PFN } from '../guest-memory.js';
 import { type DriverTimer, type GuestServices, storeStep } from './tpmfront.js';
@@ -140,11 +140,10 @@ export class LinuxTpmfront extends V2Tpmfront<typeof EXTRA> {
       return;
     }
     const page = this.ring();
+    // The length is the other side's: what reaches past the page is cut off, as `vtpm_recv` does.
+    const length = Math.min(page.length, payloadCapacity());
     this.state.busy = false;
-    this.services.probe.answered(
-      this.services.slot,
-      digestMemory(this.memory, page.base + payloadOffset(), page.length),
-    );
+    this.services.probe.answered(this.services.slot, digestMemory(this.memory, page.base + payloadOffset(), length));
   }
 
   protected override giveUp(errno: number): void {

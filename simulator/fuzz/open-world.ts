@@ -7,6 +7,7 @@ import type { WorldNames } from '../schedule.js';
 import { stepHash } from '../token.js';
 import { worldOf } from '../verdict.js';
 import type { World } from '../world.js';
+import { strikesOf } from '../world-options.js';
 import { RandomWalk } from './random-walk.js';
 import { Runner } from './runner.js';
 import type { Fuzzable } from './scheduler.js';
@@ -53,8 +54,7 @@ export class WorldShelf {
   #build(names: WorldNames, key: string): OpenWorld {
     const pairing = this.#resolve(names);
     const world = worldOf(pairing, names);
-    const { backendKills, toolstackKills, spuriousEvents, doubleResumes } = pairing.scenario.faults;
-    const faults = backendKills + toolstackKills + spuriousEvents + doubleResumes;
+    const faults = strikesOf(pairing.scenario.faults);
     const featureSalt = stepHash([names.scenario, names.tpmfront, names.tpmback].join('\n'), 4) | 0;
     return { names, world, length: usualLength(world), faults, stateSalt: stepHash(key, 4) | 0, featureSalt };
   }

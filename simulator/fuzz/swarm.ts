@@ -74,17 +74,28 @@ function drawTpmback(tpmfront: string, random: Random): string {
   );
 }
 
-/** Each fault one time in four, where it can strike at all. Both copies are never resumed unasked: nobody survives that. */
+/**
+ * Each fault one time in four, where it can strike at all. What nobody survives is never tried unasked: both copies run, a
+ * guest meets the vTPM of another moment, Xen loses an event. Nor is a hostile peer, which breaks its own end.
+ */
 function drawVariation({ plan, faults }: Scenario, tpmback: string, random: Random): Variation {
   const more = (): number => (random.index(4) === 0 ? 1 + random.index(2) : 0);
   const backendKills = faults.backendKills + more();
   const spuriousEvents = faults.spuriousEvents + more();
   const toolstackKills = faults.toolstackKills + (plan.operation === 'migrate' ? more() : 0);
+  const storeRestarts = faults.storeRestarts + more();
+  const watchRepeats = faults.watchRepeats + more();
+  const streamCuts = faults.streamCuts + (plan.operation === 'migrate' ? more() : 0);
+  const staleRestores = faults.staleRestores + (plan.operation === 'checkpoint' ? more() : 0);
   const narrow = tpmback === 'sequenced' && random.index(4) === 0;
   return {
     backendKills: Math.min(backendKills, 2),
     spuriousEvents: Math.min(spuriousEvents, 2),
     toolstackKills: Math.min(toolstackKills, 2),
+    storeRestarts: Math.min(storeRestarts, 2),
+    watchRepeats: Math.min(watchRepeats, 2),
+    streamCuts: Math.min(streamCuts, 1),
+    staleRestores: Math.min(staleRestores, 1),
     ...(narrow ? { sequenceBits: 2 + random.index(2) } : {}),
   };
 }

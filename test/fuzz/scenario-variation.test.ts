@@ -5,14 +5,15 @@ import { QuiesceError } from '../../protocol/errors.js';
 import { findScenario } from '../../scenarios/find-scenario.js';
 import { SCENARIOS } from '../../scenarios/scenarios.js';
 import { varied } from '../../simulator/scenario-variation.js';
+import { type FaultBudget, NO_FAULTS } from '../../simulator/world-options.js';
 
 t.test('a varied scenario is found by its name', async (t) => {
   const fault = fc.integer({ min: 0, max: 3 });
   const variation = fc.record({
-    backendKills: fault,
-    toolstackKills: fault,
-    spuriousEvents: fault,
-    doubleResumes: fault,
+    ...(Object.fromEntries(Object.keys(NO_FAULTS).map((name) => [name, fault])) as Record<
+      keyof FaultBudget,
+      typeof fault
+    >),
     sequenceBits: fc.integer({ min: 2, max: 32 }),
   });
   fc.assert(
