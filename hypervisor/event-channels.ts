@@ -146,6 +146,15 @@ export class EventChannels {
     }
   }
 
+  /** Whether `domain` has a port open to a domain that does not exist any more. */
+  leaks(domain: ChannelDomain): boolean {
+    for (let port = FIRST_PORT; port < PORTS_MAX; port++) {
+      const { state, remote_domid } = this.#at(domain, port);
+      if (state !== ChannelState.Closed && this.#find(remote_domid) === undefined) return true;
+    }
+    return false;
+  }
+
   state(domain: ChannelDomain, port: number): number {
     return this.#memory.asHypervisor(() => this.#at(domain, port).state);
   }

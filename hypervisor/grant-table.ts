@@ -161,6 +161,15 @@ export class GrantTables {
     return 0;
   }
 
+  /** Whether a page of a domain that does not exist any more is still mapped. */
+  get leaks(): boolean {
+    for (let handle = 1; handle <= MAPPINGS_MAX; handle++) {
+      const mapping = this.#mapping.at(this.#maptrack + (handle - 1) * Mapping.size);
+      if (mapping.used !== 0 && this.#find(mapping.domid) === undefined) return true;
+    }
+    return false;
+  }
+
   /** In a new domain the table is empty. */
   reset(domain: GrantDomain): void {
     this.#memory.asHypervisor(() => {

@@ -7,7 +7,8 @@
  * XSA-155 and XSA-38 for indices and lengths.
  */
 
-import { RING_PAGES, RING_PFN } from '../frontend/guest-memory.js';
+import { GUEST_PAGES, RING_PAGES, RING_PFN } from '../frontend/guest-memory.js';
+import { FIRST_GREF, GrantEntry } from '../hypervisor/grant-table.js';
 import { ALL_AGENTS } from '../hypervisor/journaled-memory.js';
 import { SEQUENCE_TRAILER_OFFSET, SequenceNode, SequenceTrailer } from '../protocol/tpmif-sequence.js';
 import { TpmifTxRequest64 } from '../protocol/tpmif-v1.js';
@@ -48,6 +49,13 @@ const RING: Readonly<Record<'v1' | 'v2', readonly HostileField[]>> = {
   ],
 };
 
+/** Of its grant table: no flag, a flag that is the hypervisor's; another domain; its last page, and one that it has not. */
+const GRANT: readonly HostileField[] = [
+  { name: 'flags', offset: GrantEntry.offset.flags, bytes: 2, values: [0, 2, 25] },
+  { name: 'domid', offset: GrantEntry.offset.domid, bytes: 2, values: [1, 2] },
+  { name: 'frame', offset: GrantEntry.offset.frame, bytes: 4, values: [GUEST_PAGES - 1, GUEST_PAGES, 0xffff_ffff] },
+];
+
 const GUEST_NODES: readonly (readonly [name: string, values: readonly string[]])[] = [
   [DeviceNode.RingRef, NODE_NUMBERS],
   [DeviceNode.EventChannel, NODE_NUMBERS],
@@ -68,7 +76,9 @@ export function hostileGuest(machine: Machine, slot: Slot): readonly Actor[] {
   const { domain, domid, guestStore } = slot;
   const pages = Array.from({ length: RING_PAGES }, (_, page) => domain.page(RING_PFN + page));
   const nodes = vtpmPaths(0, domid);
+  const entry = (): number => domain.grantTable + FIRST_GREF * GrantEntry.size;
   return strikes(machine, [
+    ...deeds(machine, { who: domain.name, where: 'its first grant', address: entry }, GRANT),
     ...pages.flatMap((address, page) =>
       stores(machine, { who: domain.name, where: `ring page ${page}`, address: () => address }),
     ),
@@ -102,8 +112,12 @@ interface Page {
   readonly address: () => number;
 }
 
-function stores({ memory, options }: Machine, { who, where, address }: Page): readonly Deed[] {
-  return RING[options.tpmback.ring].flatMap(({ name, offset, bytes, values }) =>
+function stores(machine: Machine, page: Page): readonly Deed[] {
+  return deeds(machine, page, RING[machine.options.tpmback.ring]);
+}
+
+function deeds({ memory }: Machine, { who, where, address }: Page, fields: readonly HostileField[]): readonly Deed[] {
+  return fields.flatMap(({ name, offset, bytes, values }) =>
     values.map((value) => ({
       name: `${who} stores ${name}=${value} in ${where}`,
       possible: () => address() !== 0,
@@ -133,9 +147,9 @@ function writes(
   );
 }
 
-function strikes({ options, world }: Machine, deeds: readonly Deed[]): readonly Actor[] {
+function strikes({ options, world }: Machine, all: readonly Deed[]): readonly Actor[] {
   if (options.scenario.faults.hostileStores === 0) return [];
-  return deeds.map(({ name, possible, run }) =>
+  return all.map(({ name, possible, run }) =>
     actor({
       name: `fault/${name}`,
       // Another processor of the peer: not held up by a spinlock of its driver.

@@ -7,6 +7,7 @@
 
 import { TpmDeviceState } from '../backend/tpm/device.js';
 import type { CommandPool } from '../frontend/command-pool.js';
+import { SHUTDOWN_TOKEN } from '../frontend/guest.js';
 import { GuestHistory, HISTORY_OFFSET, KERNEL_PFN } from '../frontend/guest-memory.js';
 import { FIRST_GUEST_PFN } from '../hypervisor/domain.js';
 import { ALL_AGENTS, type JournaledMemory, NO_CRASH } from '../hypervisor/journaled-memory.js';
@@ -139,13 +140,18 @@ export class Oracles implements CommandProbe {
     if (count > 1) this.fail('one-instance');
   }
 
-  /** Oracles 3 and 1, when nothing more can happen. */
+  /**
+   * When nothing more can happen: oracles 3 and 1, that nothing is left of a guest that has ended, and that a guest that
+   * runs would hear of its next suspend.
+   */
   quiescent(): void {
     const caller = this.#enter();
     const live = this.#slots.filter((slot) => slot.exists && slot.domain.running);
     if (live.length === 0 || this.#toolstackWaits()) this.fail('no-hang');
+    for (const { host, backend } of this.#slots)
+      if (host.grants.leaks || host.events.leaks(backend.domain)) this.fail('no-leak');
     for (const slot of live) {
-      if (slot.guest.userTask.running || slot.guest.stuck) {
+      if (slot.guest.userTask.running || slot.guest.stuck || !slot.guestStore.hasWatch(SHUTDOWN_TOKEN)) {
         this.fail('no-hang');
         continue;
       }

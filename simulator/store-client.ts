@@ -125,6 +125,11 @@ export class StoreClient implements StoreAccess {
     return (this.#value.store.connections.get(this.id)?.watches.count ?? 0) > 0;
   }
 
+  /** Whether a watch of this token is registered. */
+  hasWatch(token: string): boolean {
+    return this.#value.store.connections.get(this.id)?.watches.items.some((watch) => watch.token === token) ?? false;
+  }
+
   /** Whether a watch event waits. */
   get hasEvent(): boolean {
     const value = this.#value;

@@ -47,12 +47,19 @@ export const ORACLES = [
     title: 'A backend exposes no block device but the one that was meant, and a script detaches no other.',
   },
   { name: 'one-writer', title: 'No two guests write to one block device.' },
-  { name: 'no-leak', title: 'At the end no block device is attached or open for nobody.' },
+  {
+    name: 'no-leak',
+    title: 'At the end nothing is held for nobody: no block device, and no page or channel of a domain that has ended.',
+  },
   {
     name: 'refusal-shown',
     title: 'A backend that does not open its device says so: state Closing, and an error node.',
   },
   { name: 'no-false-refusal', title: 'The device that was meant is never refused, nor taken for shared.' },
+  {
+    name: 'store-permissions',
+    title: 'A domain that may not read or change a node neither does so nor hears of it, and one that may can.',
+  },
 ] as const;
 
 export type OracleName = (typeof ORACLES)[number]['name'];
