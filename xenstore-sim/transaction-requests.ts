@@ -28,7 +28,8 @@ export function performInside(draft: Draft, caller: Connection, transaction: Tra
   let reply = performC(draft, caller, request);
   let after = draft.transaction ?? transaction;
   if (draft.overflown) {
-    reply = failure('ENOSPC');
+    // A removal takes a node that it may not access for one that is missing.
+    if (reply.kind !== 'error' || reply.error !== 'EIO') reply = failure('ENOSPC');
     // What it has accessed before it was refused stays accessed.
     after = after.fail();
   }
