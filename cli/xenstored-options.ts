@@ -1,9 +1,17 @@
 /**
  * The options of `quiesce xenstored`, checked.
  */
+import type { Daemon } from '../xenstore-sim/daemon.js';
+import type { LiveUpdateHost } from '../xenstore-sim/live-update.js';
 import { type DaemonName, POLICIES, type Policy, withQuota } from '../xenstore-sim/policy.js';
 import { QUOTA_NAMES, type Quota } from '../xenstore-sim/quota.js';
-import { randomToken, tokenFromFile, type UnixOptions, type WebSocketOptions } from '../xenstore-sim/server/index.js';
+import {
+  liveUpdateHost,
+  randomToken,
+  tokenFromFile,
+  type UnixOptions,
+  type WebSocketOptions,
+} from '../xenstore-sim/server/index.js';
 import { type Arguments, usage } from './arguments.js';
 
 const DAEMONS: readonly DaemonName[] = ['c', 'c-4.22', 'ocaml'];
@@ -23,6 +31,22 @@ export function policyOf(args: Arguments): Policy {
   // There is no hypervisor to ask which domains there are: a domain is there once it is introduced.
   const policy = { ...POLICIES[args.oneOf('daemon', DAEMONS) ?? 'c'], domainsAppear: true };
   return withQuota(policy, quotasOf(args));
+}
+
+/**
+ * How the next daemon of a live update begins. It is this program again, whatever file was named: another C daemon if the
+ * command line says `--daemon`, and nothing else can be changed. Null for a daemon that cannot be updated.
+ */
+export function updatesOf(policy: Policy, quotas: Partial<Quota>): LiveUpdateHost<Daemon> | null {
+  if (policy.rules !== 'c') return null;
+  return liveUpdateHost((commandLine) => {
+    const words = (commandLine ?? '').split(/\s+/).filter((word) => word !== '');
+    if (words.length === 0) return policy;
+    const [option, name, ...rest] = words;
+    const next = option === '--daemon' && rest.length === 0 ? DAEMONS.find((daemon) => daemon === name) : undefined;
+    if (next === undefined || POLICIES[next].rules !== 'c') return null;
+    return withQuota({ ...POLICIES[next], domainsAppear: policy.domainsAppear }, quotas);
+  });
 }
 
 /** The quotas that were asked for. Throws `USAGE`. */

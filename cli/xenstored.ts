@@ -10,8 +10,8 @@ import { usage } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import type { Terminal } from './terminal.js';
-import { policyOf, QUOTA_OPTIONS, quotasOf, unixOf, webSocketOf } from './xenstored-options.js';
-import { daemonFrom, stateOf } from './xenstored-state.js';
+import { policyOf, QUOTA_OPTIONS, quotasOf, unixOf, updatesOf, webSocketOf } from './xenstored-options.js';
+import { type Dumped, daemonFrom, type Loaded, loadedText, stateOf } from './xenstored-state.js';
 
 /** What only the control domain may read is in the file too. */
 const STATE_MODE = 0o600;
@@ -23,10 +23,12 @@ export const xenstoredCommand: Command = {
     'Serves until SIGTERM or SIGINT; with XENSTORED_PATH=PATH the tools xenstore-ls, xenstore-read and so on use it.',
     'Prints a line for each place it listens at once all are open: listening on unix PATH, listening on websocket URL',
     '(and token TOKEN, if it was made up). --json: {"listening": [{"kind": "unix", "path"}, {"kind": "websocket", "url",',
-    '"token"}], "daemon", "pid"} in one line.',
+    '"token"}], "daemon", "pid"} in one line, and with --load "loaded": {"file", "nodes", "ended": {"connections",',
+    '"watches", "transactions"}, "waiting": [{"domid", "connections", "watches", "transactions"}]}.',
     '',
     'WebSockets: subprotocol xenstore, binary messages, a header Authorization: Bearer TOKEN. URL / is the control domain,',
     '/domain/N is guest N, which the token opens too, or the domain token base64url(HMAC-SHA256(TOKEN, "xenstore domain N")).',
+    '/domain/N?resume goes on with what guest N had in the state of --load: its watches, transactions and unread events.',
     'A browser offers the subprotocol xenstore.bearer.TOKEN in place of the header, and its origin must be allowed.',
     '',
     'Limits: 4096 connections; 1 MiB and 60 s for what a client does not read; 30 s for a request that has begun.',
@@ -42,7 +44,7 @@ export const xenstoredCommand: Command = {
     origin: { value: 'URL', help: 'a web page may connect from there; may be repeated' },
     quota: { value: 'NAME=VALUE', help: 'another limit for domains; may be repeated' },
     load: { value: 'FILE', help: 'begin with this state' },
-    dump: { value: 'FILE', help: 'write the state there at the end' },
+    dump: { value: 'FILE', help: 'write the state there at the end: nodes, connections, watches, open transactions' },
     trace: { help: 'a line on standard error for each request, reply and event' },
     json: { help: 'print the start as one JSON line' },
   },
@@ -57,8 +59,10 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const webSocket = webSocketOf(args);
   const dump = args.text('dump');
   if (dump !== undefined) assertWritable(dump);
-  const daemon = daemonFrom(args.text('load'), policy, quotasOf(args));
+  const quotas = quotasOf(args);
+  const { daemon, loaded } = daemonFrom(args.text('load'), { policy, quotas, updates: updatesOf(policy, quotas) });
   const engine = args.flag('trace') ? traced(daemon, (line) => terminal.err(`${line}\n`)) : daemon;
+  let dumped: Dumped | undefined;
   // Whoever reads the first line may answer it with a signal.
   const end = new End();
   try {
@@ -68,15 +72,24 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
     });
     try {
       const token = args.text('token-file') === undefined ? webSocket?.token : undefined;
-      terminal.out(args.flag('json') ? startJson(server, token, policy.name) : startText(server, token));
+      if (args.flag('json')) terminal.out(startJson(server, token, policy.name, loaded));
+      else {
+        if (loaded !== undefined) terminal.err(loadedText(loaded));
+        terminal.out(startText(server, token));
+      }
       await end.reached;
+      // Before the clients lose their connections, and with nothing executed in between.
+      if (dump !== undefined) dumped = stateOf(daemon);
     } finally {
       await server.close();
     }
   } finally {
     end.forget();
   }
-  if (dump !== undefined) writeWhole(dump, stateOf(daemon), STATE_MODE);
+  if (dump !== undefined && dumped !== undefined) {
+    writeWhole(dump, dumped.bytes, STATE_MODE);
+    terminal.err(`dumped ${dump}: ${dumped.text}\n`);
+  }
   return EXIT.holds;
 }
 
@@ -127,9 +140,14 @@ function startText({ listeners }: XenstoreServer, token: string | undefined): st
     .join('');
 }
 
-function startJson({ listeners }: XenstoreServer, token: string | undefined, daemon: string): string {
+function startJson(
+  { listeners }: XenstoreServer,
+  token: string | undefined,
+  daemon: string,
+  loaded: Loaded | undefined,
+): string {
   const listening = listeners.map((listener) =>
     listener.kind === 'unix' || token === undefined ? listener : { ...listener, token },
   );
-  return `${JSON.stringify({ listening, daemon, pid: process.pid })}\n`;
+  return `${JSON.stringify({ listening, daemon, pid: process.pid, loaded })}\n`;
 }

@@ -39,6 +39,9 @@ export function control(draft: Draft, words: readonly string[]): Reply {
       return quota(draft, rest);
     case 'quota-soft':
       return rest.length === 0 ? text(table(draft, (wire) => wire.startsWith('soft-'))) : set(draft, rest, 'soft-');
+    // A matter of the daemon (`LiveUpdates`); a store alone cannot be replaced.
+    case 'live-update':
+      return failure('EINVAL');
     case 'memreport':
       return text(`nodes\t${draft.domains.items.reduce((sum, { nodes }) => sum + nodes, 0)}\n`);
     default:

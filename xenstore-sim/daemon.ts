@@ -6,67 +6,44 @@
  * to take what is to go. Nothing here knows the time: `tick` tells it.
  */
 import { assert } from '../protocol/assert.js';
-import { binaryString, readWord, XS_HEADER_BYTES, XS_PAYLOAD_BYTES_MAX, XsType } from '../protocol/xs-wire.js';
+import { readWord, XS_HEADER_BYTES, XsType } from '../protocol/xs-wire.js';
+import { DaemonSession, joined, NOTHING, type SessionState } from './daemon-session.js';
 import { execute } from './execute.js';
 import { connect, disconnect, domainCreated, domainDestroyed, domainShutdown, takeEvent } from './lifecycle.js';
-import type { Request } from './requests.js';
+import type { LiveUpdateHost } from './live-update.js';
+import { LiveUpdates, type Start } from './live-updates.js';
+import type { Reply, Request } from './requests.js';
 import type { Store } from './store.js';
-import { Output, writeReply } from './wire/output.js';
-import { parseRequest } from './wire/parse-request.js';
+import { decodeRequest } from './wire/decode-request.js';
+import { endsInside, frameLength } from './wire/frame-length.js';
+import { type ReplyPlace, writeReply } from './wire/output.js';
 import { WriteCredit } from './write-credit.js';
 
 /** Requests of one connection that are executed before others have their turn. */
 const REQUESTS_PER_TURN_MAX = 256;
 
-/** What a connection has besides its state in the store. */
-export interface SessionState {
-  readonly connection: number;
-  readonly domid: number;
-  readonly ring: boolean;
-  /** The beginning of a frame, or frames that were not executed yet. */
-  readonly input: Uint8Array;
-  /** What was not taken yet. */
-  readonly output: Uint8Array;
-}
-
-class Session {
-  readonly connection: number;
-  readonly domid: number;
-  /** Whether it is a guest's ring, and not a socket. */
-  readonly ring: boolean;
-  readonly output = new Output();
-  /** Bytes that were received and not executed. */
-  input: Uint8Array = NOTHING;
-  blocked = false;
-  /** Whether it is in the list of those with output. */
-  listed = false;
-
-  constructor(connection: number, domid: number, ring: boolean) {
-    this.connection = connection;
-    this.domid = domid;
-    this.ring = ring;
-  }
-}
-
-const NOTHING = new Uint8Array(0);
-
 export class Daemon {
   #store: Store;
   /** A new one whenever somebody else gets hold of the store. */
   #owner: object = {};
-  readonly #sessions: Map<number, Session> = new Map();
+  #sessions: Map<number, DaemonSession> = new Map();
   /** Sessions that may have output. */
-  #listed: Session[] = [];
+  #listed: DaemonSession[] = [];
   /** Null until the time is told: without it nobody would get credit back. */
   #credit: WriteCredit | null = null;
+  #updates: LiveUpdates<Daemon> | null;
+  /** Sessions without transport. */
+  #detached = new Set<DaemonSession>();
 
-  constructor(store: Store) {
+  /** @param host Without one, there is no CONTROL live-update. */
+  constructor(store: Store, host: LiveUpdateHost<Daemon> | null = null) {
     this.#store = store;
+    this.#updates = host === null ? null : new LiveUpdates(host, store);
   }
 
   /** A daemon that goes on where another was. Each of `sessions` must be a connection of `store`. */
-  static restore(store: Store, sessions: readonly SessionState[]): Daemon {
-    const daemon = new Daemon(store);
+  static restore(store: Store, sessions: readonly SessionState[], host: LiveUpdateHost<Daemon> | null = null): Daemon {
+    const daemon = new Daemon(store, host);
     for (const { connection, domid, ring, input, output } of sessions) {
       const session = daemon.#open(connection, domid, ring);
       session.input = new Uint8Array(input);
@@ -85,9 +62,7 @@ export class Daemon {
   /** What each connection has besides its state in the store, by number. */
   sessions(): SessionState[] {
     return [...this.#sessions.values()]
-      .map(({ connection, domid, ring, input, output }) => {
-        return { connection, domid, ring, input: input.slice(), output: output.bytes.slice() };
-      })
+      .map((session) => session.state())
       .sort((one, other) => one.connection - other.connection);
   }
 
@@ -97,21 +72,59 @@ export class Daemon {
    * @param ring Whether the client is at a ring, where some daemons treat it in another way than at a socket.
    */
   connect(domid: number, ring = domid !== 0): number {
+    for (let left = this.#detachedOf(domid); left !== undefined; left = this.#detachedOf(domid)) {
+      this.disconnect(left.connection);
+    }
     const { store, connection } = connect(this.#store, { domid });
     this.#store = store;
     this.#open(connection, domid, ring);
     return connection;
   }
 
-  /** Whether the requests of a connection are put off, because its domain has written too fast. */
+  /** Takes its transport from a connection: until `resume` it is blocked, and what it has stays. */
+  detach(connection: number): void {
+    const session = this.#sessions.get(connection);
+    if (session === undefined) return;
+    this.#detached.add(session);
+    session.blocked = true;
+  }
+
+  /** Whether domain `domid` has a connection without transport. */
+  isDetached(domid: number): boolean {
+    return this.#detachedOf(domid) !== undefined;
+  }
+
+  /** Gives the detached connection of domain `domid` a transport again. Returns its number; undefined if there is none. */
+  resume(domid: number): number | undefined {
+    const session = this.#detachedOf(domid);
+    if (session === undefined) return undefined;
+    this.#detached.delete(session);
+    this.block(session.connection, false);
+    this.#list(session);
+    return session.connection;
+  }
+
+  /**
+   * Whether the requests of a connection are put off, because its domain has written too fast or waits for the end of a
+   * live update.
+   */
   isThrottled(connection: number): boolean {
     const session = this.#sessions.get(connection);
-    return session !== undefined && this.#isSpent(session);
+    return session !== undefined && this.#waits(session);
+  }
+
+  /** Which of the requests of a connection has begun and not ended, counted from 0; -1 for none. */
+  unfinishedRequest(connection: number): number {
+    const session = this.#sessions.get(connection);
+    if (session === undefined) return -1;
+    return endsInside(this.#store.policy, session.ring, session.input) ? session.executed : -1;
   }
 
   /** Closes a connection, if it is still open. */
   disconnect(connection: number): void {
-    if (!this.#sessions.delete(connection)) return;
+    const session = this.#sessions.get(connection);
+    if (session === undefined) return;
+    this.#forget(session);
     this.#store = disconnect(this.#store, connection);
   }
 
@@ -137,18 +150,24 @@ export class Daemon {
     }
     // A copy: the bytes may lie in a buffer that is used again, and `slice` of a Node buffer is a view.
     session.input = taken === input.length ? NOTHING : new Uint8Array(input.subarray(taken));
+    if (this.#updates?.stirred === true) {
+      this.#settle(this.#updates);
+      // It was stopped after one request, so that the update comes before the next.
+      if (taken > 0 && this.hasMore(connection)) return this.receive(connection, NOTHING);
+    }
     return this.#sessions.has(connection);
   }
 
   /** Whether a whole request waits to be executed. */
   hasMore(connection: number): boolean {
     const session = this.#sessions.get(connection);
-    if (session === undefined || session.blocked || this.#isSpent(session)) return false;
-    return this.#complete(session, session.input, 0) > 0;
+    if (session === undefined || session.blocked || this.#waits(session)) return false;
+    return frameLength(this.#store.policy, session.ring, session.input, 0) > 0;
   }
 
   /** Hands over all output, once per connection that has any, in one piece each. `bytes` is valid only during the call. */
   flush(write: (connection: number, bytes: Uint8Array) => void): void {
+    if (this.#updates?.stirred === true) this.#settle(this.#updates);
     const listed = this.#listed;
     if (listed.length === 0) return;
     this.#listed = [];
@@ -169,7 +188,7 @@ export class Daemon {
    */
   block(connection: number, blocked: boolean): void {
     const session = this.#sessions.get(connection);
-    if (session === undefined || session.blocked === blocked) return;
+    if (session === undefined || session.blocked === blocked || this.#detached.has(session)) return;
     session.blocked = blocked;
     if (blocked) return;
     this.#deliver(session);
@@ -204,46 +223,39 @@ export class Daemon {
     this.#deliverAll();
   }
 
-  #open(connection: number, domid: number, ring: boolean): Session {
+  #open(connection: number, domid: number, ring: boolean): DaemonSession {
     assert(!this.#sessions.has(connection), `xenstored: connection ${connection} is open already`);
-    const session = new Session(connection, domid, ring);
+    const session = new DaemonSession(connection, domid, ring);
     this.#sessions.set(connection, session);
     return session;
   }
 
   /** Executes the requests at the front of `input`; returns the bytes they took, or -1 for a frame that is too long. */
-  #execute(session: Session, input: Uint8Array): number {
+  #execute(session: DaemonSession, input: Uint8Array): number {
+    const { policy } = this.#store;
     let at = 0;
     for (let turn = 0; turn < REQUESTS_PER_TURN_MAX; turn++) {
-      const size = this.#complete(session, input, at);
+      const size = frameLength(policy, session.ring, input, at);
       if (size <= 0) return size < 0 ? size : at;
-      if (this.#isSpent(session)) return at;
-      this.#perform(session, input, at, at + size);
+      if (this.#waits(session)) return at;
+      const held =
+        this.#updates?.pending === true ? this.#updates.hold(session, this.#store, input, at, at + size) : null;
+      if (held === 'stalled') return at;
+      if (held === null) this.#perform(session, input, at, at + size);
       at += size;
       if (this.#sessions.get(session.connection) !== session) return input.length;
+      if (this.#updates?.stirred === true) return at;
     }
     return at;
   }
 
-  #isSpent({ domid }: Session): boolean {
+  #waits({ domid, stalled }: DaemonSession): boolean {
+    if (stalled) return true;
     return this.#credit !== null && domid !== 0 && this.#credit.isSpent(domid);
   }
 
-  /** The bytes of the whole frame at `at`; 0 if it is not whole yet, -1 if it is too long. */
-  #complete(session: Session, input: Uint8Array, at: number): number {
-    const there = input.length - at;
-    if (there < XS_HEADER_BYTES) return 0;
-    const { overlongRequest, emptyPayloadWaits } = this.#store.policy;
-    let length = readWord(input, at + 12);
-    if (length > XS_PAYLOAD_BYTES_MAX) {
-      if (overlongRequest === 'close') return -1;
-      length = XS_PAYLOAD_BYTES_MAX;
-    }
-    if (length === 0 && emptyPayloadWaits && !session.ring && there === XS_HEADER_BYTES) return 0;
-    return there < XS_HEADER_BYTES + length ? 0 : XS_HEADER_BYTES + length;
-  }
-
-  #perform(session: Session, input: Uint8Array, at: number, end: number): void {
+  #perform(session: DaemonSession, input: Uint8Array, at: number, end: number): void {
+    session.executed++;
     const type = readWord(input, at);
     const requestId = readWord(input, at + 4);
     const transactionId = readWord(input, at + 8);
@@ -251,18 +263,18 @@ export class Daemon {
     if (type === XsType.READ && transactionId === 0 && session.domid === 0) {
       if (this.#read(session, requestId, input, from, end)) return;
     }
-    const { policy } = this.#store;
-    const request =
-      (type === XsType.WRITE ? this.#write(input, from, end) : null) ??
-      parseRequest(policy, type, binaryString(input, from, end));
+    const { policy, tree } = this.#store;
+    const request = decodeRequest(policy, tree, type, input, from, end);
     const known = request.type === 'malformed' ? request.of : request.type;
     const watching = known === 'watch' || known === 'unwatch';
     const place = { type, requestId, transactionId: watching && !policy.watchKeepsTransactionId ? 0 : transactionId };
     const limited = policy.overlongReplyRefused || session.ring;
+    if (known === 'control' && this.#isLiveUpdate(session, request, place)) return;
 
     this.#credit?.charge(this.#store, session.domid, known, transactionId);
     const outcome = execute(this.#store, session.connection, request, { transactionId, owner: this.#owner });
     this.#store = outcome.store;
+    if (known === 'transactionStart') this.#updates?.noteStart(session, this.#store);
     this.#afterDomains(request);
     const replyFirst = known !== 'unknown' && policy.repliesFirst.has(known);
     if (replyFirst) writeReply(session.output, place, known, outcome.reply, limited);
@@ -275,7 +287,7 @@ export class Daemon {
    * The most frequent request on the shortest way: a READ outside of transactions by a privileged client. False if it is
    * not to be had like this.
    */
-  #read(session: Session, requestId: number, input: Uint8Array, from: number, end: number): boolean {
+  #read(session: DaemonSession, requestId: number, input: Uint8Array, from: number, end: number): boolean {
     if (input[end - 1] !== 0) return false;
     const { tree, policy, quota } = this.#store;
     const entry = tree.find(input, from, end - 1);
@@ -285,13 +297,55 @@ export class Daemon {
     return true;
   }
 
-  /** A WRITE, with the path looked up where it lies, and the value as a string of its own. Null if there is no nul. */
-  #write(input: Uint8Array, from: number, end: number): Request | null {
-    let nul = from;
-    while (nul < end && input[nul] !== 0) nul++;
-    if (nul === end) return null;
-    const path = this.#store.tree.find(input, from, nul)?.path ?? binaryString(input, from, nul);
-    return { type: 'write', path, value: binaryString(input, nul + 1, end) };
+  /** Whether it was a CONTROL about live updates, which the store knows nothing of. */
+  #isLiveUpdate(session: DaemonSession, request: Request, place: ReplyPlace): boolean {
+    const reply = this.#updates?.command(session, this.#store, request, place);
+    if (reply === undefined) return false;
+    if (reply !== null) this.#reply({ connection: session.connection, place }, reply);
+    return true;
+  }
+
+  #reply({ connection, place }: Start, reply: Reply): void {
+    const session = this.#sessions.get(connection);
+    if (session === undefined) return;
+    writeReply(session.output, place, 'control', reply, true);
+    this.#list(session);
+  }
+
+  /** Makes a live update if its time has come, answers those who asked for it, and goes on with what waited for its end. */
+  #settle(updates: LiveUpdates<Daemon>): void {
+    const due = updates.due(this.#store, this.#sessions.values());
+    const { next = null, answers = due } = due === 'update' ? updates.next(this) : {};
+    if (next !== null) this.#become(next);
+    if (answers !== null && answers !== 'update') for (const { start, reply } of answers) this.#reply(start, reply);
+    const released = next === null ? updates.release() : [...this.#sessions.values()];
+    for (const session of released) {
+      for (const frame of session.delayed.splice(0)) this.#perform(session, frame, 0, frame.length);
+      if (session.input.length > 0) this.receive(session.connection, NOTHING);
+    }
+  }
+
+  /** Goes on as `next`, which was made of this daemon's state. */
+  #become(next: Daemon): void {
+    // The transports stay as they are.
+    for (const { connection, blocked } of this.#sessions.values()) {
+      const session = next.#sessions.get(connection);
+      assert(session !== undefined, `xenstored: a live update lost connection ${connection}`);
+      session.blocked = blocked;
+    }
+    for (const { connection } of this.#detached) next.detach(connection);
+    this.#store = next.#store;
+    this.#owner = {};
+    this.#sessions = next.#sessions;
+    this.#listed = next.#listed;
+    this.#detached = next.#detached;
+    this.#credit = null;
+    this.#updates = this.#updates?.renewed(next.#store) ?? null;
+  }
+
+  #detachedOf(domid: number): DaemonSession | undefined {
+    for (const session of this.#detached) if (session.domid === domid) return session;
+    return undefined;
   }
 
   /** What requests about domains do to connections. */
@@ -299,19 +353,21 @@ export class Daemon {
     if (request.type === 'release') this.#forgetClosed();
     if (request.type === 'introduce') {
       for (const session of this.#sessions.values()) {
-        // The ring has been reset, and what was in it is lost.
-        if (session.domid === request.domid && session.ring && this.#store.policy.rules === 'c') {
-          session.input = NOTHING;
-          session.output.clear();
-        }
+        if (session.domid === request.domid && session.ring && this.#store.policy.rules === 'c') session.reset();
       }
     }
   }
 
   #forgetClosed(): void {
-    for (const id of this.#sessions.keys()) {
-      if (this.#store.connections.get(id) === undefined) this.#sessions.delete(id);
+    for (const session of this.#sessions.values()) {
+      if (this.#store.connections.get(session.connection) === undefined) this.#forget(session);
     }
+  }
+
+  #forget(session: DaemonSession): void {
+    this.#sessions.delete(session.connection);
+    this.#detached.delete(session);
+    this.#updates?.closed(session);
   }
 
   #deliverTo(connections: readonly number[]): void {
@@ -326,7 +382,7 @@ export class Daemon {
   }
 
   /** Moves the events of a connection from the store to its output, unless it is blocked. */
-  #deliver(session: Session): void {
+  #deliver(session: DaemonSession): void {
     if (session.blocked) return;
     const { pending } = this.#store.connection(session.connection);
     if (pending.length === 0) return;
@@ -335,16 +391,9 @@ export class Daemon {
     this.#list(session);
   }
 
-  #list(session: Session): void {
+  #list(session: DaemonSession): void {
     if (session.listed) return;
     session.listed = true;
     this.#listed.push(session);
   }
-}
-
-function joined(one: Uint8Array, other: Uint8Array): Uint8Array {
-  const both = new Uint8Array(one.length + other.length);
-  both.set(one);
-  both.set(other, one.length);
-  return both;
 }

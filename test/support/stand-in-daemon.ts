@@ -11,6 +11,8 @@ interface Connection {
   readonly tokens: string[];
   readonly output: Uint8Array[];
   blocked: boolean;
+  /** Requests that were answered. */
+  answered: number;
 }
 
 export class StandInDaemon implements Engine {
@@ -24,7 +26,8 @@ export class StandInDaemon implements Engine {
 
   connect(domid: number): number {
     this.#lastId++;
-    this.connections.set(this.#lastId, { domid, decoder: new FrameDecoder(), tokens: [], output: [], blocked: false });
+    const decoder = new FrameDecoder();
+    this.connections.set(this.#lastId, { domid, decoder, tokens: [], output: [], blocked: false, answered: 0 });
     return this.#lastId;
   }
 
@@ -46,6 +49,18 @@ export class StandInDaemon implements Engine {
   hasMore(): boolean {
     return false;
   }
+
+  unfinishedRequest(id: number): number {
+    const { decoder, answered } = this.#connection(id);
+    return decoder.midFrame ? answered : -1;
+  }
+
+  /** It is never started from a state. */
+  isDetached(): boolean {
+    return false;
+  }
+
+  resume(): undefined {}
 
   isConnected(id: number): boolean {
     return this.connections.has(id);
@@ -85,6 +100,7 @@ export class StandInDaemon implements Engine {
   }
 
   #answer(connection: Connection, frame: XsFrame): XsFrame {
+    connection.answered++;
     const [path = '', second = ''] = frame.payload.split('\0');
     switch (frame.type) {
       case XsType.READ:

@@ -1,52 +1,13 @@
 /** `quiesce xenstored` in a process of its own: what it prints, how it ends, and what it refuses. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { WebSocket } from 'ws';
 import { XsType } from '../../protocol/xs-wire.js';
 import { type Output, quiesce } from '../support/fake-terminal.js';
 import { folderFor, RawClient } from '../support/raw-xenstore-client.js';
-
-const PROGRAM = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
-
-interface Running {
-  readonly child: ChildProcess;
-  /** The first line on standard output. */
-  readonly line: string;
-  /** Sends `signal`; answers with the exit status and what was on standard error. */
-  end(signal?: NodeJS.Signals): Promise<{ readonly status: number | null; readonly err: string; readonly out: string }>;
-}
-
-async function start(t: Test, argv: readonly string[], prefix = ''): Promise<Running> {
-  const command = `${prefix}exec "$0" "$@"`;
-  const child = spawn('sh', ['-c', command, process.execPath, PROGRAM, 'xenstored', ...argv]);
-  t.teardown(() => child.kill('SIGKILL'));
-  let err = '';
-  let out = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  const closed = once(child, 'close');
-  const lines = createInterface(child.stdout);
-  const first = await Promise.race([once(lines, 'line'), closed.then(() => undefined)]);
-  if (first === undefined) throw new Error(`the server ended with status ${child.exitCode}: ${err}`);
-  return {
-    child,
-    line: String(first[0]),
-    async end(signal = 'SIGTERM') {
-      child.kill(signal);
-      await closed;
-      return { status: child.exitCode, err, out };
-    },
-  };
-}
+import { startXenstored as start } from '../support/xenstored-process.js';
 
 function refused(...argv: readonly string[]): Promise<Output> {
   return quiesce(['xenstored', ...argv]);
@@ -63,29 +24,6 @@ t.test('it serves until SIGTERM or SIGINT, then its socket is gone', async (t) =
     t.match(await server.end(signal), { status: 0, err: '' });
     await client.closed;
     t.notOk(existsSync(socket));
-  }
-});
-
-t.test('it goes on where it was, with --dump and --load', async (t) => {
-  const folder = folderFor(t);
-  const [socket, state] = [join(folder, 'socket'), join(folder, 'state')];
-  for (const daemon of ['c', 'c-4.22', 'ocaml']) {
-    const first = await start(t, ['--socket', socket, '--daemon', daemon, '--dump', state]);
-    const client = await RawClient.connect(socket);
-    await client.ask(XsType.WATCH, '/\0token\0');
-    await client.write('/a/b', 'value\0\u00ff');
-    await client.ask(XsType.SET_PERMS, '/a/b\0r0\0b0\0');
-    const id = Number.parseInt(await client.ask(XsType.TRANSACTION_START, '\0'), 10);
-    await client.ask(XsType.WRITE, '/a/b\0unfinished', id);
-    t.match(await first.end(), { status: 0, err: '' });
-    t.equal(String(readFileSync(state).subarray(0, 8)), 'xenstore');
-    t.equal(statSync(state).mode & 0o777, 0o600, 'it holds what not everybody may read');
-    const second = await start(t, ['--socket', socket, '--daemon', daemon, '--load', state]);
-    const again = await RawClient.connect(socket);
-    t.equal(await again.read('/a/b'), 'value\0\u00ff');
-    t.equal(await again.ask(XsType.GET_PERMS, '/a/b\0'), 'r0\0b0\0');
-    again.close();
-    t.match(await second.end(), { status: 0, err: '' });
   }
 });
 

@@ -1,4 +1,4 @@
-/** Parts of the server on their own: frame boundaries, pieces, the memory of writes, the trace. */
+/** Parts of the server on their own: unfinished requests, pieces, the memory of writes, the trace. */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -6,8 +6,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { encodeFrame, FrameDecoder, writeWord, XS_HEADER_BYTES, XsType } from '../../protocol/xs-wire.js';
 import { Daemon } from '../../xenstore-sim/daemon.js';
-import { C_4_17, Store } from '../../xenstore-sim/index.js';
-import { FrameBoundary } from '../../xenstore-sim/server/frame-boundary.js';
+import { C_4_17, OCAML_4_17, Store } from '../../xenstore-sim/index.js';
 import { Hub } from '../../xenstore-sim/server/hub.js';
 import { Inbox } from '../../xenstore-sim/server/inbox.js';
 import { traced } from '../../xenstore-sim/server/index.js';
@@ -26,7 +25,7 @@ function* cut(bytes: Uint8Array, lengths: readonly number[]): Generator<Uint8Arr
   }
 }
 
-t.test('the boundary of frames is where the decoder sees it, however the stream is cut', async (t) => {
+t.test('a request is unfinished where the decoder says so, however the stream is cut', async (t) => {
   const payloads = fc.array(fc.oneof(fc.nat(40), fc.constantFrom(0, 4095, 4096)), { minLength: 1, maxLength: 6 });
   const lengths = fc.array(fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 9000 })), {
     minLength: 1,
@@ -38,14 +37,14 @@ t.test('the boundary of frames is where the decoder sees it, however the stream 
           encodeFrame({ type: 255, requestId, transactionId: 0, payload: '\u00ff'.repeat(length) }),
         ),
       );
-      const boundary = new FrameBoundary();
+      const daemon = new Daemon(Store.empty());
+      const connection = daemon.connect(0);
       const decoder = new FrameDecoder();
       let ended = 0;
       for (const piece of cut(whole.subarray(0, Math.max(1, whole.length - missing)), lengths)) {
-        boundary.push(piece);
+        daemon.receive(connection, piece);
         decoder.push(piece, () => ended++);
-        if (boundary.inside !== decoder.midFrame) return false;
-        if (boundary.begun !== ended + (decoder.midFrame ? 1 : 0)) return false;
+        if (daemon.unfinishedRequest(connection) !== (decoder.midFrame ? ended : -1)) return false;
       }
       return true;
     }),
@@ -53,19 +52,33 @@ t.test('the boundary of frames is where the decoder sees it, however the stream 
   t.pass();
 });
 
-t.test('a length beyond the longest counts as the longest, with the top bit too', async (t) => {
+t.test('a length beyond the longest counts as the longest, where it does not end the connection', async (t) => {
   for (const length of [4097, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff]) {
     for (const lengths of [[16], [1], [5]]) {
-      const boundary = new FrameBoundary();
+      const daemon = new Daemon(Store.empty(OCAML_4_17));
+      const connection = daemon.connect(0);
       const header = new Uint8Array(16);
       writeWord(header, 12, length);
-      for (const piece of cut(header, lengths)) boundary.push(piece);
-      boundary.push(new Uint8Array(4095));
-      t.equal(boundary.inside, true);
-      boundary.push(new Uint8Array(1));
-      t.equal(boundary.inside, false);
+      for (const piece of cut(header, lengths)) daemon.receive(connection, piece);
+      daemon.receive(connection, new Uint8Array(4095));
+      t.equal(daemon.unfinishedRequest(connection), 0);
+      daemon.receive(connection, new Uint8Array(1));
+      t.equal(daemon.unfinishedRequest(connection), -1);
     }
   }
+});
+
+t.test('a request that waits for something else is not unfinished', async (t) => {
+  const ocaml = new Daemon(Store.empty(OCAML_4_17));
+  const late = ocaml.connect(0);
+  ocaml.receive(late, encodeFrame({ type: XsType.READ, requestId: 0, transactionId: 0, payload: '' }));
+  t.equal(ocaml.unfinishedRequest(late), -1, 'oxenstored waits for more although the payload is empty');
+  const daemon = new Daemon(Store.empty());
+  const blocked = daemon.connect(0);
+  daemon.block(blocked, true);
+  daemon.receive(blocked, encodeFrame({ type: XsType.READ, requestId: 0, transactionId: 0, payload: '/\0' }));
+  t.equal(daemon.unfinishedRequest(blocked), -1);
+  t.equal(daemon.unfinishedRequest(77), -1, 'nor is one of a connection that is not there');
 });
 
 t.test('an inbox hands on everything once, in order, in pieces, and only when it is wanted', async (t) => {

@@ -365,5 +365,6 @@ t.test('no request opens a WebSocket without the token, whatever its headers', a
   );
   t.strictSame(accessOf('/domain/7', { ...bearer(TOKEN), 'sec-websocket-protocol': 'a, xenstore' }, rules), {
     domid: 7,
+    resumed: false,
   });
 });

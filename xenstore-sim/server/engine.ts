@@ -12,7 +12,10 @@ type Used =
   | 'block'
   | 'tick'
   | 'isThrottled'
-  | 'hasMore';
+  | 'hasMore'
+  | 'unfinishedRequest'
+  | 'resume'
+  | 'isDetached';
 
 export interface Engine extends Pick<Daemon, Used> {
   /** The events that wait for a connection that is blocked. */

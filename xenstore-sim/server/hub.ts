@@ -52,10 +52,19 @@ export class Hub {
     return this.#closed || this.#sessions.size >= this.limits.connections;
   }
 
-  /** A new client of domain `domid`; 0 is the control domain. There must be room. */
-  open(domid: number, transport: Transport): Session {
+  /** Whether a guest can go on with the connection of domain `domid` that has lost its transport. */
+  canResume(domid: number): boolean {
+    return this.#engine.isDetached(domid);
+  }
+
+  /**
+   * A new client of domain `domid`; 0 is the control domain. There must be room.
+   *
+   * @param resumed It goes on with the connection that has lost its transport, if there is one.
+   */
+  open(domid: number, transport: Transport, resumed = false): Session {
     assert(!this.full, 'hub: expected room for a client');
-    const id = this.#engine.connect(domid);
+    const id = (resumed ? this.#engine.resume(domid) : undefined) ?? this.#engine.connect(domid);
     // The daemon uses numbers again. Whoever had this one has lost its connection, and must not get into the new one.
     const former = this.#sessions.get(id);
     if (former !== undefined) this.#forget(former);
@@ -71,7 +80,6 @@ export class Hub {
    */
   receive(session: Session, piece: Uint8Array): boolean {
     if (session.closed) return false;
-    session.boundary.push(piece);
     if (!this.#engine.receive(session.id, piece)) this.#forget(session);
     this.#flush();
     if (this.#blocked.size > 0) this.#look();
@@ -95,6 +103,11 @@ export class Hub {
     if (session.closed) return;
     this.#engine.disconnect(session.id);
     this.#forget(session);
+    this.#flush();
+  }
+
+  /** Sends what a client has waiting from before it was here. */
+  welcome(): void {
     this.#flush();
   }
 
@@ -171,6 +184,8 @@ export class Hub {
   }
 
   #sweep(): void {
+    // A live update waits for time to pass.
+    this.#flush();
     const { requestMilliseconds, stalledMilliseconds } = this.limits;
     for (const session of this.#sessions.values()) {
       // The connection of a guest ends with its domain, whoever ends that.
@@ -183,9 +198,9 @@ export class Hub {
         if (session.blockedSweeps * this.#sweepMilliseconds > stalledMilliseconds) this.close(session);
         continue;
       }
-      const { inside, begun } = session.boundary;
-      session.requestSweeps = inside && begun === session.begunAtSweep ? session.requestSweeps + 1 : 0;
-      session.begunAtSweep = begun;
+      const request = this.#engine.unfinishedRequest(session.id);
+      session.requestSweeps = request >= 0 && request === session.requestAtSweep ? session.requestSweeps + 1 : 0;
+      session.requestAtSweep = request;
       if (session.requestSweeps * this.#sweepMilliseconds > requestMilliseconds) this.close(session);
     }
   }

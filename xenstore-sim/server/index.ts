@@ -11,6 +11,7 @@ import { listenWebSocket, type WebSocketOptions } from './websocket-listener.js'
 export type { Engine } from './engine.js';
 export { LIMITS, type Limits } from './limits.js';
 export type { ListenerDescription } from './listener.js';
+export { liveUpdateHost } from './live-update-host.js';
 export { domainToken, randomToken, tokenFromFile } from './tokens.js';
 export { traced } from './trace.js';
 export type { UnixOptions } from './unix-listener.js';

@@ -1,8 +1,6 @@
 /**
  * One client: its connection in the daemon, and the transport its bytes come and go by.
  */
-import { FrameBoundary } from './frame-boundary.js';
-
 /** What carries the bytes of one client. After `close` nothing of it is called. */
 export interface Transport {
   /** Sends a copy of `bytes`. */
@@ -19,7 +17,6 @@ export interface Transport {
 export class Session {
   readonly id: number;
   readonly transport: Transport;
-  readonly boundary = new FrameBoundary();
   /** The client does not take its bytes: the daemon keeps what comes, and nothing is read from the client. */
   blocked = false;
   closed = false;
@@ -27,8 +24,8 @@ export class Session {
   blockedSweeps = 0;
   /** Sweeps in which the request that is coming in has not changed to another. */
   requestSweeps = 0;
-  /** `boundary.begun` at the last sweep. */
-  begunAtSweep = 0;
+  /** The request that was coming in at the last sweep (`Daemon.unfinishedRequest`). */
+  requestAtSweep = -1;
 
   constructor(id: number, transport: Transport) {
     this.id = id;

@@ -26,12 +26,21 @@ class TracedEngine implements Engine {
 
   connect(domid: number): number {
     const id = this.#engine.connect(domid);
-    this.#open.add(id);
-    this.#incoming.set(id, new FrameDecoder());
-    // oxenstored sends long lists on sockets.
-    this.#outgoing.set(id, new FrameDecoder(Number.MAX_SAFE_INTEGER));
+    this.#follow(id);
     this.#show(`${id} connected, domain ${domid}`);
     return id;
+  }
+
+  resume(domid: number): number | undefined {
+    const id = this.#engine.resume(domid);
+    if (id === undefined) return undefined;
+    this.#follow(id);
+    this.#show(`${id} resumed, domain ${domid}`);
+    return id;
+  }
+
+  isDetached(domid: number): boolean {
+    return this.#engine.isDetached(domid);
   }
 
   disconnect(id: number): void {
@@ -55,6 +64,10 @@ class TracedEngine implements Engine {
     return this.#engine.hasMore(id);
   }
 
+  unfinishedRequest(id: number): number {
+    return this.#engine.unfinishedRequest(id);
+  }
+
   isConnected(id: number): boolean {
     return this.#engine.isConnected(id);
   }
@@ -76,6 +89,13 @@ class TracedEngine implements Engine {
   block(id: number, blocked: boolean): void {
     this.#show(`${id} ${blocked ? 'does not read' : 'reads again'}`);
     this.#engine.block(id, blocked);
+  }
+
+  #follow(id: number): void {
+    this.#open.add(id);
+    this.#incoming.set(id, new FrameDecoder());
+    // oxenstored sends long lists on sockets.
+    this.#outgoing.set(id, new FrameDecoder(Number.MAX_SAFE_INTEGER));
   }
 
   #forget(id: number): void {

@@ -58,10 +58,13 @@ export async function listenWebSocket(hub: Hub, options: WebSocketOptions): Prom
     const access = accessOf(request.url ?? '', request.headers, options);
     if ('status' in access) return refuse(stream, access.status, access.reason);
     if (hub.full) return refuse(stream, 503, 'too many connections');
+    const { domid, resumed } = access;
+    if (resumed && !hub.canResume(domid)) return refuse(stream, 404, 'there is nothing to resume: connect anew');
     sockets.handleUpgrade(request, stream, head, (socket) => {
-      const client = new WebSocketTransport(hub, socket, access.domid);
+      const client = new WebSocketTransport(hub, socket, domid, resumed);
       clients.add(client);
       socket.once('close', () => clients.delete(client));
+      if (resumed) hub.welcome();
     });
   });
   await listening(server, host, port);

@@ -21,10 +21,10 @@ export class WebSocketTransport implements Transport {
   #alive = true;
 
   /** The hub must have room. */
-  constructor(hub: Hub, socket: WebSocket, domid: number) {
+  constructor(hub: Hub, socket: WebSocket, domid: number, resumed: boolean) {
     this.#hub = hub;
     this.#socket = socket;
-    this.#session = hub.open(domid, this);
+    this.#session = hub.open(domid, this, resumed);
     this.#inbox = new Inbox(
       (piece) => hub.receive(this.#session, piece),
       () => socket.resume(),

@@ -8,6 +8,7 @@ import { QuiesceError } from '../../protocol/errors.js';
 import { Connection } from '../connections.js';
 import { Daemon } from '../daemon.js';
 import { Domain, NO_TARGET } from '../domains.js';
+import type { LiveUpdateHost } from '../live-update.js';
 import { Node } from '../node.js';
 import { domainDirectory, isSpecial, type Path, ROOT, resolvePath, specialPath } from '../path.js';
 import { PathMap } from '../path-map.js';
@@ -21,6 +22,7 @@ import { ANY_DEPTH, Watch } from '../watches.js';
 import { loadTransaction, type NodeAt } from './carried-transactions.js';
 import { type Buffered, type HostDomain, PORT_NOT_INTRODUCED, PORT_NOT_SERVED } from './dump.js';
 import {
+  bytesOf,
   type ConnectionRecord,
   type DomainRecord,
   type ExtendedWatchRecord,
@@ -67,10 +69,16 @@ export interface LoadedDaemon {
 /**
  * The daemon that `stream` describes. Its first `flush` hands over what the old one had not sent. Requests that were
  * received and not executed are executed when `receive` is called next, if only with no bytes (`Daemon.hasMore`).
+ * `updates` is what it needs for CONTROL live-update.
  *
  * @throws QuiesceError `BAD_STATE_STREAM` when the records do not hold together.
  */
-export function loadDaemon(stream: StateStream, policy: Policy, host: readonly HostDomain[] = []): LoadedDaemon {
+export function loadDaemon(
+  stream: StateStream,
+  policy: Policy,
+  host: readonly HostDomain[] = [],
+  updates: LiveUpdateHost<Daemon> | null = null,
+): LoadedDaemon {
   const { store, connections } = loadStore(stream, policy, host);
   const sessions = connections.map(({ connection, transport, input, output }) => ({
     connection,
@@ -79,11 +87,7 @@ export function loadDaemon(stream: StateStream, policy: Policy, host: readonly H
     input: bytesOf(input),
     output: bytesOf(output),
   }));
-  return { daemon: Daemon.restore(store, sessions), connections };
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return { daemon: Daemon.restore(store, sessions, updates), connections };
 }
 
 class Loader {

@@ -150,3 +150,8 @@ export interface DomainRecord {
   readonly features: number;
   readonly quotas: readonly QuotaValue[];
 }
+
+/** A binary string as bytes. */
+export function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}

@@ -78,10 +78,17 @@ export class Output {
   }
 }
 
+/** What a reply repeats of the header of its request. */
+export interface ReplyPlace {
+  readonly type: number;
+  readonly requestId: number;
+  readonly transactionId: number;
+}
+
 /** Writes `reply` to a request of type `type`; one that is too long is E2BIG if `limited`. */
 export function writeReply(
   output: Output,
-  place: { readonly type: number; readonly requestId: number; readonly transactionId: number },
+  place: ReplyPlace,
   known: KnownType | 'unknown',
   reply: Reply,
   limited: boolean,
