@@ -167,7 +167,7 @@ xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned flag
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     in_directory("machine", address.sun_path, sizeof address.sun_path);
-    machine = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    machine = socket(AF_UNIX, SOCK_STREAM | (flags & XENEVTCHN_NO_CLOEXEC ? 0 : SOCK_CLOEXEC), 0);
     if (machine < 0 || connect(machine, (struct sockaddr *)&address, sizeof address)) return NULL;
     return (xenevtchn_handle *)handle;
 }
