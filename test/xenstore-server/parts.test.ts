@@ -209,7 +209,14 @@ t.test('a guest that has written too fast is not read from any more, until it ha
   const reading = new Promise<void>((resolve) => {
     resumed = resolve;
   });
-  const transport = { send: nothing, queued: () => 0, pause: nothing, resume: nothing, close: nothing };
+  const transport = {
+    awaitsTurn: true,
+    send: nothing,
+    queued: () => 0,
+    pause: nothing,
+    resume: nothing,
+    close: nothing,
+  };
   const toolstack = hub.open(0, transport);
   const guest = hub.open(1, { ...transport, resume: () => resumed() });
   const ask = (session: typeof guest, type: number, payload: string): boolean =>

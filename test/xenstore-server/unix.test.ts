@@ -49,6 +49,17 @@ t.test('requests are answered, in order, however they are cut', async (t) => {
   await client.closed;
 });
 
+t.test('a client that asks and closes its side at once is answered', async (t) => {
+  const { path } = await served(t);
+  const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.connect(path)));
+  for (const [i, client] of clients.entries()) {
+    client.send(XsType.WRITE, `/${i}\0value`);
+    client.socket.end();
+  }
+  for (const client of clients) t.match(await client.next(), { type: XsType.WRITE, payload: 'OK\0' });
+  await Promise.all(clients.map(({ closed }) => closed));
+});
+
 t.test('a client learns what the others write, before it asks for anything itself', async (t) => {
   const { path } = await served(t);
   const watcher = await RawClient.connect(path);

@@ -1,6 +1,7 @@
 /**
  * The daemon and its clients: every piece that comes in goes to the daemon, and what the daemon has to say, to anybody,
- * goes out before the next piece is looked at.
+ * goes out at the latest when all that could be read in one turn of the event loop has been. Writing wakes a client, and
+ * whoever is woken in the middle of the others' reading goes to sleep again before the next reply is there.
  *
  * A client that does not read is blocked: its replies and events stay where they are, and nothing more is read from it.
  * It is cut off when more than `queuedBytes` wait for it, or when it stays blocked for too long. Nothing here is
@@ -14,6 +15,11 @@ import { Session, type Transport } from './session.js';
 /** The clock looks this often in each of the times of `Limits`: they are kept to within a quarter. */
 const SWEEPS_A_LIMIT = 4;
 const SWEEP_MILLISECONDS_MAX = 1000;
+/** Pieces whose replies wait for each other. What small pieces ask for is some 15 MiB at most. */
+const PIECES_HELD_MAX = 128;
+const SMALL_PIECE_BYTES = 512;
+/** After a turn with a single piece, replies to so many do not wait: a client alone would only lose time. */
+const PIECES_ALONE = 32;
 /** Pieces between two looks at how many events wait for those who do not read. */
 const PIECES_A_LOOK = 16;
 /** How often the daemon is told the time while there are guests, who may write only so fast. */
@@ -32,6 +38,9 @@ export class Hub {
   readonly #throttled = new Set<Session>();
   #ticking: NodeJS.Timeout | null = null;
   #piecesToLook = PIECES_A_LOOK;
+  /** Pieces of this turn whose replies wait. */
+  #held = 0;
+  #alone = 0;
   #closed = false;
 
   constructor(engine: Engine, limits: Limits) {
@@ -80,8 +89,10 @@ export class Hub {
    */
   receive(session: Session, piece: Uint8Array): boolean {
     if (session.closed) return false;
-    if (!this.#engine.receive(session.id, piece)) this.#forget(session);
-    this.#flush();
+    const isOpen = this.#engine.receive(session.id, piece);
+    if (!isOpen) this.#forget(session);
+    if (isOpen && piece.length <= SMALL_PIECE_BYTES && session.transport.awaitsTurn) this.#hold();
+    else this.#flush();
     if (this.#blocked.size > 0) this.#look();
     const throttled = this.#ticking !== null && this.#engine.isThrottled(session.id);
     if (throttled && !session.closed) this.#throttled.add(session);
@@ -107,12 +118,13 @@ export class Hub {
   }
 
   /** Sends what a client has waiting from before it was here. */
-  welcome(): void {
+  flush(): void {
     this.#flush();
   }
 
   /** Closes every client. Nothing is accepted from now on. */
   closeAll(): void {
+    this.#flush();
     this.#closed = true;
     clearInterval(this.#timer);
     if (this.#ticking !== null) clearInterval(this.#ticking);
@@ -126,6 +138,23 @@ export class Hub {
     this.#sessions.delete(session.id);
     session.transport.close(this.#closed);
   }
+
+  #hold(): void {
+    if (this.#alone > 0) {
+      this.#alone--;
+      this.#flush();
+      return;
+    }
+    this.#held++;
+    if (this.#held === 1) setImmediate(this.#endTurn);
+    else if (this.#held % PIECES_HELD_MAX === 0) this.#flush();
+  }
+
+  readonly #endTurn = (): void => {
+    if (this.#held === 1) this.#alone = PIECES_ALONE;
+    this.#held = 0;
+    this.#flush();
+  };
 
   #flush(): void {
     this.#engine.flush(this.#write);

@@ -3,6 +3,8 @@
  */
 /** What carries the bytes of one client. After `close` nothing of it is called. */
 export interface Transport {
+  /** Whether what is to be sent may wait until the end of this turn of the event loop. */
+  readonly awaitsTurn: boolean;
   /** Sends a copy of `bytes`. */
   send(bytes: Uint8Array): void;
   /** Bytes that wait in this process because the client does not read. Once there were some and all are gone, the hub hears of it. */

@@ -11,6 +11,7 @@ import { WriteSlab } from './write-slab.js';
 const WRITES = new WriteSlab();
 
 export class UnixTransport implements Transport {
+  readonly awaitsTurn = true;
   readonly #hub: Hub;
   readonly #session: Session;
   readonly #reader: SocketReader;

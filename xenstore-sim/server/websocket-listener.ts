@@ -64,7 +64,7 @@ export async function listenWebSocket(hub: Hub, options: WebSocketOptions): Prom
       const client = new WebSocketTransport(hub, socket, domid, resumed);
       clients.add(client);
       socket.once('close', () => clients.delete(client));
-      if (resumed) hub.welcome();
+      if (resumed) hub.flush();
     });
   });
   await listening(server, host, port);

@@ -14,6 +14,8 @@ const CLOSE_POLICY_VIOLATION = 1008;
 const SEND = { binary: true, compress: false };
 
 export class WebSocketTransport implements Transport {
+  /** The close of a client may stand right behind its last request. */
+  readonly awaitsTurn = false;
   readonly #hub: Hub;
   readonly #socket: WebSocket;
   readonly #session: Session;
