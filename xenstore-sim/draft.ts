@@ -111,7 +111,7 @@ export class Draft implements StoreState {
       return null;
     }
     const node = this.tree.get(path) ?? null;
-    this.transaction = transaction.access(path, node);
+    this.transaction = transaction.access(path, node, this.#owner);
     return node;
   }
 
@@ -119,7 +119,7 @@ export class Draft implements StoreState {
   put(path: Path, node: Node | null): void {
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.changedTo(node));
+      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.changedTo(node), this.#owner);
       return;
     }
     const old = this.tree.get(path) ?? null;
@@ -148,7 +148,7 @@ export class Draft implements StoreState {
     const { path, reach, node, before, parent } = announcement;
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.reaching(reach));
+      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.reaching(reach), this.#owner);
       return;
     }
     const permitted = (subject: Subject): boolean => {

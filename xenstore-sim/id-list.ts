@@ -79,12 +79,20 @@ export class IdList<T extends Numbered> implements Hashed {
     const block = this.#blocks[at] ?? [];
     const place = position(block, item.id);
     const old = block[place];
-    const replaced = old !== undefined && old.id === item.id;
-    const changed = block.slice();
-    changed.splice(place, replaced ? 1 : 0, item);
+    if (old !== undefined && old.id === item.id) return this.#replaced(at, place, old, item);
+    const changed = block.toSpliced(place, 0, item);
     const half = changed.length >>> 1;
     const parts = changed.length > BLOCK_MAX ? [changed.slice(0, half), changed.slice(half)] : [changed];
-    return this.#changed(this.#withBlock(at, parts), replaced ? old : undefined, item);
+    return this.#changed(this.#withBlock(at, parts), undefined, item);
+  }
+
+  /** The usual change. */
+  #replaced(at: number, place: number, old: T, item: T): IdList<T> {
+    const block = (this.#blocks[at] as Block<T>).slice();
+    block[place] = item;
+    const blocks = this.#blocks.slice();
+    blocks[at] = block;
+    return this.#changed(blocks, old, item);
   }
 
   delete(id: number): IdList<T> {

@@ -20,7 +20,7 @@ import { HIGH, LOW } from './hash.js';
 import type { Node } from './node.js';
 import type { OcamlTransaction } from './ocaml-transactions.js';
 import type { Path } from './path.js';
-import { PathMap } from './path-map.js';
+import { type Owner, PathMap } from './path-map.js';
 import type { PermissionList } from './permissions.js';
 
 /** A transaction, by the rules of the store's policy. */
@@ -145,23 +145,29 @@ export class CTransaction implements Hashed {
     return this.#accessed.get(path);
   }
 
-  /** The transaction after its first access to `path`, where it found `node`. */
-  access(path: Path, node: Node | null): CTransaction {
+  /**
+   * The transaction after its first access to `path`, where it found `node`.
+   *
+   * @param owner Who gives this transaction up for the new one, if anybody.
+   */
+  access(path: Path, node: Node | null, owner: Owner | null = null): CTransaction {
     const order = this.count;
     const before = node?.permissions ?? null;
     const generation = node?.generation ?? 0;
-    return this.adopt(new Accessed({ path, order, before, generation, node, modified: false, reach: SILENT }));
+    return this.adopt(new Accessed({ path, order, before, generation, node, modified: false, reach: SILENT }), owner);
   }
 
   /** The transaction with one more access, of a path that was not accessed before. */
-  adopt(entry: Accessed): CTransaction {
+  adopt(entry: Accessed, owner: Owner | null = null): CTransaction {
     const order = { path: entry.path, earlier: this.#order, count: this.count + 1 };
-    return new CTransaction(this.id, order, this.#accessed.set(entry.path, entry), this.doomed, this.failed);
+    const accessed = this.#accessed.set(entry.path, entry, owner);
+    return new CTransaction(this.id, order, accessed, this.doomed, this.failed);
   }
 
   /** Replaces what is known of a node that was accessed before. */
-  update(entry: Accessed): CTransaction {
-    return new CTransaction(this.id, this.#order, this.#accessed.set(entry.path, entry), this.doomed, this.failed);
+  update(entry: Accessed, owner: Owner | null = null): CTransaction {
+    const accessed = this.#accessed.set(entry.path, entry, owner);
+    return new CTransaction(this.id, this.#order, accessed, this.doomed, this.failed);
   }
 
   /** The transaction after a change outside of the node at `path`. */
