@@ -1,0 +1,105 @@
+/**
+ * Asks a mutant the questions: the one that must find it, all of them by exploration, and by fuzzing. Runs in a process
+ * whose modules are the mutant's.
+ */
+import { loadSession } from '../../library/sessions.js';
+import type { Mutant } from '../../scenarios/mutants/mutant.js';
+import { QUESTIONS, type Question } from '../../scenarios/mutants/questions.js';
+import { explore } from '../../simulator/explore/explore.js';
+import { Coverage, emptyTables } from '../../simulator/fuzz/coverage.js';
+import { type OpenWorld, usualLength } from '../../simulator/fuzz/open-world.js';
+import { Plot, STRATEGIES } from '../../simulator/fuzz/plot.js';
+import { Runner } from '../../simulator/fuzz/runner.js';
+import { Random } from '../../simulator/random.js';
+import { stepHash } from '../../simulator/token.js';
+import { firstOracle } from '../../simulator/world-state.js';
+import type { Asked, ExploreAnswer, Found, FuzzAnswer } from './answer.js';
+import { AskedWorld } from './asked-world.js';
+
+/** More states than any question has where nothing is mutated, by far. */
+const STATES_MAX = 1_500_000;
+const PLOT_RUNS = 128;
+
+const session = loadSession();
+
+/** Explores the question that the mutant must be found with. */
+export function askExpected({ found }: Pick<Mutant, 'found'>): ExploreAnswer {
+  const question = QUESTIONS.find(({ name }) => name === found.question);
+  if (question === undefined) throw new Error(`there is no question '${found.question}'`);
+  return exploreAll([question], 'bfs');
+}
+
+/** Explores the questions one after the other, until one does not hold. */
+export function exploreAll(questions: readonly Question[] = QUESTIONS, order: 'dfs' | 'bfs' = 'dfs'): ExploreAnswer {
+  const start = process.hrtime.bigint();
+  let states = 0;
+  for (const question of questions) {
+    const found = tried(question, () => {
+      const world = new AskedWorld(question.world(session), question);
+      // A shortest schedule shows what the argument is about; only depth-first sees circles, and all that there is.
+      let exploration = order === 'bfs' ? explore(world, { order, maxStates: STATES_MAX }) : null;
+      if (exploration === null || exploration.holds)
+        exploration = explore(world, { order: 'dfs', maxStates: STATES_MAX });
+      states += exploration.states;
+      if (exploration.holds) return exploration.complete ? null : { oracle: null, what: 'it has too many states' };
+      return { oracle: exploration.oracle, what: exploration.fault ?? '' };
+    });
+    if (found !== null) return { found, states, seconds: since(start) };
+  }
+  return { found: null, states, seconds: since(start) };
+}
+
+/** Runs in worlds drawn among the questions, until one does not hold or there have been `runsMax`. */
+export function fuzzAll(seed: number, runsMax: number): FuzzAnswer {
+  const start = process.hrtime.bigint();
+  const random = new Random(seed);
+  const runner = new Runner();
+  const coverage = new Coverage(emptyTables());
+  const places = new Map<Question, OpenWorld<AskedWorld>>();
+  for (let runs = 0; runs < runsMax; ) {
+    const question = QUESTIONS[random.index(QUESTIONS.length)] as Question;
+    const first = runs;
+    const found = tried(question, () => {
+      const place = places.get(question) ?? placeOf(question);
+      places.set(question, place);
+      const plot = new Plot(place, runner, coverage, STRATEGIES);
+      while (runs < Math.min(first + PLOT_RUNS, runsMax)) {
+        plot.run(seed * 1_000_003 + runs++);
+        if (runner.violations !== 0)
+          return { oracle: firstOracle(runner.violations) ?? null, what: runner.fault ?? '' };
+      }
+      return null;
+    });
+    if (found !== null) return { found, runs: Math.max(runs, 1), seconds: since(start) };
+  }
+  return { found: null, runs: runsMax, seconds: since(start) };
+}
+
+function placeOf(question: Question): OpenWorld<AskedWorld> {
+  const world = new AskedWorld(question.world(session), question);
+  const salt = stepHash(question.name, 4) | 0;
+  const names = {
+    scenario: question.name,
+    tpmfront: '',
+    tpmback: '',
+    session: session.name,
+    commands: null,
+    grain: 'fine',
+    daemon: 'c',
+  } as const;
+  return { names, world, length: usualLength(world), faults: question.faults, stateSalt: salt, featureSalt: salt };
+}
+
+/** A world that cannot even be built is found, too. */
+function tried(question: Question, ask: () => Asked | null): Found | null {
+  try {
+    const asked = ask();
+    return asked === null ? null : { question: question.name, ...asked };
+  } catch (error) {
+    return { question: question.name, oracle: null, what: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function since(start: bigint): number {
+  return Number(process.hrtime.bigint() - start) / 1e9;
+}
