@@ -45,9 +45,14 @@ async function runMutant(mutant: Mutant, options: RunOptions): Promise<MutantRun
   const { edits, found } = mutant;
   const asks = explore || seeds.length > 0 || found.question !== null;
   const task: Task = { edits, found, explore, seeds, runs };
-  const asked = asks ? await ended('child', [JSON.stringify(task)], timeoutMilliseconds) : null;
+  const asked = asks
+    ? await ended(new URL('./child.js', import.meta.url), [JSON.stringify(task)], timeoutMilliseconds)
+    : null;
   const name = found.question === null && test ? found.test : null;
-  const tested = name === null ? null : await ended('test-child', [JSON.stringify(edits), name], timeoutMilliseconds);
+  const tested =
+    name === null
+      ? null
+      : await ended(new URL('./test-child.js', import.meta.url), [JSON.stringify(edits), name], timeoutMilliseconds);
   return {
     mutant,
     answer: asked?.error === null ? (JSON.parse(asked.output) as Answer) : null,
@@ -62,14 +67,13 @@ interface Ended {
   readonly error: string | null;
 }
 
-function ended(program: string, given: readonly string[], timeout: number): Promise<Ended> {
-  const child = fileURLToPath(new URL(`./${program}.js`, import.meta.url));
+function ended(program: URL, given: readonly string[], timeout: number): Promise<Ended> {
   // What a mutant executes is no coverage of the sources.
   const { NODE_V8_COVERAGE: _, ...env } = process.env;
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--no-warnings', child, ...given],
+      ['--no-warnings', fileURLToPath(program), ...given],
       { env: { ...env, TAP: '1' }, timeout, maxBuffer: 1 << 26 },
       (error, output, messages) => {
         if (error === null) resolve({ output, error: null });

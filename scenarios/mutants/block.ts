@@ -64,7 +64,9 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     [
       FRONT,
       'this.state.published_from = this.ring().publish();\n',
-      'this.services.host.grants.endAccess(this.services.domain, this.requests.copyAt(this.requests.at(this.state.current - 1).copy).ref);\n    this.state.published_from = this.ring().publish();\n',
+      'const { ref } = this.requests.copyAt(this.requests.at(this.state.current - 1).copy);\n' +
+        'this.services.host.grants.endAccess(this.services.domain, ref);\n' +
+        'this.state.published_from = this.ring().publish();\n',
     ],
     foundBy(
       'block restore/linux',

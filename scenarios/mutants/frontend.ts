@@ -232,8 +232,8 @@ export const FRONTEND_MUTANTS: readonly Mutant[] = [
     'the watch of the other end is not registered again on resume',
     [
       GUEST,
-      'if (kernel.otherend_watched)\n      store.watch(otherendState(kernel.otherend_backend, kernel.otherend_frontend), OTHEREND_TOKEN);\n    store',
-      'store',
+      'if (kernel.otherend_watched)\n      store.watch(otherendState(',
+      'if (!kernel.otherend_watched)\n      store.watch(otherendState(',
     ],
     foundBy(
       'quiesce clean-migration',

@@ -68,7 +68,8 @@ export const HYPERVISOR_MUTANTS: readonly Mutant[] = [
     [
       EVENTS,
       'try {\n      this.#setBit(domain.sharedInfo + PENDING_OFFSET, port, false);',
-      'try {\n      this.#setBit(domain.sharedInfo + MASK_OFFSET, port, true);\n      this.#setBit(domain.sharedInfo + PENDING_OFFSET, port, false);',
+      'try {\n      this.#setBit(domain.sharedInfo + MASK_OFFSET, port, true);\n' +
+        '      this.#setBit(domain.sharedInfo + PENDING_OFFSET, port, false);',
     ],
     foundBy('quiesce connect', 'no-hang', 'the second event of a port is never delivered'),
   ),

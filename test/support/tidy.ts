@@ -9,7 +9,7 @@ export const FILE_LINES_MAX = 400;
 export const FILE_LINES_MEDIAN = 130;
 
 /** Programs: nobody imports them. */
-const ENTRY_POINTS: readonly string[] = ['cli/main.ts', 'bench/main.ts', 'viewer/main.ts'];
+const ENTRY_POINTS: readonly string[] = ['cli/main.ts', 'bench/main.ts', 'bench/mutants/main.ts', 'viewer/main.ts'];
 /** Folders of files that nobody imports: tests, and examples that the command is given. */
 const NOT_IMPORTED: readonly string[] = ['test/', 'examples/'];
 /** Layers that may print. */
