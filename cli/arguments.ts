@@ -14,7 +14,7 @@ export type OptionSpecs = { readonly [name: string]: OptionSpec };
 
 export interface Accepted {
   readonly options: OptionSpecs;
-  /** Names of the words that are not options, for messages. */
+  /** Names of the words that are not options, for messages. Of one that ends in `...` there may be any number. */
   readonly words: readonly string[];
   /** How many of them must be there. */
   readonly required: number;
@@ -96,7 +96,7 @@ export function parseArguments(argv: readonly string[], { options, words, requir
   }
   const parsed = new Arguments(values, found);
   if (parsed.flag('help') || parsed.flag('version')) return parsed;
-  const extra = found[words.length];
+  const extra = words.at(-1)?.endsWith('...') === true ? undefined : found[words.length];
   if (extra !== undefined)
     throw usage(
       `unexpected '${extra}'; ${words.length === 0 ? 'only options are accepted' : `expected at most ${words.join(' ')}`}`,

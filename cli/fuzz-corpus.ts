@@ -35,9 +35,14 @@ export class CorpusFolder {
 
   /**
    * The tokens of the folder that `check` takes, in the order of their files' names. What is damaged is set aside, and
-   * `onSetAside` hears of it; what is foreign stays where it is.
+   * `onSetAside` hears of it; what is foreign stays where it is. Where `reads` is all that is to be done, damaged ones
+   * stay too.
    */
-  load(check: (token: string) => EntryCheck, onSetAside: (file: string, reason: string) => void): readonly string[] {
+  load(
+    check: (token: string) => EntryCheck,
+    onSetAside: (file: string, reason: string) => void,
+    reads = false,
+  ): readonly string[] {
     const tokens: string[] = [];
     const files = readdirSync(this.#folder, { withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith(ENDING) && !entry.name.startsWith('.'))
@@ -47,7 +52,7 @@ export class CorpusFolder {
       const file = join(this.#folder, name);
       const token = statSync(file).size > BYTES_MAX ? '' : readText(file).replace(/\n$/, '');
       const found = token === '' ? NO_TOKEN : check(token);
-      if (found.kind === 'damaged') onSetAside(this.#setAside(name), found.reason);
+      if (found.kind === 'damaged') onSetAside(reads ? file : this.#setAside(name), found.reason);
       else this.#written.add(token);
       if (found.kind === 'whole') tokens.push(token);
     }

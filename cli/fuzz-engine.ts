@@ -5,24 +5,14 @@
  * shard is at work.
  */
 import { Piscina } from 'piscina';
-import { pairingOfNames } from '../library/question.js';
-import { loadSession } from '../library/sessions.js';
-import type { Session } from '../protocol/tpm/session.js';
-import { findScenario } from '../scenarios/find-scenario.js';
-import { findTpmback, findTpmfront } from '../simulator/drivers.js';
+import { resolverOf, type Worlds } from '../campaign/worlds.js';
 import { type CoverageTables, FEATURE_SLOTS, STATE_BYTES } from '../simulator/fuzz/coverage.js';
-import type { Resolve } from '../simulator/fuzz/open-world.js';
 import { type ShardResult, ShardRunner, type ShardTask } from '../simulator/fuzz/shard.js';
 import { type Shrunk, shrink } from '../simulator/fuzz/shrink.js';
-import type { Swarm } from '../simulator/fuzz/swarm.js';
 import type { OracleName } from '../simulator/world-state.js';
 
 /** What every thread is given. */
-export interface FuzzSetup {
-  readonly swarm: Swarm;
-  /** Drivers asked for, by name or file; absent for those of the zoo. */
-  readonly tpmfront?: string | undefined;
-  readonly tpmback?: string | undefined;
+export interface FuzzSetup extends Worlds {
   readonly tables: CoverageTables;
 }
 
@@ -51,24 +41,6 @@ export function sharedTables(): CoverageTables {
   return {
     states: new Uint8Array(new SharedArrayBuffer(STATE_BYTES)),
     features: new Uint8Array(new SharedArrayBuffer(FEATURE_SLOTS)),
-  };
-}
-
-/** What names mean, each session read once. Throws what `pairingOfNames` throws. */
-export async function resolverOf({ swarm, tpmfront, tpmback }: FuzzSetup): Promise<Resolve> {
-  const scenario = swarm.scenarios[0]?.name ?? '';
-  // Only so that drivers of one's own are loaded.
-  const own = await pairingOfNames({ scenario, tpmfront, tpmback });
-  const sessions = new Map<string, Session>();
-  return (names) => {
-    const session = sessions.get(names.session) ?? loadSession(names.session);
-    sessions.set(names.session, session);
-    return {
-      scenario: findScenario(names.scenario),
-      tpmfront: names.tpmfront === own.tpmfront.name ? own.tpmfront : findTpmfront(names.tpmfront),
-      tpmback: names.tpmback === own.tpmback.name ? own.tpmback : findTpmback(names.tpmback),
-      session,
-    };
   };
 }
 

@@ -2,13 +2,17 @@
  * What a campaign has found, as text and as JSON. Neither says how long it took or how many workers there were, so the
  * same campaign gives the same bytes.
  */
+import { packageVersion } from '../library/package-root.js';
 import type { CampaignFigures, FailureClass } from '../simulator/fuzz/campaign.js';
 import type { FoundDifference } from '../simulator/fuzz/shard.js';
 import type { LengthProof, Shrunk } from '../simulator/fuzz/shrink.js';
+import { EXIT, type ExitStatus } from './exit-status.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { type Colours, coloursOf, type Terminal } from './terminal.js';
 
 export interface FuzzReport {
+  /** Where it was done in shards: the campaign's id, and their number. */
+  readonly shared?: { readonly campaign: string; readonly shards: number };
   readonly seed: number;
   readonly figures: CampaignFigures;
   readonly failures: readonly FailureClass[];
@@ -23,9 +27,17 @@ const PROOFS: Readonly<Record<LengthProof, string>> = {
   unknown: 'whether there is a shorter one was not settled',
 };
 
-export function reportJson(version: string, { seed, figures, failures, shrunk, differences }: FuzzReport): string {
+/** Prints the report, and says what it comes to. */
+export function printReport(report: FuzzReport, json: boolean, terminal: Terminal): ExitStatus {
+  terminal.out(json ? reportJson(packageVersion(), report) : reportText(report, terminal));
+  if (report.differences.length > 0) return EXIT.fault;
+  return report.failures.length > 0 ? EXIT.fails : EXIT.holds;
+}
+
+function reportJson(version: string, { shared, seed, figures, failures, shrunk, differences }: FuzzReport): string {
   const document = {
     version,
+    ...shared,
     seed,
     ...figures,
     failures: failures.map(({ tpmfront, tpmback, oracle, run, count, scenarios }, index) => {
@@ -52,12 +64,13 @@ export function reportJson(version: string, { seed, figures, failures, shrunk, d
   return `${JSON.stringify(document)}\n`;
 }
 
-export function reportText({ seed, figures, failures, shrunk, differences }: FuzzReport, terminal: Terminal): string {
+function reportText({ shared, seed, figures, failures, shrunk, differences }: FuzzReport, terminal: Terminal): string {
   const colours = coloursOf(terminal);
   const { runs, steps, states, features, unseen, corpus, checked, strategies } = figures;
   const { walk, pct, mutate } = strategies;
   const lines = [
-    `${colours.bold('fuzz')}: ${counted(runs, 'run')}, ${counted(steps, 'step')}, seed ${seed}`,
+    `${colours.bold(shared === undefined ? 'fuzz' : 'campaign')}: ${counted(runs, 'run')}, ${counted(steps, 'step')}, seed ${seed}`,
+    ...(shared === undefined ? [] : [`done in ${counted(shared.shards, 'shard')}, id ${shared.campaign}`]),
     `runs: ${walk} random, ${pct} by priorities, ${mutate} like earlier ones`,
     `shown: about ${counted(states, 'state')}, ${features} pairs and orderings of steps; corpus: ${corpus}`,
     `the next run shows a new pair or ordering with a probability of about ${unseen.toPrecision(2)}`,

@@ -1,40 +1,24 @@
 /**
  * `quiesce fuzz`: a campaign of runs in worlds that are drawn, guided by what they show.
  */
-import { packageVersion } from '../library/package-root.js';
-import { askedOf } from '../library/question.js';
-import { sessionNames } from '../library/sessions.js';
-import { findScenario } from '../scenarios/find-scenario.js';
-import { SCENARIOS } from '../scenarios/scenarios.js';
+import { RUNS_MAX } from '../campaign/configuration.js';
+import { resolverOf, worldsOf } from '../campaign/worlds.js';
 import { Campaign } from '../simulator/fuzz/campaign.js';
 import { ShardRunner } from '../simulator/fuzz/shard.js';
-import { EVERY_DAEMON, EVERY_GRAIN, EVERY_TPMFRONT, type Swarm } from '../simulator/fuzz/swarm.js';
 import { SEED_MAX } from '../simulator/random.js';
-import { COMMANDS_MAX } from '../simulator/schedule.js';
-import { DAEMONS } from '../simulator/world-options.js';
-import { type Arguments, usage } from './arguments.js';
+import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
-import { EXIT, type ExitStatus } from './exit-status.js';
+import type { ExitStatus } from './exit-status.js';
 import { CorpusFolder } from './fuzz-corpus.js';
-import {
-  type FuzzEngine,
-  type FuzzSetup,
-  fuzzEngine,
-  resolverOf,
-  type ShardWatch,
-  sharedTables,
-} from './fuzz-engine.js';
-import { type FuzzReport, reportJson, reportText } from './fuzz-report.js';
+import { type FuzzEngine, type FuzzSetup, fuzzEngine, type ShardWatch, sharedTables } from './fuzz-engine.js';
+import { secondsOf, USUAL_SEED, WORKERS_MAX, WORLD_OPTIONS, worldQuestionOf } from './fuzz-options.js';
+import { type FuzzReport, printReport } from './fuzz-report.js';
 import { ProgressLine } from './progress.js';
 import { counted } from './schedule-text.js';
+import { Stop } from './stop.js';
 import type { Terminal } from './terminal.js';
 
-const USUAL_SEED = 1;
 const USUAL_TIME = '60s';
-const RUNS_MAX = 2 ** 31 - 1;
-const WORKERS_MAX = 1024;
-/** Nobody survives that two copies run; it is tried where it is asked for. */
-const UNASKED: readonly string[] = ['both-copies-run'];
 
 export const fuzzCommand: Command = {
   name: 'fuzz',
@@ -52,13 +36,7 @@ export const fuzzCommand: Command = {
     workers: { value: 'N', help: 'threads to work on (one for each core)' },
     corpus: { value: 'DIR', help: 'go on with the runs kept in this folder, and keep new ones there' },
     'check-determinism': { help: 'take every run twice, not one in twenty' },
-    scenario: { value: 'NAME', help: 'this situation only, with its own faults' },
-    tpmfront: { value: 'NAME|FILE', help: 'this frontend only' },
-    tpmback: { value: 'NAME|FILE', help: 'this backend only' },
-    session: { value: 'NAME|FILE', help: 'commands of this session only' },
-    commands: { value: 'N', help: 'the first N commands of it' },
-    grain: { value: 'fine|coarse', help: 'interleave single steps only, or whole handlers only' },
-    daemon: { value: DAEMONS.join('|'), help: 'this xenstored only' },
+    ...WORLD_OPTIONS,
     json: { help: 'print one JSON document' },
   },
   words: [],
@@ -69,9 +47,10 @@ export const fuzzCommand: Command = {
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const seed = args.integer('seed', { minimum: 0, maximum: SEED_MAX }) ?? USUAL_SEED;
   const runs = args.integer('runs', { minimum: 1, maximum: RUNS_MAX });
-  const seconds = secondsOf(args.text('time') ?? (runs === undefined ? USUAL_TIME : undefined));
+  const time = args.text('time') ?? (runs === undefined ? USUAL_TIME : undefined);
+  const seconds = time === undefined ? Number.POSITIVE_INFINITY : secondsOf('time', time);
   const workers = args.integer('workers', { minimum: 1, maximum: WORKERS_MAX }) ?? terminal.jobs;
-  const setup = await setupOf(args);
+  const setup: FuzzSetup = { ...(await worldsOf(worldQuestionOf(args))), tables: sharedTables() };
   const campaign = new Campaign(
     { seed, runs: runs ?? RUNS_MAX, checkAll: args.flag('check-determinism') },
     setup.tables,
@@ -93,40 +72,8 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
     stop.forget();
     await engine.close();
   }
-  terminal.out(args.flag('json') ? reportJson(packageVersion(), report) : reportText(report, terminal));
   if (stop.signalled) terminal.err(`quiesce fuzz: stopped after ${counted(report.figures.runs, 'run')}\n`);
-  if (report.differences.length > 0) return EXIT.fault;
-  return report.failures.length > 0 ? EXIT.fails : EXIT.holds;
-}
-
-/** Throws what the names and files that the options give are refused with. */
-async function setupOf(args: Arguments): Promise<FuzzSetup> {
-  const scenario = args.text('scenario');
-  const tpmfront = args.text('tpmfront');
-  const tpmback = args.text('tpmback');
-  const session = args.text('session');
-  const grain = args.oneOf('grain', ['fine', 'coarse']);
-  const daemon = args.oneOf('daemon', DAEMONS);
-  if (tpmback !== undefined && tpmfront === undefined) throw usage('--tpmback: expected --tpmfront with it');
-  const swarm: Swarm = {
-    scenarios:
-      scenario === undefined ? SCENARIOS.filter(({ name }) => !UNASKED.includes(name)) : [findScenario(scenario)],
-    varies: scenario === undefined,
-    tpmfronts: EVERY_TPMFRONT,
-    tpmback: null,
-    sessions: session === undefined ? sessionNames() : [session],
-    commands: args.integer('commands', { minimum: 1, maximum: COMMANDS_MAX }) ?? null,
-    grains: grain === undefined ? EVERY_GRAIN : [grain],
-    daemons: daemon === undefined ? EVERY_DAEMON : [daemon],
-  };
-  const setup: FuzzSetup = { swarm, tpmfront, tpmback, tables: sharedTables() };
-  if (tpmfront === undefined && session === undefined) return setup;
-  // Here, once, rather than in each thread: what is wrong with a driver or a session is said before anything begins.
-  const asked = await askedOf({ scenario: swarm.scenarios[0]?.name ?? '', tpmfront, tpmback, session });
-  if (tpmfront === undefined) return setup;
-  const { names } = asked;
-  const usual = EVERY_TPMFRONT.includes(names.tpmfront) && tpmback === undefined;
-  return { ...setup, swarm: { ...swarm, tpmfronts: [names.tpmfront], tpmback: usual ? null : names.tpmback } };
+  return printReport(report, args.flag('json'), terminal);
 }
 
 async function resume(campaign: Campaign, corpus: CorpusFolder, setup: FuzzSetup, terminal: Terminal): Promise<void> {
@@ -169,7 +116,7 @@ async function generations({ campaign, engine, corpus, stop, terminal }: Work): 
     if (tasks.length === 0) break;
     for (const result of await engine.shards(tasks, watch)) {
       const added = campaign.merge(result);
-      corpus?.save(added);
+      corpus?.save(added.map(({ token }) => token));
     }
     fresh = campaign.figures.features - figures.features;
     figures = campaign.figures;
@@ -177,42 +124,4 @@ async function generations({ campaign, engine, corpus, stop, terminal }: Work): 
   line.clear();
   // Those that have shown new states only are many and soon replaced, so they are kept at the end.
   corpus?.save(campaign.corpus.tokens);
-}
-
-/** When a campaign ends: at a moment, or at the first SIGINT or SIGTERM. A second signal ends the process at once. */
-class Stop {
-  signalled = false;
-  readonly #terminal: Terminal;
-  readonly #end: number;
-  readonly #onSignal: () => void;
-
-  constructor(terminal: Terminal, seconds: number) {
-    this.#terminal = terminal;
-    this.#end = terminal.clock() + seconds;
-    this.#onSignal = () => {
-      this.signalled = true;
-      this.forget();
-    };
-    process.on('SIGINT', this.#onSignal).on('SIGTERM', this.#onSignal);
-  }
-
-  get reached(): boolean {
-    return this.signalled || this.#terminal.clock() >= this.#end;
-  }
-
-  forget(): void {
-    process.off('SIGINT', this.#onSignal).off('SIGTERM', this.#onSignal);
-  }
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
-
-/** Throws `USAGE` for what is no time. */
-function secondsOf(text: string | undefined): number {
-  if (text === undefined) return Number.POSITIVE_INFINITY;
-  const [, digits, unit = ''] = /^([1-9][0-9]{0,5})([smh])$/.exec(text) ?? [];
-  const factor = UNITS[unit];
-  if (factor === undefined)
-    throw usage(`--time: expected a number with s, m or h after it, as in 60s, found '${text}'`);
-  return Number(digits) * factor;
 }

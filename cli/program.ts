@@ -6,6 +6,7 @@ import { blamed } from '../library/driver-file.js';
 import { packageVersion } from '../library/package-root.js';
 import { QuiesceError } from '../protocol/errors.js';
 import { parseArguments } from './arguments.js';
+import { campaignCommand } from './campaign.js';
 import { checkCommand } from './check.js';
 import type { Command } from './command.js';
 import { conformCommand } from './conform.js';
@@ -15,15 +16,20 @@ import { exploreCommand } from './explore.js';
 import { fuzzCommand } from './fuzz.js';
 import { commandHelp, programHelp } from './help.js';
 import { listCommand } from './list.js';
+import { mergeCommand } from './merge.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
 import type { Terminal } from './terminal.js';
+import { workerCommand } from './worker.js';
 import { xenstoredCommand } from './xenstored.js';
 
 export const COMMANDS: readonly Command[] = [
   checkCommand,
   exploreCommand,
   fuzzCommand,
+  campaignCommand,
+  workerCommand,
+  mergeCommand,
   runCommand,
   replayCommand,
   conformCommand,

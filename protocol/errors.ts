@@ -21,7 +21,12 @@ export type ErrorCode =
   | 'BAD_STATE_BLOB'
   | 'BAD_STATE_STREAM'
   | 'DRIVER_FAULT'
-  | 'BAD_DRIVER';
+  | 'BAD_DRIVER'
+  | 'BAD_CAMPAIGN'
+  | 'OTHER_BUILD'
+  | 'MISSING_PART'
+  | 'NO_REDIS'
+  | 'UNFINISHED';
 
 export class QuiesceError extends Error {
   override readonly name = 'QuiesceError';

@@ -16,14 +16,17 @@ import type { Candidate, FoundDifference, FoundFailure, PlotTask, ShardResult, S
 const PLOT_RUNS = 128;
 const SHARD_PLOTS = 2;
 /** No more workers than this have something to do at a time. */
-const GENERATION_SHARDS = 16;
+export const GENERATION_SHARDS = 16;
 const DRAW_SALT = 0x0b4b82e3;
 
 export interface CampaignSettings {
   readonly seed: number;
-  /** How many runs at most. */
+  /** Number of the first run, 0 when absent, and how many runs at most. */
+  readonly firstRun?: number;
   readonly runs: number;
   readonly checkAll: boolean;
+  /** Shards of a generation; `GENERATION_SHARDS` when absent. */
+  readonly generationShards?: number;
 }
 
 /** Runs that failed alike: the same oracle with the same pair of drivers. */
@@ -64,8 +67,11 @@ export class Campaign {
   readonly #failures = new Map<string, FailureClass>();
   readonly #strategies: number[] = STRATEGIES.map(() => 0);
   #seed: number;
-  #planned = 0;
-  #generation = 0;
+  /** Number of the next run that is planned, and of the first that is not. */
+  #planned: number;
+  readonly #end: number;
+  readonly #generationShards: number;
+  #generation: number;
   #runs = 0;
   #steps = 0;
   #checked = 0;
@@ -77,6 +83,11 @@ export class Campaign {
     this.#settings = settings;
     this.#tables = tables;
     this.#seed = settings.seed;
+    this.#planned = settings.firstRun ?? 0;
+    this.#end = this.#planned + settings.runs;
+    this.#generationShards = settings.generationShards ?? GENERATION_SHARDS;
+    // A generation has a run at least, so those of campaigns with other runs have other numbers.
+    this.#generation = this.#planned;
   }
 
   /** Goes on with the corpus of an earlier campaign and what it shows, and with other runs than that one began with. */
@@ -92,10 +103,10 @@ export class Campaign {
   plan(): readonly ShardTask[] {
     const random = new Random(mix(this.#seed ^ DRAW_SALT, this.#generation++) >>> 0);
     const shards: ShardTask[] = [];
-    while (shards.length < GENERATION_SHARDS && this.#planned < this.#settings.runs) {
+    while (shards.length < this.#generationShards && this.#planned < this.#end) {
       const plots: PlotTask[] = [];
-      while (plots.length < SHARD_PLOTS && this.#planned < this.#settings.runs) {
-        const runs = Math.min(PLOT_RUNS, this.#settings.runs - this.#planned);
+      while (plots.length < SHARD_PLOTS && this.#planned < this.#end) {
+        const runs = Math.min(PLOT_RUNS, this.#end - this.#planned);
         // Every other plot begins with an entry of the corpus, if there is one.
         const token = plots.length % 2 === 0 ? null : this.corpus.draw(random);
         plots.push({ firstRun: this.#planned, runs, token });
@@ -106,8 +117,11 @@ export class Campaign {
     return shards;
   }
 
-  /** Takes the report of a shard; to be called in the order of the shards. Returns the entries that are new. */
-  merge(result: ShardResult): readonly string[] {
+  /**
+   * Takes the report of a shard; to be called in the order of the shards. Returns the entries that have shown a pair or
+   * ordering for the first time, with those.
+   */
+  merge(result: ShardResult): readonly Candidate[] {
     const { features } = this.#tables;
     this.#runs += result.runs;
     this.#steps += result.steps;
@@ -116,11 +130,11 @@ export class Campaign {
       this.#strategies[i] = (this.#strategies[i] as number) + (result.strategies[i] as number);
     this.differences.push(...result.differences);
     for (const failure of result.failures) this.#fail(failure);
-    const added: string[] = [];
+    const added: Candidate[] = [];
     for (const candidate of result.candidates) {
       // Another shard of this generation may have shown the same before.
       const slots = candidate.slots.filter((slot) => features[slot] === 0);
-      if (this.#admit({ ...candidate, slots }) && slots.length > 0) added.push(candidate.token);
+      if (this.#admit({ ...candidate, slots }) && slots.length > 0) added.push({ ...candidate, slots });
     }
     this.#stateBits += absorb(this.#tables, result.coverage);
     return added;

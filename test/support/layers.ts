@@ -18,6 +18,7 @@ const ARROWS: Readonly<Record<string, readonly string[] | null>> = {
   live: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend'],
   scenarios: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'live'],
   library: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'scenarios'],
+  campaign: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'scenarios', 'library'],
   examples: [],
   viewer: null,
   cli: null,
