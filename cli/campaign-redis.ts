@@ -45,10 +45,11 @@ export async function redisCampaign(
   const id = args.text('resume') ?? args.text('forget') ?? '';
   if (request === null && !isCampaignId(id))
     throw usage(`expected the id of a campaign, 16 hexadecimal digits, found '${id}'`);
+  const requested = request === null ? null : await request();
   const connected = await connect(address);
   try {
     if (args.flag('forget')) return await forget(connected, id, terminal);
-    const asked = request === null ? await found(connected, id) : await request();
+    const asked = requested ?? (await found(connected, id));
     checkBuild(asked.configuration, packageVersion(), programBuild());
     return await follow(connected, { ...asked, patienceSeconds }, args, terminal);
   } finally {

@@ -26,7 +26,14 @@ export interface WatchedTask {
   readonly words: Int32Array;
 }
 
+/** A signal that the process got: threads get none. */
+export interface WatchedSignal {
+  readonly signal: NodeJS.Signals;
+}
+
 export type WatchedReply =
+  /** Nobody in the thread has asked for the signal. */
+  | { readonly kind: 'unheard'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'out' | 'err'; readonly text: string }
   | { readonly kind: 'name'; readonly number: number; readonly what: string; readonly file: string }
   | { readonly kind: 'status'; readonly status: ExitStatus };
@@ -82,11 +89,14 @@ async function inThread(
   const worker = new Worker(new URL('./watched-worker.js', import.meta.url), { workerData: task });
   const names = new Map<number, Pick<Extract<WatchedReply, { kind: 'name' }>, 'what' | 'file'>>();
   let timer: NodeJS.Timeout | undefined;
+  const pass = (signal: NodeJS.Signals): void => worker.postMessage({ signal } satisfies WatchedSignal);
+  for (const signal of PASSED) process.on(signal, pass);
   try {
     return await new Promise<ExitStatus>((done, failed) => {
       worker.on('message', (reply: WatchedReply) => {
         if (reply.kind === 'status') done(reply.status);
         else if (reply.kind === 'name') names.set(reply.number, reply);
+        else if (reply.kind === 'unheard') end(reply.signal, pass);
         else terminal[reply.kind](reply.text);
       });
       worker.on('error', (error) =>
@@ -104,8 +114,17 @@ async function inThread(
     return status === EXIT.fault ? EXIT.fault : EXIT.refused;
   } finally {
     clearInterval(timer);
+    for (const signal of PASSED) process.off(signal, pass);
     await worker.terminate();
   }
+}
+
+const PASSED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
+
+/** Ends the process as the signal does where nobody listens. */
+function end(signal: NodeJS.Signals, listener: NodeJS.SignalsListener): void {
+  process.off(signal, listener);
+  process.kill(process.pid, signal);
 }
 
 /** Calls `stuck` when the same thing has been running for so many seconds. */

@@ -47,6 +47,9 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const idle = args.text('idle');
   const seconds = (name: string, usual: string): number => secondsOf(name, args.text(name) ?? usual);
   const limitSeconds = seconds('limit', '1h');
+  const recoverSeconds = seconds('recover-after', '15s');
+  const patienceSeconds = seconds('patience', '10m');
+  const idleSeconds = idle === undefined ? Number.POSITIVE_INFINITY : secondsOf('idle', idle);
   const { bullmq, ioredis } = await redisParts();
   const redis = await connectRedis(ioredis, address, { name: 'quiesce-worker', patient: true });
   const asking = await connectRedis(ioredis, address, { name: 'quiesce-worker-board', patient: false });
@@ -62,9 +65,9 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
         version: packageVersion(),
         build: programBuild(),
         workers,
-        recoverSeconds: seconds('recover-after', '15s'),
-        idleSeconds: idle === undefined ? Number.POSITIVE_INFINITY : secondsOf('idle', idle),
-        patienceSeconds: seconds('patience', '10m'),
+        recoverSeconds,
+        idleSeconds,
+        patienceSeconds,
         run: (task) => within(pool, task, limitSeconds),
       },
       {

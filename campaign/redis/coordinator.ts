@@ -160,8 +160,12 @@ class Coordinator {
   #checkPatience(away: string | null): void {
     const now = this.#watch.clock();
     const { patienceSeconds, configuration } = this.#place;
-    if (away !== null && now - this.#lastAnswer >= patienceSeconds)
-      throw new QuiesceError('NO_REDIS', `Redis has not answered for ${patienceSeconds} s: ${away}`);
+    if (away !== null) {
+      if (now - this.#lastAnswer >= patienceSeconds)
+        throw new QuiesceError('NO_REDIS', `Redis has not answered for ${patienceSeconds} s: ${away}`);
+      // Workers begin anew when it is back.
+      this.#lastResult = now;
+    }
     if (now - this.#lastResult < patienceSeconds) return;
     throw new QuiesceError(
       'UNFINISHED',

@@ -154,11 +154,12 @@ class WorkerSession {
 
   /** Lets shards that are at work end, for a while; without Redis their results have nowhere to go. */
   async close(): Promise<void> {
+    const away = this.#away !== null;
     try {
-      await within(this.#away === null ? END_MILLISECONDS : TICK_MILLISECONDS, this.#worker.close());
+      await within(away ? TICK_MILLISECONDS : END_MILLISECONDS, this.#worker.close(away));
     } catch {
       // What is not done by now is taken over by others.
-      this.#place.redis.disconnect();
+      await within(TICK_MILLISECONDS, this.#worker.disconnect()).catch(() => {});
     }
   }
 
