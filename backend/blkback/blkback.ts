@@ -25,7 +25,7 @@ import type { DeviceTable } from '../device-opening/device-table.js';
 import { DeviceOpening } from '../device-opening/opening.js';
 import type { BlockDevice } from './block-device.js';
 import { VbdDirectory } from './directory.js';
-import { BlkbackState } from './memory.js';
+import { BlkbackState, MAX_INDIRECT_SEGMENTS } from './memory.js';
 import { TakenRequests } from './requests.js';
 import type { BlkbackRules } from './rules.js';
 
@@ -44,7 +44,7 @@ export interface BlkbackServices {
   readonly rules: BlkbackRules;
   /** Entries of a ring. */
   readonly ringSize: number;
-  /** Address of the page that holds the process's state. */
+  /** Address of the `BLKBACK_PAGES` pages that hold the process's state. */
   readonly page: number;
   /** The bit of the agent the process runs as. */
   readonly agent: number;
@@ -224,7 +224,7 @@ export class Blkback {
   #probe(own: XenbusState): void {
     const { state, directory } = this;
     state.known = true;
-    directory.write(BlkifNode.FeatureMaxIndirectSegments, '256');
+    directory.write(BlkifNode.FeatureMaxIndirectSegments, String(MAX_INDIRECT_SEGMENTS));
     directory.write(BlkifNode.MultiQueueMaxQueues, '1');
     this.opening.watch();
     directory.write(BlkifNode.MaxRingPageOrder, '4');

@@ -1,4 +1,4 @@
-/** The page of a blkback process: its state, and the requests it has taken, each with a private copy of the entry. */
+/** The pages of a blkback process: its state, and the requests it has taken, each with a private copy of the entry. */
 import { BLKIF_ENTRY_SIZE_MAX } from '../../protocol/blkif.js';
 import { bool, bytes, layout, u8, u16, u32 } from '../../protocol/layout.js';
 import { BackRingPrivate } from '../../protocol/ring-back.js';
@@ -40,3 +40,9 @@ export const TakenRequest = layout('taken request', {
 
 export const TAKEN_OFFSET = 256;
 export const TAKEN_MAX = 2;
+
+/** As Linux's blkback has it. */
+export const MAX_INDIRECT_SEGMENTS = 256;
+
+/** The state, and a page with the segments of indirect requests. */
+export const BLKBACK_PAGES = 2;

@@ -9,7 +9,6 @@ import type { MachineMemory } from '../../hypervisor/machine-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import {
   BLKIF_ABIS,
-  BLKIF_SECTOR_SIZE,
   type BlkifAbi,
   BlkifOperation,
   BlkifSegment,
@@ -17,10 +16,12 @@ import {
   segmentAddress,
   writeBlkifResponse,
 } from '../../protocol/blkif.js';
-import { type BlkifDisk, checkRequest } from '../../protocol/blkif-check.js';
+import { type BlkifDisk, type BlkifTransfer, checkRequest, checkSegments } from '../../protocol/blkif-check.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
 import type { BackRing } from '../../protocol/ring-back.js';
 import type { BlkbackServices } from './blkback.js';
-import { TAKEN_MAX, TAKEN_OFFSET, TakenRequest } from './memory.js';
+import { MAX_INDIRECT_SEGMENTS, TAKEN_MAX, TAKEN_OFFSET, TakenRequest } from './memory.js';
+import { fetchSegments, transfer } from './transfer.js';
 
 export interface RequestHost {
   readonly services: BlkbackServices;
@@ -36,7 +37,7 @@ export interface RequestHost {
 
 const io = (number: number) =>
   task<TakenRequests>(`io${number}`, {
-    execute: (requests) => requests.execute(number),
+    execute: { when: (requests) => requests.mayExecute(number), run: (requests) => requests.execute(number) },
     respond: (requests) => requests.respond(number),
     notify: (requests) => requests.notify(number),
   });
@@ -49,7 +50,7 @@ export class TakenRequests {
   /** One for each ABI. */
   readonly #requests: readonly ReturnType<BlkifAbi['request']['view']>[];
   readonly #discards: readonly ReturnType<BlkifAbi['discard']['view']>[];
-  readonly #segment;
+  readonly #indirects: readonly ReturnType<BlkifAbi['indirect']['view']>[];
 
   constructor(memory: MachineMemory, host: RequestHost) {
     this.#memory = memory;
@@ -57,16 +58,17 @@ export class TakenRequests {
     this.#taken = TakenRequest.view(memory);
     this.#requests = BLKIF_ABIS.map(({ request }) => request.view(memory));
     this.#discards = BLKIF_ABIS.map(({ discard }) => discard.view(memory));
-    this.#segment = BlkifSegment.view(memory);
+    this.#indirects = BLKIF_ABIS.map(({ indirect }) => indirect.view(memory));
     this.tasks = Array.from(
       { length: TAKEN_MAX },
       (_, number) => new Task(memory, io(number), this, this.#address(number) + TakenRequest.offset.io),
     );
   }
 
-  /** Number of a place for a request, or -1. */
+  /** Number of a place for a request, or -1. While a barrier is under way there is none. */
   findFree(): number {
     const { depth } = this.#host.services.rules;
+    for (let number = 0; number < depth; number++) if (this.#isBarrier(number)) return -1;
     for (let number = 0; number < depth; number++) if (!this.#at(number).used) return number;
     return -1;
   }
@@ -89,20 +91,34 @@ export class TakenRequests {
     );
     here.consumeRequest();
     taken.used = true;
-    taken.status = fault === null ? BlkifStatus.Okay : fault.status;
-    (this.tasks[number] as Task<TakenRequests>).start(fault === null ? 'execute' : 'respond');
+    let status = fault === null ? BlkifStatus.Okay : fault.status;
+    const { operation } = this.#request(taken.entry);
+    if (fault === null && operation === BlkifOperation.Indirect) status = this.#fetch(number);
+    this.#at(number).status = status;
+    (this.tasks[number] as Task<TakenRequests>).start(status === BlkifStatus.Okay ? 'execute' : 'respond');
+  }
+
+  /** A barrier comes after all that was taken before it. */
+  mayExecute(number: number): boolean {
+    if (!this.#isBarrier(number)) return true;
+    return this.tasks.every(({ running }, other) => other === number || !running);
   }
 
   execute(number: number): void {
     const { services } = this.#host;
     const { entry } = this.#at(number);
-    const request = this.#request(entry);
-    if (request.operation === BlkifOperation.Discard) {
+    const { operation } = this.#request(entry);
+    if (operation === BlkifOperation.Discard) {
       // Where other requests have their number of segments, this one has a flag.
       const { sector_number: sector, nr_sectors: count } = this.#discard(entry);
       services.device.discard(sector, count);
-    } else if (request.nr_segments > 0 && !this.#transfer(number)) this.#at(number).status = BlkifStatus.Error;
-    if (request.operation === BlkifOperation.FlushDiskcache) services.device.flush();
+      return;
+    }
+    const wanted = operation === BlkifOperation.Indirect ? this.#indirect(entry).indirect_op : operation;
+    const direction = wanted === BlkifOperation.Read ? 'read' : 'write';
+    if (!transfer(services, direction, this.#transferOf(number))) this.#at(number).status = BlkifStatus.Error;
+    if (operation === BlkifOperation.WriteBarrier || operation === BlkifOperation.FlushDiskcache)
+      services.device.flush();
   }
 
   respond(number: number): void {
@@ -120,33 +136,33 @@ export class TakenRequests {
     if (ring().shouldNotify(this.#at(number).published_from)) services.host.events.send(services.domain, port());
     // Its task is at rest from here on, for those who ask whether anything is under way.
     this.#memory.clear(this.#address(number), TakenRequest.size);
+    this.#memory.clear(this.#segmentsAt(number), MAX_INDIRECT_SEGMENTS * BlkifSegment.size);
     onDone();
     return DONE;
   }
 
-  /** Maps each page, copies, and unmaps it. False when the guest has not granted one of them. */
-  #transfer(number: number): boolean {
+  /** What a read or write of any kind is to transfer. */
+  #transferOf(number: number): BlkifTransfer {
+    const { entry } = this.#at(number);
+    const { operation, sector_number: sector, nr_segments } = this.#request(entry);
+    if (operation !== BlkifOperation.Indirect)
+      return { segments: segmentAddress(this.#abi, entry, 0), count: nr_segments, sector };
+    const indirect = this.#indirect(entry);
+    return { segments: this.#segmentsAt(number), count: indirect.nr_segments, sector: indirect.sector_number };
+  }
+
+  /** Of an indirect request the segments are fetched and checked after the request itself. */
+  #fetch(number: number): BlkifStatus {
     const { services } = this.#host;
-    const { host, domain, agent, device, probe, slot } = services;
-    const entry = this.#at(number).entry;
-    const { operation, nr_segments: count, sector_number } = this.#request(entry);
-    let sector = sector_number;
-    for (let index = 0; index < count; index++) {
-      const segment = this.#segment.at(segmentAddress(this.#abi, entry, index));
-      const { gref, first_sect: first, last_sect: last } = segment;
-      const handle = host.grants.map(domain.domid, agent, services.frontendDomid(), gref);
-      if (handle <= 0) return false;
-      const address = host.grants.address(handle) + first * BLKIF_SECTOR_SIZE;
-      const length = (last - first + 1) * BLKIF_SECTOR_SIZE;
-      if (operation === BlkifOperation.Read) device.read(sector, address, length);
-      else {
-        device.write(sector, address, length);
-        probe.written(slot, sector);
-      }
-      host.grants.unmap(handle);
-      sector += last - first + 1;
-    }
-    return true;
+    const { nr_segments: count, indirect_grefs: grefs } = this.#indirect(this.#at(number).entry);
+    if (!fetchSegments(services, { grefs, count, to: this.#segmentsAt(number) })) return BlkifStatus.Error;
+    return checkSegments(this.#memory, this.#transferOf(number), this.#disk(services))?.status ?? BlkifStatus.Okay;
+  }
+
+  /** Whether a barrier is under way: nothing is done beside it. */
+  #isBarrier(number: number): boolean {
+    const { used, entry } = this.#at(number);
+    return used && this.#request(entry).operation === BlkifOperation.WriteBarrier;
   }
 
   #disk({ device }: BlkbackServices): BlkifDisk {
@@ -154,8 +170,10 @@ export class TakenRequests {
       sectors: device.sectors,
       writable: this.#host.writable(),
       sectorSize: device.sectorSize,
+      barrier: true,
       flush: true,
       discard: true,
+      maxIndirectSegments: MAX_INDIRECT_SEGMENTS,
     };
   }
 
@@ -169,6 +187,15 @@ export class TakenRequests {
 
   #discard(entry: number): ReturnType<BlkifAbi['discard']['view']> {
     return (this.#discards[this.#host.abi()] as ReturnType<BlkifAbi['discard']['view']>).at(entry);
+  }
+
+  #indirect(entry: number): ReturnType<BlkifAbi['indirect']['view']> {
+    return (this.#indirects[this.#host.abi()] as ReturnType<BlkifAbi['indirect']['view']>).at(entry);
+  }
+
+  /** Where the segments of an indirect request are kept. */
+  #segmentsAt(number: number): number {
+    return this.#host.services.page + PAGE_SIZE + number * MAX_INDIRECT_SEGMENTS * BlkifSegment.size;
   }
 
   #address(number: number): number {

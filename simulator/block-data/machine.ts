@@ -8,6 +8,7 @@
  *     then            disk | image of the disk | toolstack
  */
 import { Blkback } from '../../backend/blkback/blkback.js';
+import { BLKBACK_PAGES } from '../../backend/blkback/memory.js';
 import { type BlkbackRules, CAREFUL } from '../../backend/blkback/rules.js';
 import type { DeviceTable } from '../../backend/device-opening/device-table.js';
 import { BlockGuest } from '../../frontend/blkfront/guest.js';
@@ -105,7 +106,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
   const dom0Frames = Array.from({ length: hostCount }, () => frames(2));
   const slotFrames = [0, 1].map(() => ({
     guest: frames(BLOCK_GUEST_PAGES),
-    back: frames(1),
+    back: frames(BLKBACK_PAGES),
     image: frames(imagePages),
   }));
   const diskFrame = frames(1);
@@ -170,7 +171,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
       onSuspend: () => guestStore.domainShutdown(domid),
     });
     const agent = BACKEND_AGENTS[index] as number;
-    memory.protect(processFrame, agent);
+    for (let page = 0; page < BLKBACK_PAGES; page++) memory.protect(processFrame + page, agent);
     const dom0 = host.domains[0] as Domain;
     const store = client(`blkback${domid}`, host, 2 + index, 0);
     const page = processFrame * PAGE_SIZE;

@@ -72,6 +72,7 @@ function nameSlot(
   }
   const state = backend.driver.state.base;
   page(backend.name, 'process', state);
+  page(backend.name, 'segments', state + PAGE_SIZE);
   record(backend.name, 'process', state, BlkbackState);
   for (let i = 0; i < TAKEN_MAX; i++)
     record(backend.name, `taken request ${i}`, state + TAKEN_OFFSET + i * TakenRequest.size, TakenRequest);

@@ -4,6 +4,7 @@
  * with it too: none lands on the disk after it is gone.
  */
 import type { Blkback } from '../../backend/blkback/blkback.js';
+import { BLKBACK_PAGES } from '../../backend/blkback/memory.js';
 import type { Domain } from '../../hypervisor/domain.js';
 import type { Host } from '../../hypervisor/host.js';
 import { ALL_AGENTS, type JournaledMemory } from '../../hypervisor/journaled-memory.js';
@@ -60,6 +61,6 @@ export class BlkbackProcess {
     this.host.events.closeOwned(this.domain, this.agent);
     this.host.grants.unmapAll(this.agent);
     this.store.disconnect();
-    this.#memory.clearPage(this.#page / PAGE_SIZE);
+    for (let page = 0; page < BLKBACK_PAGES; page++) this.#memory.clearPage(this.#page / PAGE_SIZE + page);
   }
 }
