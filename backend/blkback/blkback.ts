@@ -166,6 +166,9 @@ export class Blkback {
       const spoken = BLKIF_ABIS.map(({ name }) => name).join(' or ');
       return this.#fatal(EINVAL, `protocol: expected ${spoken}, found ${protocol}`);
     }
+    // What it offers is Linux's; a ring of several pages is refused in words.
+    const order = directory.readFrontend(BlkifNode.RingPageOrder) ?? '0';
+    if (order !== '0') return this.#fatal(EINVAL, `ring-page-order: expected 0, a ring of one page, found ${order}`);
     const ref = directory.readFrontendNumber(DeviceNode.RingRef);
     const handle = services.host.grants.map(services.domain.domid, services.agent, services.frontendDomid(), ref);
     if (handle <= 0) return this.#fatal(EINVAL, `mapping ring-ref ${ref}`);

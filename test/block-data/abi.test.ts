@@ -66,6 +66,16 @@ t.test('a ring in another ABI is not touched, and the error says what is spoken'
   t.equal(run.world.machine.slots[0].backend.driver.state.handle, 0);
 });
 
+t.test('a ring of several pages is refused in words', async (t) => {
+  const run = new BlockRun({ ...OPTIONS, start: 'boot' });
+  const store = run.world.machine.slots[0].scriptStore;
+  run.go(['toolstack', 'guest1'], 'blkback1.connect/map_ring');
+  store.write(PATHS.front('ring-page-order'), '2');
+  run.go(EVERYBODY);
+  const errors = run.operations.filter(({ path }) => path.includes('/error/')).map(({ value }) => value);
+  t.strictSame(errors, ['22 ring-page-order: expected 0, a ring of one page, found 2']);
+});
+
 t.test('what a pair may lose does not depend on the ABI', async (t) => {
   for (const plan of ['snapshot-together', 'migrate'] as const) {
     const of = (abi: BlkifAbi) => {
