@@ -144,7 +144,7 @@ export function removeSubtree(draft: Draft, path: Path, parentPath: Path, node: 
   draft.put(path, null);
   draft.announce({ path, reach: SUBTREE, node, before: null, parent });
   if (parent === null) return true;
-  const left = parent.withoutChild(path);
+  const left = parent.withoutChild(path, draft.policy.childOrder, node.birth);
   if (left === parent) return draft.transaction === null;
   draft.put(parentPath, left);
   return true;
@@ -168,7 +168,7 @@ function keepFrom(draft: Draft, path: Path, node: Node, first: Path): void {
   let left = node;
   for (const gone of node.children) {
     if (gone === first) break;
-    left = left.withoutChild(gone);
+    left = left.withoutChild(gone, draft.policy.childOrder);
   }
   if (left !== node) draft.put(path, left);
 }
@@ -195,12 +195,14 @@ function create(draft: Draft, caller: Connection, path: Path, value: string): Re
   // In a transaction the nodes are counted at commit.
   const exceeded = draft.transaction === null && owned + missing.length > draft.limit(caller, 'nodes');
   const below = missing.at(-1);
-  const parent = below === undefined ? ancestor : ancestor.withChild(below, childOrder, draft.ownsTree);
+  const parent = below === undefined ? ancestor : ancestor.withChild(below, childOrder);
   if (exceeded || !mayStore(draft, caller, leaf) || !mayStore(draft, caller, parent)) return failure('ENOSPC');
 
   missing.forEach((each, i) => {
     const child = missing[i - 1];
-    draft.put(each, child === undefined ? leaf : bare.withChild(child, childOrder));
+    const node = child === undefined ? leaf : bare.withChild(child, childOrder);
+    // All but the topmost are first children.
+    draft.put(each, each === below ? node.withBirth(ancestor.nextBirth) : node);
   });
   draft.put(top, parent);
   announceChange(draft, path, leaf, null);
@@ -258,7 +260,7 @@ function lookUp(draft: Draft, caller: Connection, path: Path, needed: number): N
 /** Whether the record of `node` in the daemon's database may be stored: header, permission entries, value, children's names. */
 function mayStore(draft: Draft, caller: Connection, node: Node): boolean {
   if (caller.privileged) return true;
-  let bytes = draft.policy.recordBytes + 8 * node.permissions.entries.length + node.value.length;
-  for (const child of node.children) bytes += child.name.length + 1;
+  const { permissions, value, childrenBytes } = node;
+  const bytes = draft.policy.recordBytes + 8 * permissions.entries.length + value.length + childrenBytes;
   return bytes <= draft.limit(caller, 'nodeSize');
 }

@@ -78,7 +78,7 @@ function removeOwned(draft: Draft, domid: number, path: Path): void {
   else {
     removeSilently(draft, path);
     const parent = draft.tree.get(path.parent);
-    if (parent !== undefined) draft.put(path.parent, parent.withoutChild(path));
+    if (parent !== undefined) draft.put(path.parent, parent.withoutChild(path, draft.policy.childOrder, node.birth));
   }
 }
 

@@ -71,11 +71,6 @@ export class Draft implements StoreState {
     this.transaction = transaction;
   }
 
-  /** Whether the tree is given up for the next one, so that nobody looks at its nodes any more. */
-  get ownsTree(): boolean {
-    return this.#owner !== null && this.transaction === null;
-  }
-
   /** From now on, the tree as it was up to here stays as it is. */
   keepTree(): void {
     this.#owner = null;
@@ -133,7 +128,9 @@ export class Draft implements StoreState {
     else {
       this.generation++;
       this.tree =
-        node === null ? this.tree.delete(path) : this.tree.set(path, node.withGeneration(this.generation), this.#owner);
+        node === null
+          ? this.tree.delete(path, this.#owner)
+          : this.tree.set(path, node.withGeneration(this.generation), this.#owner);
     }
     if (this.isolated) return;
     if (this.policy.rules === 'ocaml') this.#tellTransactions(equal(old, node) ? path.parent : path);
@@ -276,7 +273,7 @@ const CONTROL: Subject = { privileged: true, domid: 0, target: NO_TARGET };
 /** oxenstored keeps a node that is written with the value it has, and replaces only those above. */
 function equal(old: Node | null, node: Node | null): boolean {
   if (old === null || node === null) return false;
-  return old.value === node.value && old.permissions === node.permissions && old.children === node.children;
+  return old.value === node.value && old.permissions === node.permissions && old.hasListOf(node);
 }
 
 function byRegistration(one: Watch, other: Watch): number {

@@ -7,10 +7,16 @@
  */
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
+import { ChildList } from './child-list.js';
 import { HIGH, LOW, mixListHigh, mixListLow, mixText } from './hash.js';
 import type { Path } from './path.js';
 import type { PermissionList } from './permissions.js';
 import type { ChildOrder } from './policy.js';
+
+interface NodeHash {
+  readonly low: number;
+  readonly high: number;
+}
 
 export class Node implements Hashed {
   /** One character per byte. */
@@ -18,85 +24,96 @@ export class Node implements Hashed {
   readonly permissions: PermissionList;
   /** Number of the change that stored this node; 0 where changes are not counted. */
   readonly generation: number;
-  /** Begins with the children of this node; a node that was made of this one may have added its own behind them. */
-  readonly #list: Path[];
-  readonly #count: number;
-  #children: readonly Path[] | null = null;
-  #hashed = false;
-  #hashLow = 0;
-  #hashHigh = 0;
+  /**
+   * Which of the children it is that its parent has had, counted from 0: where it is in the list. Only a hint, and no
+   * part of the content.
+   */
+  readonly birth: number;
+  readonly #list: ChildList;
+  #hash: NodeHash | null = null;
 
-  private constructor(value: string, permissions: PermissionList, list: Path[], count: number, generation: number) {
+  private constructor(value: string, permissions: PermissionList, list: ChildList, generation: number, birth: number) {
     this.value = value;
     this.permissions = permissions;
     this.#list = list;
-    this.#count = count;
     this.generation = generation;
+    this.birth = birth;
   }
 
   static create(value: string, permissions: PermissionList): Node {
-    return new Node(value, permissions, NO_CHILDREN, 0, 0);
+    return new Node(value, permissions, ChildList.empty, 0, 0);
   }
 
   /** Paths of the children, in the order in which DIRECTORY lists them. */
   get children(): readonly Path[] {
-    if (this.#list.length === this.#count) return this.#list;
-    this.#children ??= this.#list.slice(0, this.#count);
-    return this.#children;
+    return this.#list.all;
+  }
+
+  /** Bytes of the names of all children, each with its nul. */
+  get childrenBytes(): number {
+    return this.#list.bytes;
+  }
+
+  /** The `birth` of the next child. */
+  get nextBirth(): number {
+    return this.#list.nextBirth;
   }
 
   get hashLow(): number {
-    if (!this.#hashed) this.#hash();
-    return this.#hashLow;
+    return this.#hashes().low;
   }
 
   get hashHigh(): number {
-    if (!this.#hashed) this.#hash();
-    return this.#hashHigh;
+    return this.#hashes().high;
   }
 
-  #hash(): void {
+  #hashes(): NodeHash {
+    if (this.#hash !== null) return this.#hash;
     const { permissions, value, children } = this;
-    this.#hashLow = mixListLow(mixText(mix(LOW, permissions.hashLow), value), children);
-    this.#hashHigh = mixListHigh(mixText(mix(HIGH, permissions.hashHigh), value), children);
-    this.#hashed = true;
+    this.#hash = {
+      low: mixListLow(mixText(mix(LOW, permissions.hashLow), value), children),
+      high: mixListHigh(mixText(mix(HIGH, permissions.hashHigh), value), children),
+    };
+    return this.#hash;
+  }
+
+  /** Whether both are one and the same list. */
+  hasListOf(other: Node): boolean {
+    return this.#list === other.#list;
   }
 
   withValue(value: string): Node {
-    return new Node(value, this.permissions, this.#list, this.#count, this.generation);
+    return new Node(value, this.permissions, this.#list, this.generation, this.birth);
   }
 
   withPermissions(permissions: PermissionList): Node {
-    return new Node(this.value, permissions, this.#list, this.#count, this.generation);
+    return new Node(this.value, permissions, this.#list, this.generation, this.birth);
   }
 
   withGeneration(generation: number): Node {
-    return new Node(this.value, this.permissions, this.#list, this.#count, generation);
+    return new Node(this.value, this.permissions, this.#list, generation, this.birth);
   }
 
-  /**
-   * `child` must not be among the children yet.
-   *
-   * @param growing This node is given up for the new one, which may then share its list: a child more costs no copy.
-   */
-  withChild(child: Path, order: ChildOrder, growing = false): Node {
-    if (growing && order === 'creation' && this.#list.length === this.#count && this.#list !== NO_CHILDREN) {
-      this.#list.push(child);
-      return new Node(this.value, this.permissions, this.#list, this.#count + 1, this.generation);
-    }
-    const at = order === 'creation' ? -1 : this.children.findIndex((other) => other.name > child.name);
-    return this.#withList(at < 0 ? [...this.children, child] : this.children.toSpliced(at, 0, child));
+  withBirth(birth: number): Node {
+    return new Node(this.value, this.permissions, this.#list, this.generation, birth);
   }
 
-  withoutChild(child: Path): Node {
-    const at = this.children.findIndex((other) => other.equals(child));
-    return at < 0 ? this : this.#withList(this.children.toSpliced(at, 1));
+  /** `child` must not be among the children yet. The node at `child` has `nextBirth` as its `birth`. */
+  withChild(child: Path, order: ChildOrder): Node {
+    return this.#withList(this.#list.with(child, order === 'creation' ? this.nextBirth : child.name));
   }
 
-  #withList(list: Path[]): Node {
-    return new Node(this.value, this.permissions, list, list.length, this.generation);
+  /** @param birth That of the node at `child`. With a wrong one, the child is looked for. */
+  withoutChild(child: Path, order: ChildOrder, birth = 0): Node {
+    const list = this.#list.without(child, order === 'creation' ? birth : child.name);
+    return list === this.#list ? this : this.#withList(list);
+  }
+
+  withoutChildren(): Node {
+    return this.#withList(ChildList.empty);
+  }
+
+  #withList(list: ChildList): Node {
+    return new Node(this.value, this.permissions, list, this.generation, this.birth);
   }
 }
-
-/** Never changed: shared by all nodes without children. */
-const NO_CHILDREN: Path[] = [];

@@ -140,12 +140,10 @@ class Work {
     this.#removeBelow(node);
     const parent = path.parent === null ? null : this.#draft.read(path.parent);
     if (path.parent === null || parent === null) {
-      let bare = node;
-      for (const child of node.children) bare = bare.withoutChild(child);
-      this.#put(path, bare);
+      this.#put(path, node.withoutChildren());
     } else {
       this.#put(path, null);
-      this.#put(path.parent, parent.withoutChild(path));
+      this.#put(path.parent, parent.withoutChild(path, this.#draft.policy.childOrder));
     }
     this.#wrote(path.parent ?? ROOT);
     this.#changed('rm', path);

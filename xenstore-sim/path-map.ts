@@ -2,7 +2,7 @@
  * A persistent map from paths to immutable values: a hash trie with 16 branches at each level.
  *
  * `get` takes a few array accesses, `set` and `delete` copy one short array per level and leave the old map as it was. The
- * one exception: whoever passes an `Owner` to `set` gives up the old map, and arrays made for that owner before are
+ * one exception: whoever passes an `Owner` gives up the old map, and arrays and entries made for that owner before are
  * changed in place. For a daemon that throws each map away for the next, this halves the cost of a write.
  * The hash of a map is the sum (xor) of the hashes of its entries, so each change updates it in constant time and the
  * order of changes does not show. There is no iteration: nothing can come to depend on the order of a hash table.
@@ -23,42 +23,36 @@ export interface Entry<V> {
 
 class Leaf<V> implements Entry<V> {
   readonly path: Path;
-  readonly value: V;
+  /** That of the path: one way less through memory when an entry is looked for. */
+  readonly text: string;
+  /** Changed in place for the owner. */
+  value: V;
   /** The next entry with the same 32 bits of hash, if there is one. */
   readonly next: Leaf<V> | null;
+  /** Who may change it in place, if anybody. */
+  readonly owner: Owner | null;
 
-  constructor(path: Path, value: V, next: Leaf<V> | null) {
+  constructor(path: Path, value: V, next: Leaf<V> | null, owner: Owner | null) {
     this.path = path;
+    this.text = path.text;
     this.value = value;
     this.next = next;
+    this.owner = owner;
   }
 }
 
 /** Stands for somebody who alone holds a map, and all that were made from it since. Compared by identity. */
 export type Owner = object;
 
-class Branch<V> {
-  readonly slots: Slot<V>[];
-  /** Who may change it in place, if anybody. */
-  readonly owner: Owner | null;
+const BITS_PER_LEVEL = 4;
+/** Where a branch has its owner, behind its slots. */
+const OWNER_AT = 1 << BITS_PER_LEVEL;
 
-  constructor(slots: Slot<V>[], owner: Owner | null) {
-    this.slots = slots;
-    this.owner = owner;
-  }
-
-  /** The branch with `slot` at `at`: this one, if it belongs to `owner`. */
-  with(at: number, slot: Slot<V>, owner: Owner | null): Branch<V> {
-    const slots = owner !== null && owner === this.owner ? this.slots : this.slots.slice();
-    slots[at] = slot;
-    return slots === this.slots ? this : new Branch(slots, owner);
-  }
-}
-
+/** The slots, and who may change them in place. A plain array: each object more on the way down is one more to wait for. */
+type Branch<V> = (Slot<V> | Owner)[];
 type Slot<V> = Leaf<V> | Branch<V> | null;
 
-const BITS_PER_LEVEL = 4;
-const NO_SLOTS: readonly null[] = new Array(1 << BITS_PER_LEVEL).fill(null);
+const NO_SLOTS: readonly null[] = Object.freeze([...Array.from({ length: OWNER_AT + 1 }, () => null)]);
 
 export class PathMap<V extends Hashed> implements Hashed {
   readonly #root: Slot<V>;
@@ -78,13 +72,9 @@ export class PathMap<V extends Hashed> implements Hashed {
   }
 
   get(path: Path): V | undefined {
-    let slot = this.#root;
-    let bits = path.hashLow;
-    while (slot !== null && !(slot instanceof Leaf)) {
-      slot = slot.slots[bits & 15] as Slot<V>;
-      bits >>>= BITS_PER_LEVEL;
-    }
-    return find(slot, path)?.value;
+    let leaf = leafAt(this.#root, path.hashLow);
+    while (leaf !== null && !leaf.path.equals(path)) leaf = leaf.next;
+    return leaf?.value;
   }
 
   /**
@@ -99,14 +89,8 @@ export class PathMap<V extends Hashed> implements Hashed {
       hash = mixBytes(hash, bytes, begin, at);
       begin = at + 1;
     }
-    let slot = this.#root;
-    let bits = hash;
-    while (slot !== null && !(slot instanceof Leaf)) {
-      slot = slot.slots[bits & 15] as Slot<V>;
-      bits >>>= BITS_PER_LEVEL;
-    }
-    let leaf: Leaf<V> | null = slot;
-    while (leaf !== null && !isText(leaf.path.text, bytes, from, to)) leaf = leaf.next;
+    let leaf = leafAt(this.#root, hash);
+    while (leaf !== null && !isText(leaf.text, bytes, from, to)) leaf = leaf.next;
     return leaf;
   }
 
@@ -119,17 +103,25 @@ export class PathMap<V extends Hashed> implements Hashed {
     return new PathMap(insert(this.#root, path, value, 0, owner), true, low, high);
   }
 
-  delete(path: Path): PathMap<V> {
+  /** @param owner As for `set`. */
+  delete(path: Path, owner: Owner | null = null): PathMap<V> {
     const old = this.get(path);
     if (old === undefined) return this;
-    if (!this.#hashed) return new PathMap(remove(this.#root, path, 0), false, 0, 0);
-    return new PathMap(
-      remove(this.#root, path, 0),
-      true,
-      this.hashLow ^ entryLow(path, old),
-      this.hashHigh ^ entryHigh(path, old),
-    );
+    const root = remove(this.#root, path, 0, owner);
+    if (!this.#hashed) return new PathMap(root, false, 0, 0);
+    return new PathMap(root, true, this.hashLow ^ entryLow(path, old), this.hashHigh ^ entryHigh(path, old));
   }
+}
+
+/** The first entry with these bits of hash, or what is in its place. */
+function leafAt<V>(root: Slot<V>, hash: number): Leaf<V> | null {
+  let slot = root;
+  let bits = hash;
+  while (Array.isArray(slot)) {
+    slot = slot[bits & 15] as Slot<V>;
+    bits >>>= BITS_PER_LEVEL;
+  }
+  return slot;
 }
 
 function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
@@ -138,31 +130,48 @@ function isText(text: string, bytes: Uint8Array, from: number, to: number): bool
   return true;
 }
 
-function find<V>(leaf: Leaf<V> | null, path: Path): Leaf<V> | null {
-  let found = leaf;
-  while (found !== null && !found.path.equals(path)) found = found.next;
-  return found;
+/** `branch` with `slot` at `at`: the same one, if it belongs to `owner`. */
+function withSlot<V>(branch: Branch<V>, at: number, slot: Slot<V>, owner: Owner | null): Branch<V> {
+  if (owner !== null && branch[OWNER_AT] === owner) {
+    if (branch[at] !== slot) branch[at] = slot;
+    return branch;
+  }
+  const copy = branch.slice();
+  copy[at] = slot;
+  copy[OWNER_AT] = owner;
+  return copy;
 }
 
 function insert<V>(slot: Slot<V>, path: Path, value: V, shift: number, owner: Owner | null): Slot<V> {
-  if (slot === null) return new Leaf(path, value, null);
+  if (slot === null) return new Leaf(path, value, null, owner);
   const at = (path.hashLow >>> shift) & 15;
-  if (slot instanceof Branch) {
-    return slot.with(at, insert(slot.slots[at] as Slot<V>, path, value, shift + BITS_PER_LEVEL, owner), owner);
+  if (Array.isArray(slot)) {
+    return withSlot(slot, at, insert(slot[at] as Slot<V>, path, value, shift + BITS_PER_LEVEL, owner), owner);
   }
-  if (slot.path.hashLow === path.hashLow) return new Leaf(path, value, unlink(slot, path));
-  const branch = new Branch<V>(NO_SLOTS.slice(), owner);
-  branch.slots[(slot.path.hashLow >>> shift) & 15] = slot;
+  if (slot.path.hashLow === path.hashLow) {
+    if (owner === null || slot.owner !== owner || !slot.path.equals(path))
+      return new Leaf(path, value, unlink(slot, path), owner);
+    slot.value = value;
+    return slot;
+  }
+  const branch: Branch<V> = NO_SLOTS.slice();
+  branch[(slot.path.hashLow >>> shift) & 15] = slot;
+  branch[OWNER_AT] = owner;
   return insert<V>(branch, path, value, shift, owner);
 }
 
-function remove<V>(slot: Slot<V>, path: Path, shift: number): Slot<V> {
+function remove<V>(slot: Slot<V>, path: Path, shift: number, owner: Owner | null): Slot<V> {
   if (slot === null) return null;
-  if (slot instanceof Leaf) return unlink(slot, path);
+  if (!Array.isArray(slot)) return unlink(slot, path);
   const at = (path.hashLow >>> shift) & 15;
-  const left = remove(slot.slots[at] as Slot<V>, path, shift + BITS_PER_LEVEL);
-  if (left === null && slot.slots.every((other, i) => i === at || other === null)) return null;
-  return slot.with(at, left, null);
+  const left = remove(slot[at] as Slot<V>, path, shift + BITS_PER_LEVEL, owner);
+  if (left === null && isEmptyBut(slot, at)) return null;
+  return withSlot(slot, at, left, owner);
+}
+
+function isEmptyBut<V>(branch: Branch<V>, at: number): boolean {
+  for (let i = 0; i < OWNER_AT; i++) if (i !== at && branch[i] !== null) return false;
+  return true;
 }
 
 function unlink<V>(leaf: Leaf<V>, path: Path): Leaf<V> | null {
@@ -173,7 +182,7 @@ function unlink<V>(leaf: Leaf<V>, path: Path): Leaf<V> | null {
   for (; at !== null && !at.path.equals(path); at = at.next) before.push(at);
   if (at === null) return leaf;
   let rest = at.next;
-  for (const entry of before.reverse()) rest = new Leaf(entry.path, entry.value, rest);
+  for (const entry of before.reverse()) rest = new Leaf(entry.path, entry.value, rest, null);
   return rest;
 }
 

@@ -126,11 +126,14 @@ export function childPath(parent: Path, name: string): Path {
 function parse(text: string): Path | null {
   if (text === '/') return ROOT;
   let path = ROOT;
-  for (const name of text.slice(1).split('/')) {
+  const names = text.slice(1).split('/');
+  const last = names.pop() ?? '';
+  for (const name of names) {
     if (!COMPONENT.test(name)) return null;
     path = childPath(path, name);
   }
-  return path;
+  // The text that is there already, and not one more that is put together.
+  return COMPONENT.test(last) ? new Path(text, last, path) : null;
 }
 
 function remember<P extends Path | null>(cache: Map<string, Path | null>, text: string, path: P): P {

@@ -107,7 +107,9 @@ function firstNodes(policy: Policy): Tree {
   let tree: Tree = PathMap.empty<Node>(finite).set(ROOT, bare);
   const add = (parent: Path, name: string, value = ''): Path => {
     const path = childPath(parent, name);
-    tree = tree.set(parent, (tree.get(parent) ?? bare).withChild(path, childOrder)).set(path, bare.withValue(value));
+    const above = tree.get(parent) ?? bare;
+    tree = tree.set(parent, above.withChild(path, childOrder));
+    tree = tree.set(path, bare.withValue(value).withBirth(above.nextBirth));
     return path;
   };
   if (specialNames === 'children') {

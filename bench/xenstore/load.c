@@ -2,12 +2,15 @@
  * The load client of the xenstore benchmark: one process, any number of socket connections, epoll, and for each
  * connection a fixed number of requests under way. The same program drives every daemon.
  *
- *   load SOCKET MODE CLIENTS DEPTH MILLISECONDS
+ *   load SOCKET MODE CLIENTS DEPTH MILLISECONDS [NODES FANOUT FIRST]
  *
  * MODE   setup  creates the nodes the other modes use
  *        read   READ of the connection's own node         write  WRITE of it
  *        tx     TRANSACTION_START, 10 WRITEs, TRANSACTION_END; again from the start after EAGAIN
  *        watch  one connection writes, another watches: from sending the WRITE to the arrival of the event
+ *        fill   creates the nodes from FIRST up to NODES
+ *        replace  RM of a node, then WRITE of it
+ * NODES  read, write and replace take nodes at random from so many that fill has made, FANOUT of them in a directory
  * DEPTH  requests under way at once (tx: within the transaction)
  * MILLISECONDS  when to stop asking; what is under way then is waited for, and counts
  *
@@ -31,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ = 2, WATCH = 4, TRANSACTION_START = 6, TRANSACTION_END = 7, WRITE = 11, WATCH_EVENT = 15, ERROR = 16 };
+enum { READ = 2, WATCH = 4, TRANSACTION_START = 6, TRANSACTION_END = 7, WRITE = 11, RM = 13, WATCH_EVENT = 15, ERROR = 16 };
 enum { HEADER = 16, PAYLOAD_MAX = 4096, WRITES = 10, DEPTH_MAX = 64, CLIENTS_MAX = 1000, SAMPLES_MAX = 1 << 20 };
 
 struct frame {
@@ -47,11 +50,13 @@ struct client {
   enum step step;
   int written; /* WRITEs of this transaction that were sent */
   size_t in, out;
+  char removed[200];
   char input[1 << 16], output[1 << 14];
 };
 
 static const char *mode;
-static int depth, working, stopping;
+static int depth, working, stopping, nodes, fanout, next_node;
+static uint32_t chance = 1;
 static uint64_t deadline, operations, refused, count;
 static uint32_t samples[SAMPLES_MAX];
 
@@ -127,10 +132,23 @@ static void node_of(const struct client *c, int child, char *path) {
   sprintf(path, "/local/domain/0/bench/%d/state-%d", c->number, child);
 }
 
+/* One of many nodes: the next one to be made, or any. */
+static void any_node(char *path) {
+  int node;
+  if (!strcmp(mode, "fill")) {
+    node = next_node++;
+    if (next_node >= nodes) stopping = 1;
+  } else {
+    chance = chance * 1664525 + 1013904223;
+    node = (uint64_t)chance * nodes >> 32;
+  }
+  sprintf(path, "/local/domain/0/many-%d/%d/state-%d", fanout, node / fanout, node % fanout);
+}
+
 static void done(uint64_t began) {
   uint64_t time = now();
   operations++;
-  if (time > deadline) stopping = 1;
+  if (time > deadline && strcmp(mode, "fill")) stopping = 1;
   if (count < SAMPLES_MAX) samples[count++] = time - began < UINT32_MAX ? time - began : UINT32_MAX;
 }
 
@@ -139,8 +157,11 @@ static void ask(struct client *c) {
   char path[200], value[40];
   if (strcmp(mode, "tx")) {
     for (; !stopping && c->sent - c->answered < (uint32_t)depth;) {
-      node_of(c, 0, path);
-      if (*mode == 'r') put(c, READ, path, strlen(path) + 1);
+      if (!strcmp(mode, "replace") && c->sent % 2) strcpy(path, c->removed);
+      else if (nodes > 0) any_node(path);
+      else node_of(c, 0, path);
+      if (!strcmp(mode, "replace") && c->sent % 2 == 0) put(c, RM, strcpy(c->removed, path), strlen(path) + 1);
+      else if (!strcmp(mode, "read")) put(c, READ, path, strlen(path) + 1);
       else snprintf(value, sizeof value, "value %010u", c->sent), put_write(c, path, value);
     }
     return;
@@ -281,7 +302,8 @@ static int by_size(const void *a, const void *b) {
 
 int main(int argc, char **argv) {
   mode = argc > 2 ? argv[2] : "";
-  if (argc != 6) die("expected SOCKET MODE CLIENTS DEPTH MILLISECONDS");
+  if (argc != 6 && argc != 9) die("expected SOCKET MODE CLIENTS DEPTH MILLISECONDS [NODES FANOUT FIRST]");
+  if (argc == 9) nodes = atoi(argv[6]), fanout = atoi(argv[7]), next_node = atoi(argv[8]);
   int clients = atoi(argv[3]), poll = epoll_create1(0), setting = !strcmp(mode, "setup"), watching = !strcmp(mode, "watch");
   depth = atoi(argv[4]);
   if (clients < 1 || clients > CLIENTS_MAX || depth < 1 || depth > DEPTH_MAX) die("clients or depth out of range");

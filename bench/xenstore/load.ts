@@ -4,7 +4,16 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-export type Mode = 'setup' | 'read' | 'write' | 'tx' | 'watch';
+export type Mode = 'setup' | 'read' | 'write' | 'tx' | 'watch' | 'fill' | 'replace';
+
+/** Many nodes in place of those of `setup`. */
+export interface Many {
+  readonly nodes: number;
+  /** Nodes in a directory. */
+  readonly fanout: number;
+  /** The first that `fill` makes. */
+  readonly first?: number;
+}
 
 export interface Load {
   /** Requests, whole transactions, or events. */
@@ -35,8 +44,10 @@ export function runLoad(
   clients: number,
   depth: number,
   milliseconds: number,
+  many?: Many,
 ): Load {
-  const parameters = [socket, mode, clients, depth, milliseconds].map(String);
+  const place = many === undefined ? [] : [many.nodes, many.fanout, many.first ?? 0];
+  const parameters = [socket, mode, clients, depth, milliseconds, ...place].map(String);
   const { status, stdout, stderr } = spawnSync(program, parameters, { encoding: 'utf8' });
   const figures = stdout.trim().split(' ').map(Number);
   const [operations = 0, seconds = 0, refused = 0, middle = 0, p99 = 0, processor = 0] = figures;

@@ -167,7 +167,8 @@ function nodeOf(
   if (record.permissions.length === 0) return null;
   const permissions = new PermissionList(record.permissions);
   let node = (found ?? Node.create('', permissions)).withPermissions(permissions).withValue(record.value);
-  for (const child of found?.children ?? []) if (changes?.removed.has(child.name)) node = node.withoutChild(child);
+  for (const child of found?.children ?? [])
+    if (changes?.removed.has(child.name)) node = node.withoutChild(child, childOrder);
   for (const child of changes?.added ?? []) node = node.withChild(child, childOrder);
   return node;
 }

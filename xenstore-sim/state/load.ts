@@ -201,11 +201,12 @@ class Loader {
     const path = this.#path(text);
     if (permissions.length === 0) this.#refuse('the owner of the node', 'no permissions');
     if (this.#tree.get(path) !== undefined) this.#refuse('a new node', JSON.stringify(text));
-    const node = this.#counted(Node.create(value, new PermissionList(permissions)));
+    let node = this.#counted(Node.create(value, new PermissionList(permissions)));
     if (path.parent !== null) {
       const parent = this.#tree.get(path.parent);
       if (parent === undefined) this.#refuse(`the parent of ${JSON.stringify(text)} before it`, 'none');
-      this.#tree = this.#tree.set(path.parent, parent.withChild(path, this.#policy.childOrder, true));
+      this.#tree = this.#tree.set(path.parent, parent.withChild(path, this.#policy.childOrder));
+      node = node.withBirth(parent.nextBirth);
     }
     this.#tree = this.#tree.set(path, node);
     // Special names count where they are nodes to the daemon.
