@@ -16,6 +16,10 @@ const CHILDREN = 1000;
 const NODES = [1_000, 10_000, 100_000, 1_000_000];
 /** From here on a difference in memory is the nodes'. */
 const NODES_SEEN_MIN = 100_000;
+/** From the root of a tree of a million nodes to the value of one of them are about so many objects. */
+const LINKS = 8;
+const SIBLINGS = [100, 1_000, 10_000, 100_000, 1_000_000];
+const REPLACED = 2_000;
 const WATCHES = [1, 1_000, 100_000];
 const CONNECTIONS = [1, 100, 10_000];
 const BATCH = 16;
@@ -35,6 +39,8 @@ function main(): void {
   requestCosts();
   print('');
   growth();
+  print('');
+  siblings();
   print('');
   watches();
   connections();
@@ -67,8 +73,13 @@ function requestCosts(): void {
 }
 
 function growth(): void {
-  print(`nanoseconds of a request to one of many nodes, and memory for a node with a value of 16 bytes`);
-  print('     nodes          READ         WRITE     heap bytes/node   resident bytes/node   seconds to create');
+  print('nanoseconds of a request to one of many nodes, and memory for a node with a value of 16 bytes;');
+  print(
+    `beside it what the machine takes to follow ${LINKS} references to one of so many strings, and to find it in a Map`,
+  );
+  print(
+    '     nodes      READ     WRITE   references       Map   heap bytes/node  resident bytes/node  seconds to create',
+  );
   const memory: string[] = [];
   const all = NODES.map((size) => {
     const before = settled();
@@ -80,16 +91,79 @@ function growth(): void {
     // What few nodes take is lost in what the rest of the program lets go.
     const bytes = (what: 'heapUsed' | 'rss'): string =>
       size < NODES_SEEN_MIN ? '-' : whole((after[what] - before[what]) / size);
-    memory.push(`${bytes('heapUsed').padStart(20)}${bytes('rss').padStart(22)}${seconds.toFixed(2).padStart(20)}`);
+    memory.push(`${bytes('heapUsed').padStart(18)}${bytes('rss').padStart(21)}${seconds.toFixed(2).padStart(19)}`);
     return made as Populated;
   });
   const read = interleaved(all, reads);
   const write = interleaved(all, writes);
+  const memoryOf = NODES.map((size) => randomLooks(size));
   all.forEach(({ size }, index) => {
-    print(
-      `${String(size).padStart(10)}${whole(read[index]).padStart(14)}${whole(write[index]).padStart(14)}${memory[index]}`,
-    );
+    const figures = [read[index], write[index]].map((value) => whole(value).padStart(10));
+    const { references = 0, map = 0 } = memoryOf[index] ?? {};
+    const machine = `${whole(references).padStart(13)}${whole(map).padStart(10)}`;
+    print(`${String(size).padStart(10)}${figures.join('')}${machine}${memory[index]}`);
   });
+}
+
+interface Link {
+  readonly next: Link | string;
+}
+
+/** Nanoseconds to reach one of `size` strings, picked at random: behind a chain of objects, and by its path in a Map. */
+function randomLooks(size: number): { readonly references: number; readonly map: number } {
+  const heads: Link[] = [];
+  const byPath = new Map<string, string>();
+  for (let node = 0; node < size; node++) {
+    const text = `value ${String(node).padStart(10, '0')}`;
+    heads.push(Array.from({ length: LINKS - 1 }).reduce((next: Link) => ({ next }), { next: text }));
+    byPath.set(path(node), text);
+  }
+  const wanted = spreadOver(size, (node) => node);
+  const paths = wanted.map(path);
+  let sum = 0;
+  const cost = (look: () => void): number =>
+    median(Array.from({ length: ROUNDS }, () => (timed(look) * 1e9) / REQUESTS));
+  const references = cost(() => {
+    for (const node of wanted) {
+      let at: Link | string | undefined = heads[node];
+      while (typeof at === 'object') at = at.next;
+      sum += at?.charCodeAt(0) ?? 0;
+    }
+  });
+  const map = cost(() => {
+    for (const text of paths) sum += byPath.get(text)?.charCodeAt(0) ?? 0;
+  });
+  // Whoever prints it has not left it out.
+  if (Number.isNaN(sum)) print('');
+  return { references, map };
+}
+
+function siblings(): void {
+  print('nanoseconds to remove one of many siblings, and to create it again');
+  for (const size of SIBLINGS) {
+    const daemon = new Daemon(Store.empty());
+    const connection = daemon.connect(0);
+    for (let node = 0; node < size; node++) send(daemon, connection, frame(XsType.WRITE, `${sibling(node)}\0`));
+    const nodes = spreadOver(size, (node) => node).slice(0, REPLACED);
+    const costs = Array.from({ length: ROUNDS }, () => {
+      let removal = 0;
+      let creation = 0;
+      for (const node of nodes) {
+        const [remove, create] = [frame(XsType.RM, `${sibling(node)}\0`), frame(XsType.WRITE, `${sibling(node)}\0`)];
+        removal += timed(() => send(daemon, connection, remove));
+        creation += timed(() => send(daemon, connection, create));
+      }
+      return [removal, creation].map((seconds) => (seconds * 1e9) / nodes.length);
+    });
+    const [removals, creations] = [0, 1].map((which) => costs.map((cost) => cost[which] ?? Number.NaN));
+    print(
+      `${String(size).padStart(10)} siblings   RM ${spread(removals ?? [], whole)}   WRITE ${spread(creations ?? [], whole)}`,
+    );
+  }
+}
+
+function sibling(node: number): string {
+  return `/siblings/node-${node}`;
 }
 
 function watches(): void {
@@ -179,7 +253,7 @@ function write(node: number): Uint8Array {
 }
 
 /** Requests to nodes in an order without a pattern, the same in each run. */
-function spreadOver(size: number, make: (node: number) => Uint8Array): Uint8Array[] {
+function spreadOver<T>(size: number, make: (node: number) => T): T[] {
   let state = 1;
   return Array.from({ length: REQUESTS }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -35,7 +35,7 @@
 #include <unistd.h>
 
 enum { READ = 2, WATCH = 4, TRANSACTION_START = 6, TRANSACTION_END = 7, WRITE = 11, RM = 13, WATCH_EVENT = 15, ERROR = 16 };
-enum { HEADER = 16, PAYLOAD_MAX = 4096, WRITES = 10, DEPTH_MAX = 64, CLIENTS_MAX = 1000, SAMPLES_MAX = 1 << 20 };
+enum { HEADER = 16, PAYLOAD_MAX = 4096, WRITES = 10, DEPTH_MAX = 64, CLIENTS_MAX = 1000, SAMPLES_MAX = 1 << 20, PATIENCE = 60000 };
 
 struct frame {
   uint32_t type, request, transaction, length;
@@ -235,8 +235,8 @@ static struct client *open_clients(const char *path, int clients, int poll) {
 static void run(int poll) {
   struct epoll_event events[128];
   while (working > 0) {
-    int ready = epoll_wait(poll, events, 128, 5000);
-    if (ready <= 0) die("no reply within 5 seconds");
+    int ready = epoll_wait(poll, events, 128, PATIENCE);
+    if (ready <= 0) die("no reply within %d seconds", PATIENCE / 1000);
     for (int i = 0; i < ready; i++) {
       struct client *c = events[i].data.ptr;
       take(c, answer);
@@ -259,8 +259,8 @@ static void watched(struct client *c, const struct frame *f, const char *payload
 static void await(int poll, struct client *c, int events) {
   struct epoll_event ready[2];
   while (c->sent != c->answered || events_seen < events) {
-    int n = epoll_wait(poll, ready, 2, 5000);
-    if (n <= 0) die("no event within 5 seconds");
+    int n = epoll_wait(poll, ready, 2, PATIENCE);
+    if (n <= 0) die("no event within %d seconds", PATIENCE / 1000);
     for (int i = 0; i < n; i++) take(ready[i].data.ptr, watched);
   }
 }

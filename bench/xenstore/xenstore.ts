@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { missingParts } from '../../test/real/toolbox.js';
 import { print } from '../figures.js';
 import { benchClient } from './client.js';
+import { benchGrowth } from './growth.js';
 import { compileLoad } from './load.js';
 import { type Peer, startEcho, startOurs, startReal } from './peers.js';
 import { benchSockets } from './sockets.js';
@@ -40,6 +41,7 @@ async function underLoad(): Promise<void> {
     print('');
     await benchClient(program, daemons);
     print('');
+    benchGrowth(program, daemons);
   } finally {
     for (const peer of peers) await peer.stop();
     rmSync(folder, { recursive: true });

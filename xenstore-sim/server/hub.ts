@@ -9,7 +9,7 @@
  */
 import { assert } from '../../protocol/assert.js';
 import type { Engine } from './engine.js';
-import { EVENTS_KEPT, type Limits } from './limits.js';
+import { EVENTS_KEPT, type Limits, SMALL_PIECE_BYTES } from './limits.js';
 import { Session, type Transport } from './session.js';
 
 /** The clock looks this often in each of the times of `Limits`: they are kept to within a quarter. */
@@ -17,7 +17,6 @@ const SWEEPS_A_LIMIT = 4;
 const SWEEP_MILLISECONDS_MAX = 1000;
 /** Pieces whose replies wait for each other. What small pieces ask for is some 15 MiB at most. */
 const PIECES_HELD_MAX = 128;
-const SMALL_PIECE_BYTES = 512;
 /** After a turn with a single piece, replies to so many do not wait: a client alone would only lose time. */
 const PIECES_ALONE = 32;
 /** Pieces between two looks at how many events wait for those who do not read. */

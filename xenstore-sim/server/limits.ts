@@ -40,3 +40,6 @@ export const PIECES_A_TURN = 4;
  * one would cost everybody time: they are moved to the queue of the transport, which is limited in bytes.
  */
 export const EVENTS_KEPT = 256;
+
+/** Pieces up to this size are handled in ways that pay for single requests. */
+export const SMALL_PIECE_BYTES = 512;

@@ -9,7 +9,7 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 import { platform } from 'node:process';
 import { Inbox } from './inbox.js';
-import { PIECE_BYTES, PIECES_A_TURN } from './limits.js';
+import { PIECE_BYTES, PIECES_A_TURN, SMALL_PIECE_BYTES } from './limits.js';
 
 export interface SocketReader {
   /** The socket to write to and to close. It is not the accepted one. */
@@ -29,6 +29,12 @@ export function readSocket(accepted: Socket, receive: Receive): SocketReader {
 
 /** What a read fills is handled before control returns to the loop, so one buffer serves all. */
 const SHARED = Buffer.allocUnsafeSlow(PIECE_BYTES);
+/** The first so many bytes of it: views that are made once. */
+const BEGINNINGS: Uint8Array[] = Array.from({ length: SMALL_PIECE_BYTES }, (_, bytes) => SHARED.subarray(0, bytes));
+
+function beginning(bytes: number): Uint8Array {
+  return BEGINNINGS[bytes] ?? SHARED.subarray(0, bytes);
+}
 
 class SharedReader implements SocketReader {
   readonly socket: Socket;
@@ -61,7 +67,7 @@ class SharedReader implements SocketReader {
   readonly #read = (bytes: number, buffer: Uint8Array): boolean => {
     if (bytes < PIECE_BYTES) {
       this.#fullPieces = 0;
-      return this.#receive(buffer.subarray(0, bytes));
+      return this.#receive(beginning(bytes));
     }
     if (!this.#receive(buffer)) return false;
     this.#fullPieces++;

@@ -9,6 +9,8 @@ export class WriteSlab {
   /** Where the next copy goes. What lies before belongs to sockets. */
   #at = 0;
   #length = 0;
+  /** The last copy; the next one is often of the same length, at the same place. */
+  #copy = this.#slab;
 
   /** A copy of `bytes`, good until the next call unless `keep` is called before. */
   copy(bytes: Uint8Array): Buffer {
@@ -21,7 +23,10 @@ export class WriteSlab {
     }
     this.#slab.set(bytes, this.#at);
     this.#length = length;
-    return this.#slab.subarray(this.#at, this.#at + length);
+    const { buffer, byteOffset, length: before } = this.#copy;
+    if (before !== length || byteOffset !== this.#at || buffer !== this.#slab.buffer)
+      this.#copy = this.#slab.subarray(this.#at, this.#at + length);
+    return this.#copy;
   }
 
   /** Leaves the last copy to whoever has it. */

@@ -13,6 +13,8 @@ const FIRST_BYTES = 256;
 export class Output {
   #buffer = new Uint8Array(0);
   #length = 0;
+  /** The last answer of `bytes`: replies are often of the same length. */
+  #bytes = this.#buffer;
 
   get length(): number {
     return this.#length;
@@ -20,7 +22,9 @@ export class Output {
 
   /** What has been written; valid until the next write. */
   get bytes(): Uint8Array {
-    return this.#buffer.subarray(0, this.#length);
+    if (this.#bytes.length !== this.#length || this.#bytes.buffer !== this.#buffer.buffer)
+      this.#bytes = this.#buffer.subarray(0, this.#length);
+    return this.#bytes;
   }
 
   clear(): void {
