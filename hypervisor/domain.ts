@@ -38,6 +38,9 @@ export class Domain {
   readonly agent: number;
   readonly pages: number;
   readonly channelTable: number;
+  /** Addresses of the pages of those names. */
+  readonly sharedInfo: number;
+  readonly grantTable: number;
   readonly #memory: MachineMemory;
   readonly #firstFrame: number;
   readonly #word: number;
@@ -50,6 +53,8 @@ export class Domain {
     this.pages = place.pages;
     this.channelTable = place.channelTable;
     this.#firstFrame = place.firstFrame;
+    this.sharedInfo = this.page(SHARED_INFO_PFN);
+    this.grantTable = this.page(GRANT_TABLE_PFN);
     this.#word = place.record >>> 2;
     this.#record = DomainRecord.view(memory).at(place.record);
   }
@@ -69,14 +74,6 @@ export class Domain {
   /** What the suspend hypercall returned last. */
   get suspendResult(): number {
     return (this.#memory.words[this.#word] as number) >>> 24;
-  }
-
-  get sharedInfo(): number {
-    return this.page(SHARED_INFO_PFN);
-  }
-
-  get grantTable(): number {
-    return this.page(GRANT_TABLE_PFN);
   }
 
   /** Address of page `pfn`, which counts from 0 in every domain. */

@@ -164,6 +164,11 @@ export class EventChannels {
     return port >= FIRST_PORT && port < PORTS_MAX && this.state(domain, port) !== ChannelState.Closed;
   }
 
+  /** Whether an event waits at any port, masked or not: there are fewer than 32. */
+  anyPending(domain: ChannelDomain): boolean {
+    return this.#memory.words[(domain.sharedInfo + PENDING_OFFSET) >>> 2] !== 0;
+  }
+
   /** Whether an event waits at `port` and is not masked. */
   deliverable(domain: ChannelDomain, port: number): boolean {
     // Called for every driver in every state of an exploration: reads the words themselves.

@@ -27,6 +27,11 @@ export interface ActorGroup {
   /** Whether any of the actors can be enabled at all. */
   active(): boolean;
   readonly actors: readonly Actor[];
+  /**
+   * For each actor the word of memory that is 0 where it cannot act, or -1: most are tasks that do not run, and are
+   * passed over without being asked.
+   */
+  readonly positions: Int32Array;
   /** Tasks that hold a spinlock while they run: nothing else of the group runs then. */
   readonly exclusive: readonly TaskActor[];
 }
@@ -104,5 +109,6 @@ export function groupOf(active: () => boolean, actors: readonly Actor[]): ActorG
   const exclusive = actors.filter(
     (candidate): candidate is TaskActor => candidate instanceof TaskActor && candidate.task.definition.exclusive,
   );
-  return { active, actors, exclusive };
+  const positions = Int32Array.from(actors, (one) => (one instanceof TaskActor ? one.task.address >>> 2 : -1));
+  return { active, actors, positions, exclusive };
 }

@@ -29,7 +29,8 @@ export function guestGroup(machine: Machine, slot: Slot): ActorGroup {
       actor({
         name: `${domain.name}.tpmfront/interrupt`,
         agents: agent,
-        enabled: () => front.port !== 0 && host.events.deliverable(domain, front.port),
+        enabled: () =>
+          host.events.anyPending(domain) && front.port !== 0 && host.events.deliverable(domain, front.port),
         run: () => {
           // The bit is cleared before the driver looks for work, or an event in between would be lost.
           host.events.acknowledge(domain, front.port);
@@ -65,7 +66,11 @@ export function backendGroup(machine: Machine, slot: Slot): ActorGroup {
       name: `${name}/interrupt`,
       agents,
       backend,
-      enabled: () => driver.port !== 0 && driver.interruptible && host.events.deliverable(dom0, driver.port),
+      enabled: () =>
+        host.events.anyPending(dom0) &&
+        driver.port !== 0 &&
+        driver.interruptible &&
+        host.events.deliverable(dom0, driver.port),
       run: () => {
         host.events.acknowledge(dom0, driver.port);
         driver.interrupt();

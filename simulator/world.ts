@@ -142,14 +142,17 @@ export class World {
 
   /** Puts the choices of the groups `from` to `to` - 1 into `choices` from index `end` on; returns where they end. */
   #enumerateGroups(choices: Int32Array, end: number, from: number, to: number): number {
+    const { words } = this.memory;
     let next = end;
     for (let g = from; g < to; g++) {
       const group = this.#groups[g] as ActorGroup;
       if (!group.active()) continue;
       const start = this.#groupStart[g] as number;
-      const { actors } = group;
+      const { actors, positions } = group;
       const exclusive = exclusiveOf(group);
       for (let i = 0; i < actors.length; i++) {
+        const position = positions[i] as number;
+        if (position >= 0 && words[position] === 0) continue;
         const candidate = actors[i] as Actor;
         if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
         if (!candidate.enabled()) continue;
