@@ -4,19 +4,16 @@
 import { createHash } from 'node:crypto';
 import { isDriverFile } from '../library/driver-file.js';
 import { readBytes } from '../library/files.js';
-import { askedOf, pairingOfNames } from '../library/question.js';
+import { pairingOfNames } from '../library/question.js';
 import { loadSession, sessionNames } from '../library/sessions.js';
+import { swarmOf } from '../library/swarm.js';
 import { QuiesceError } from '../protocol/errors.js';
 import type { Session } from '../protocol/tpm/session.js';
 import { findScenario } from '../scenarios/find-scenario.js';
-import { SCENARIOS } from '../scenarios/scenarios.js';
 import { findTpmback, findTpmfront } from '../simulator/drivers.js';
 import type { Resolve } from '../simulator/fuzz/open-world.js';
-import { EVERY_DAEMON, EVERY_GRAIN, EVERY_TPMFRONT, type Swarm } from '../simulator/fuzz/swarm.js';
+import type { Swarm } from '../simulator/fuzz/swarm.js';
 import type { WorldQuestion } from './configuration.js';
-
-/** Nobody survives that two copies run; it is tried where it is asked for. */
-const UNASKED: readonly string[] = ['both-copies-run'];
 
 /** What every thread of a campaign is given. */
 export interface Worlds {
@@ -31,28 +28,12 @@ export interface Worlds {
  * `BAD_SESSION`, `BAD_DRIVER`.
  */
 export async function worldsOf(question: WorldQuestion): Promise<Worlds> {
-  const { scenario, tpmfront, tpmback, session, commands, grain, daemon } = question;
+  const { tpmfront, tpmback } = question;
   if (tpmback !== undefined && tpmfront === undefined)
     throw new QuiesceError('USAGE', '--tpmback: expected --tpmfront with it');
-  const swarm: Swarm = {
-    scenarios:
-      scenario === undefined ? SCENARIOS.filter(({ name }) => !UNASKED.includes(name)) : [findScenario(scenario)],
-    varies: scenario === undefined,
-    tpmfronts: EVERY_TPMFRONT,
-    tpmback: null,
-    sessions: session === undefined ? sessionNames() : [session],
-    commands: commands ?? null,
-    grains: grain === undefined ? EVERY_GRAIN : [grain],
-    daemons: daemon === undefined ? EVERY_DAEMON : [daemon],
-  };
-  const worlds: Worlds = { swarm, tpmfront, tpmback };
-  if (tpmfront === undefined && session === undefined) return worlds;
   // Here, once, rather than in each thread: what is wrong with a driver or a session is said before anything begins.
-  const asked = await askedOf({ scenario: swarm.scenarios[0]?.name ?? '', tpmfront, tpmback, session });
-  if (tpmfront === undefined) return worlds;
-  const { names } = asked;
-  const usual = EVERY_TPMFRONT.includes(names.tpmfront) && tpmback === undefined;
-  return { ...worlds, swarm: { ...swarm, tpmfronts: [names.tpmfront], tpmback: usual ? null : names.tpmback } };
+  const { swarm } = await swarmOf(question);
+  return { swarm, tpmfront, tpmback };
 }
 
 /** What names mean, each session read once. Throws what `pairingOfNames` throws. */

@@ -6,14 +6,18 @@
  */
 import { Piscina } from 'piscina';
 import { resolverOf, type Worlds } from '../campaign/worlds.js';
+import { isDriverFile } from '../library/driver-file.js';
 import { type CoverageTables, FEATURE_SLOTS, STATE_BYTES } from '../simulator/fuzz/coverage.js';
 import { type ShardResult, ShardRunner, type ShardTask } from '../simulator/fuzz/shard.js';
 import { type Shrunk, shrink } from '../simulator/fuzz/shrink.js';
 import type { OracleName } from '../simulator/world-state.js';
+import { ThreadWatch, type ThreadWatchSetup } from './thread-watch.js';
 
 /** What every thread is given. */
 export interface FuzzSetup extends Worlds {
   readonly tables: CoverageTables;
+  /** Where a driver of one's own takes part: who watches the threads. */
+  readonly watch?: ThreadWatchSetup | undefined;
 }
 
 export interface ShrinkTask {
@@ -77,30 +81,36 @@ function engineHere(work: (work: FuzzWork) => ShardResult | Shrunk): FuzzEngine 
 
 function engineOfThreads(setup: FuzzSetup, workers: number): FuzzEngine {
   const filename = new URL('./fuzz-worker.js', import.meta.url).href;
+  const own = [setup.tpmfront, setup.tpmback].some((name) => name !== undefined && isDriverFile(name));
+  const watch = own ? new ThreadWatch(workers) : null;
   const pool = new Piscina<FuzzWork, ShardResult | Shrunk>({
     filename,
-    workerData: setup,
+    workerData: { ...setup, watch: watch?.setup } satisfies FuzzSetup,
     minThreads: workers,
     maxThreads: workers,
     concurrentTasksPerWorker: 1,
   });
+  const ended = <T>(work: Promise<T>): Promise<T> => (watch === null ? work : Promise.race([work, watch.stuck]));
   return {
-    async shards(tasks, watch) {
+    async shards(tasks, heard) {
       const results: ShardResult[] = [];
       let next = 0;
       // Shards are begun in their order and always ended, so those that are done are the first ones.
       const feed = async (): Promise<void> => {
-        while (next < tasks.length && !watch.stopped()) {
+        while (next < tasks.length && !heard.stopped()) {
           const at = next++;
           const result = (await pool.run({ shard: tasks[at] as ShardTask })) as ShardResult;
           results[at] = result;
-          watch.done(result);
+          heard.done(result);
         }
       };
-      await Promise.all(Array.from({ length: workers }, feed));
+      await ended(Promise.all(Array.from({ length: workers }, feed)));
       return results;
     },
-    shrink: async (tasks) => (await Promise.all(tasks.map((task) => pool.run({ shrink: task })))) as Shrunk[],
-    close: () => pool.destroy(),
+    shrink: async (tasks) => (await ended(Promise.all(tasks.map((task) => pool.run({ shrink: task }))))) as Shrunk[],
+    async close() {
+      watch?.close();
+      await pool.destroy();
+    },
   };
 }

@@ -2,10 +2,13 @@
  * What a campaign has found, as text and as JSON. Neither says how long it took or how many workers there were, so the
  * same campaign gives the same bytes.
  */
+import { isDriverFile } from '../library/driver-file.js';
+import { driverError } from '../library/driver-rules.js';
 import { packageVersion } from '../library/package-root.js';
 import type { CampaignFigures, FailureClass } from '../simulator/fuzz/campaign.js';
 import type { FoundDifference } from '../simulator/fuzz/shard.js';
 import type { LengthProof, Shrunk } from '../simulator/fuzz/shrink.js';
+import { parseToken } from '../simulator/token.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { type Colours, coloursOf, type Terminal } from './terminal.js';
@@ -87,9 +90,17 @@ function reportText({ shared, seed, figures, failures, shrunk, differences }: Fu
 }
 
 function differenceLines({ run, step, name, what, token }: FoundDifference, terminal: Terminal): readonly string[] {
+  const { tpmfront, tpmback } = parseToken(token);
+  const own = [tpmfront, tpmback].filter(isDriverFile).join(' with ');
+  const where = `run ${run}, step ${step}${name === '' ? '' : ` (${name})`}`;
+  const why =
+    own === ''
+      ? 'A driver that keeps state outside its memory, or asks a clock, does that.'
+      : driverError(own, 'memory', 'a run that is taken twice is not the same both times').message;
   return [
-    ...wrapped(`run ${run}, step ${step}${name === '' ? '' : ` (${name})`}: ${what}.`, terminal.columns),
-    'A driver that keeps state outside its memory, or asks a clock, does that. To replay it:',
+    ...wrapped(`${where}: ${what}.`, terminal.columns),
+    ...wrapped(why, terminal.columns),
+    'To replay it:',
     replayLine(terminal.program, token),
   ];
 }

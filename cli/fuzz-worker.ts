@@ -3,7 +3,10 @@
  */
 import { workerData } from 'piscina';
 import { type FuzzSetup, type FuzzWork, fuzzWorker } from './fuzz-engine.js';
+import { watchThisThread } from './thread-watch.js';
 
-const work = await fuzzWorker(workerData as FuzzSetup);
+const setup = workerData as FuzzSetup;
+if (setup.watch !== undefined) watchThisThread(setup.watch);
+const work = await fuzzWorker(setup);
 
 export default (task: FuzzWork): ReturnType<typeof work> => work(task);

@@ -14,9 +14,7 @@ import { looksLikeToken, parseToken } from '../simulator/token.js';
 import { EXIT, type ExitStatus, explain } from './exit-status.js';
 import { main } from './program.js';
 import type { Terminal } from './terminal.js';
-
-/** Far longer than any step takes. */
-const STUCK_SECONDS = 5;
+import { STUCK_SECONDS, watchWords } from './watch-words.js';
 
 /** What a watched thread is given. */
 export interface WatchedTask {
@@ -103,7 +101,7 @@ async function inThread(
         failed(driverError(file, 'loads', `outside of any step it throws ${String(error)}`)),
       );
       worker.on('exit', () => failed(driverError(file, 'loads', 'it ends the program, or waits for what never comes')));
-      timer = watch(words, stuckSeconds, (number) => {
+      timer = watchWords(words, stuckSeconds, (number) => {
         const stuck = names.get(number) ?? { what: 'something', file };
         failed(driverError(stuck.file, 'ends', `${stuck.what} has not ended after ${stuckSeconds} s`));
       });
@@ -126,19 +124,3 @@ function end(signal: NodeJS.Signals, listener: NodeJS.SignalsListener): void {
   process.off(signal, listener);
   process.kill(process.pid, signal);
 }
-
-/** Calls `stuck` when the same thing has been running for so many seconds. */
-function watch(words: Int32Array, stuckSeconds: number, stuck: (number: number) => void): NodeJS.Timeout {
-  let last = -1;
-  let since = 0;
-  return setInterval(() => {
-    const running = words[0] as number;
-    const begun = Atomics.load(words, 1);
-    since = running !== 0 && begun === last ? since + 1 : 0;
-    last = begun;
-    if (since >= stuckSeconds * TICKS) stuck(running);
-  }, 1000 / TICKS);
-}
-
-/** Looks a second. */
-const TICKS = 4;

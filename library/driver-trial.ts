@@ -100,14 +100,24 @@ function take(world: World, possible: Int32Array, choice: number): Taken {
 export function confirmFailure(pairing: Pairing, names: WorldNames, verdict: Verdict, file: string): void {
   const { schedule, oracle } = verdict;
   if (oracle === null) return;
-  const again = replay(connectedWorld(pairing, names, file), stepsByName(schedule));
+  const world = connectedWorld(pairing, names, file);
   const differs = (found: string): Error =>
     driverError(
       file,
       'memory',
       `a schedule of ${schedule.length} steps to a failure of ${oracle}, taken again, ${found}`,
     );
-  if (again.diverged !== null) throw differs(`is not possible at step ${again.diverged.step}`);
-  // A circle in which nobody gets on is no failure of the state at its end.
-  if (again.oracle !== oracle && oracle !== 'no-hang') throw differs(`leads to ${again.oracle ?? 'no failure'}`);
+  const takes = [0, 1].map(() =>
+    undoing(world, () => {
+      const again = replay(world, stepsByName(schedule));
+      return { again, end: `${world.memory.hashLow} ${world.memory.hashHigh}` };
+    }),
+  );
+  for (const { again, end } of takes) {
+    if (again.diverged !== null) throw differs(`is not possible at step ${again.diverged.step}`);
+    // A circle in which nobody gets on is no failure of the state at its end, unless that is one of rest.
+    if (again.oracle !== oracle && (oracle !== 'no-hang' || again.quiescent))
+      throw differs(`leads to ${again.oracle ?? 'no failure'}`);
+    if (end !== takes[0]?.end) throw differs('leads to another state');
+  }
 }

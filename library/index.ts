@@ -34,5 +34,6 @@ export { NO_FAULTS, type Scenario } from '../simulator/world-options.js';
 export { ORACLES, type OracleName } from '../simulator/world-state.js';
 export { type ExploreQuestion, explore, type Replaced, replay } from './ask.js';
 export { DRIVER_RULES, type DriverRule } from './driver-rules.js';
+export { type FuzzFailure, type Fuzzing, type FuzzProgress, type FuzzQuestion, fuzz } from './fuzz.js';
 export type { Question, TpmbackSource, TpmfrontSource } from './question.js';
 export { type Recheck, recheck } from './recheck.js';
