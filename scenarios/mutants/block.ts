@@ -59,6 +59,48 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     ),
   ),
   mutant(
+    'ring-answers-one-more',
+    'the producer of responses is moved one entry too far',
+    [
+      'protocol/ring-back.ts',
+      'this.#shared.rsp_prod = this.#own.rsp_prod_pvt;',
+      'this.#shared.rsp_prod = ringAdd(this.shape, this.#own.rsp_prod_pvt, 1);',
+    ],
+    foundBy(
+      'block restore/linux',
+      'right-answer',
+      'the frontend compares the index with the requests it has sent: more responses than requests',
+    ),
+  ),
+  mutant(
+    'ring-asks-for-more-than-it-has',
+    'the producer of requests is moved a whole ring too far',
+    [
+      'protocol/ring-front.ts',
+      'this.#shared.req_prod = this.#own.req_prod_pvt;',
+      'this.#shared.req_prod = ringAdd(this.shape, this.#own.req_prod_pvt, this.shape.size);',
+    ],
+    foundBy(
+      'block restore/linux',
+      'right-answer',
+      'the backend compares the index with its entries: more requests than the ring has entries',
+    ),
+  ),
+  mutant(
+    'back-answers-what-was-not-asked',
+    'a response carries the number after that of its request',
+    [
+      'protocol/blkif.ts',
+      'memory.read32(request + abi.request.offset.id_low));',
+      'memory.read32(request + abi.request.offset.id_low) + 1);',
+    ],
+    foundBy(
+      'block restore/linux',
+      'right-answer',
+      'the frontend looks the number up among the requests in flight: a response to a request that was never made',
+    ),
+  ),
+  mutant(
     'front-ends-the-grant-at-once',
     'the grant of a page is ended when its request is published',
     [
