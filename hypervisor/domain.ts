@@ -60,11 +60,11 @@ export class Domain {
   }
 
   get domid(): number {
-    return (this.#memory.words[this.#word] as number) & 0xffff;
+    return this.#memory.word(this.#word) & 0xffff;
   }
 
   get state(): number {
-    return ((this.#memory.words[this.#word] as number) >>> 16) & 0xff;
+    return (this.#memory.word(this.#word) >>> 16) & 0xff;
   }
 
   get running(): boolean {
@@ -73,7 +73,7 @@ export class Domain {
 
   /** What the suspend hypercall returned last. */
   get suspendResult(): number {
-    return (this.#memory.words[this.#word] as number) >>> 24;
+    return this.#memory.word(this.#word) >>> 24;
   }
 
   /** Address of page `pfn`, which counts from 0 in every domain. */

@@ -173,8 +173,8 @@ export class EventChannels {
   deliverable(domain: ChannelDomain, port: number): boolean {
     // Called for every driver in every state of an exploration: reads the words themselves.
     const word = port >>> 5;
-    const pending = this.#memory.words[((domain.sharedInfo + PENDING_OFFSET) >>> 2) + word] as number;
-    const masked = this.#memory.words[((domain.sharedInfo + MASK_OFFSET) >>> 2) + word] as number;
+    const pending = this.#memory.word(((domain.sharedInfo + PENDING_OFFSET) >>> 2) + word);
+    const masked = this.#memory.word(((domain.sharedInfo + MASK_OFFSET) >>> 2) + word);
     return (pending & ~masked & (1 << (port & 31))) !== 0;
   }
 

@@ -149,7 +149,7 @@ export class GrantTables {
   /** Address of the page behind a handle, or 0 (a page nobody may touch) where there is none. */
   address(handle: number): number {
     if (handle < 1 || handle > MAPPINGS_MAX) return 0;
-    return this.#memory.words[(this.#maptrack + (handle - 1) * Mapping.size + Mapping.offset.address) >>> 2] as number;
+    return this.#memory.word((this.#maptrack + (handle - 1) * Mapping.size + Mapping.offset.address) >>> 2);
   }
 
   /** Address of the page that is mapped first for any of `agents`, or 0 where none is. */

@@ -23,6 +23,10 @@ import type { MachineMemory } from './machine-memory.js';
 export interface AccessObserver {
   load(address: number, size: number): void;
   store(address: number, size: number): void;
+  /** A word (or a cell, as -1 - cell) is about to be assigned `value` (a cell 0), which may be what it holds already. */
+  stored?(word: number, value: number, changed: boolean): void;
+  /** A cell has been looked at. */
+  looked?(cell: number): void;
 }
 
 /** A load or store of a page that the running agent may not touch. */
@@ -107,7 +111,13 @@ export class JournaledMemory implements MachineMemory {
 
   /** The agents that may touch `frame`. */
   agentsOf(frame: number): number {
-    return (this.words[frame] as number) & ~HYPERVISOR;
+    return this.word(frame) & ~HYPERVISOR;
+  }
+
+  /** What word `index` holds, as a signed number, whoever may touch it: for what is looked at in every state. */
+  word(index: number): number {
+    if (this.observer !== null) this.observer.load(index << 2, 4);
+    return this.words[index] as number;
   }
 
   read8(address: number): number {
@@ -199,27 +209,29 @@ export class JournaledMemory implements MachineMemory {
 
   /** Copies frame `from` to frame `to`, whoever may touch them: what the toolstack's save and restore do. */
   copyPage(from: number, to: number): void {
-    const { words } = this;
+    const { words, observer } = this;
     const used = (this.#used[from] as number) | (this.#used[to] as number);
     for (let block = 0; block < BLOCKS; block++) {
       if ((used & (1 << block)) === 0) continue;
       const source = from * PAGE_WORDS + block * BLOCK_WORDS;
       const target = to * PAGE_WORDS + block * BLOCK_WORDS;
       for (let i = 0; i < BLOCK_WORDS; i++) {
-        if (words[source + i] !== words[target + i]) this.#store(target + i, words[source + i] as number);
+        if (observer !== null) observer.load((source + i) << 2, 4);
+        if (observer !== null || words[source + i] !== words[target + i])
+          this.#store(target + i, words[source + i] as number);
       }
     }
   }
 
   /** Zeroes frame `frame`, whoever may touch it. */
   clearPage(frame: number): void {
-    const { words } = this;
+    const { words, observer } = this;
     const used = this.#used[frame] as number;
     for (let block = 0; block < BLOCKS; block++) {
       if ((used & (1 << block)) === 0) continue;
       const start = frame * PAGE_WORDS + block * BLOCK_WORDS;
       for (let i = start; i < start + BLOCK_WORDS; i++) {
-        if (words[i] !== 0) this.#store(i, 0);
+        if (observer !== null || words[i] !== 0) this.#store(i, 0);
       }
     }
   }
@@ -231,12 +243,14 @@ export class JournaledMemory implements MachineMemory {
   }
 
   cell(index: number): Hashed {
+    if (this.observer !== null) this.observer.looked?.(index);
     return this.#cells[index] as Hashed;
   }
 
   /** Assigns a cell. The assignment counts as one store. */
   assignCell(index: number, value: Hashed): void {
     const old = this.#cells[index] as Hashed;
+    if (this.observer !== null) this.observer.stored?.(-1 - index, 0, old !== value);
     if (old === value || (old.hashLow === value.hashLow && old.hashHigh === value.hashHigh)) return;
     this.#countStore();
     this.#record(index | CELL_FLAG, this.#oldCellsLength);
@@ -286,6 +300,7 @@ export class JournaledMemory implements MachineMemory {
 
   #store(index: number, value: number): void {
     const old = this.words[index] as number;
+    if (this.observer !== null) this.observer.stored?.(index, value, old !== value);
     if (old === value) return;
     if (this.storesLeft !== NO_CRASH) this.#countStore();
     this.#record(index, old);

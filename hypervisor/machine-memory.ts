@@ -9,8 +9,10 @@
 import type { Memory } from '../protocol/memory.js';
 
 export interface MachineMemory extends Memory {
-  /** Every word, by its address divided by 4. For conditions that are looked at often; they check no permission. */
+  /** Every word, by its address divided by 4. Who looks at one this way is not seen to do so: see `word`. */
   readonly words: Int32Array;
+  /** What word `index` holds, signed. For conditions that are looked at often: no permission is checked. */
+  word(index: number): number;
   /** Bit set of the agents that run now. */
   current: number;
   /** Stores until the running agent dies, or `NO_CRASH`. */

@@ -63,7 +63,7 @@ export class Task<C = never> {
   }
 
   get running(): boolean {
-    return this.#memory.words[this.#word] !== 0;
+    return this.#memory.word(this.#word) !== 0;
   }
 
   /** Begins with the first step, or the one named. A task that runs already begins anew. */
@@ -78,7 +78,7 @@ export class Task<C = never> {
 
   /** Whether it runs and its next step need not wait. */
   ready(): boolean {
-    const position = this.#memory.words[this.#word] as number;
+    const position = this.#memory.word(this.#word);
     if (position === 0) return false;
     const step = this.definition.steps[position - 1] as Step<C>;
     return step.when === undefined || step.when(this.#context);
@@ -86,22 +86,22 @@ export class Task<C = never> {
 
   /** Whether `step` comes next. */
   at(step: string): boolean {
-    return this.#memory.words[this.#word] === this.#find(step) + 1;
+    return this.#memory.word(this.#word) === this.#find(step) + 1;
   }
 
   /** Name of the step that comes next. */
   get next(): string {
-    const position = this.#memory.words[this.#word] as number;
+    const position = this.#memory.word(this.#word);
     return this.definition.stepNames[position - 1] ?? 'idle';
   }
 
   /** Runs the next step. */
   step(): void {
-    const position = this.#memory.words[this.#word] as number;
+    const position = this.#memory.word(this.#word);
     assert(position > 0, `task ${this.definition.name}: it does not run`);
     const result = (this.definition.steps[position - 1] as Step<C>).run(this.#context);
     // A step may have stopped or restarted its own task; then that stands.
-    if (this.#memory.words[this.#word] !== position) return;
+    if (this.#memory.word(this.#word) !== position) return;
     let next = position + 1 > this.definition.steps.length ? 0 : position + 1;
     if (result === DONE) next = 0;
     else if (result !== undefined) next = this.#find(result) + 1;

@@ -28,18 +28,18 @@ export function stopTimer(memory: MachineMemory, address: number): void {
 }
 
 export function hasFired(memory: MachineMemory, address: number): boolean {
-  return memory.words[address >>> 2] === FIRED;
+  return memory.word(address >>> 2) === FIRED;
 }
 
 export function timerRuns(memory: MachineMemory, address: number): boolean {
-  return (memory.words[address >>> 2] as number) >>> 0 > FIRED;
+  return memory.word(address >>> 2) >>> 0 > FIRED;
 }
 
 /** Milliseconds until the next timer fires, or 0 when none runs. */
 export function untilNext(memory: MachineMemory, places: readonly TimerPlace[]): number {
   let nearest = 0;
   for (const place of places) {
-    const left = ((memory.words[place.address >>> 2] as number) >>> 0) - FIRED;
+    const left = (memory.word(place.address >>> 2) >>> 0) - FIRED;
     if (left > 0 && place.ticking() && (nearest === 0 || left < nearest)) nearest = left;
   }
   return nearest;
@@ -48,7 +48,7 @@ export function untilNext(memory: MachineMemory, places: readonly TimerPlace[]):
 /** Lets `milliseconds` pass for every ticking timer; those that come to their end fire. */
 export function passTime(memory: MachineMemory, places: readonly TimerPlace[], milliseconds: number): void {
   for (const place of places) {
-    const left = ((memory.words[place.address >>> 2] as number) >>> 0) - FIRED;
+    const left = (memory.word(place.address >>> 2) >>> 0) - FIRED;
     if (left > 0 && place.ticking()) memory.write32(place.address, Math.max(left - milliseconds, 0) + FIRED);
   }
 }

@@ -15,6 +15,8 @@ export interface Actor {
   readonly backend: BackendProcess | null;
   /** It is a fault: it may strike, and need not. */
   readonly fault: boolean;
+  /** Index of the word of memory that holds the position of its task; -1 where it has one step only. */
+  readonly positionWord: number;
   enabled(): boolean;
   /** Whether no time passes while it can act. Faults need not strike, and nobody need ask for a suspend at once. */
   urgent(): boolean;
@@ -60,6 +62,7 @@ export class TaskActor implements Actor {
   readonly #coarse: boolean;
   readonly #idleStep: string | null;
   readonly fault = false;
+  readonly positionWord: number;
 
   constructor(parts: TaskActorParts) {
     this.#coarse = parts.grain === 'coarse';
@@ -68,6 +71,7 @@ export class TaskActor implements Actor {
     this.backend = parts.backend ?? null;
     this.agents = parts.agents;
     this.task = parts.task;
+    this.positionWord = parts.task.address >>> 2;
   }
 
   enabled(): boolean {
@@ -97,12 +101,14 @@ export interface SimpleActor {
   readonly enabled: () => boolean;
   readonly run: () => void;
   readonly describe?: () => string;
+  /** Where it is the next step of a task. */
+  readonly positionWord?: number;
 }
 
 export function actor(parts: SimpleActor): Actor {
-  const { name, agents, backend = null, enabled, run, describe = () => name } = parts;
+  const { name, agents, backend = null, enabled, run, describe = () => name, positionWord = -1 } = parts;
   const fault = name.startsWith('fault/');
-  return { agents, backend, fault, enabled, urgent: () => !fault, run, describe };
+  return { agents, backend, fault, positionWord, enabled, urgent: () => !fault, run, describe };
 }
 
 export function groupOf(active: () => boolean, actors: readonly Actor[]): ActorGroup {

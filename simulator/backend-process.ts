@@ -48,7 +48,7 @@ export class BackendProcess {
   }
 
   get alive(): boolean {
-    return this.#memory.words[this.#alive] !== 0;
+    return this.#memory.word(this.#alive) !== 0;
   }
 
   get domain(): Domain {

@@ -100,7 +100,7 @@ export function buildSlot(context: SlotContext): Slot {
     {
       slot: index,
       address: deviceFrame * PAGE_SIZE,
-      duration: (ordinal) => (ordinal === memory.words[slowOrdinal] ? options.scenario.slowCommandMilliseconds : 0),
+      duration: (ordinal) => (ordinal === memory.word(slowOrdinal) ? options.scenario.slowCommandMilliseconds : 0),
       effect: (address, length) =>
         length >= 10 && changesState(readCode(memory, address)) ? digestMemory(memory, address, length) : 0,
     },

@@ -16,9 +16,11 @@ import {
 import type { MemoryMap } from '../hypervisor/memory-map.js';
 import { passTime, type TimerPlace, untilNext } from '../hypervisor/timers.js';
 import { assert } from '../protocol/assert.js';
+import { ActorSpace } from './actor-space.js';
 import type { Actor, ActorGroup } from './actors.js';
 import { actor, groupOf, TaskActor } from './actors.js';
 import { DoubleFetch } from './double-fetch.js';
+import type { Explorable } from './explore/search.js';
 import { traceMap } from './field-changes.js';
 import { buildMachine, type Machine } from './machine.js';
 import { ownCommands } from './own-commands.js';
@@ -40,7 +42,7 @@ const SETTLE_STEPS_MAX = 10_000;
 const TOOLSTACK_GROUP = 3;
 const TARGET_GROUPS = 4;
 
-export class World {
+export class World implements Explorable {
   readonly options: WorldOptions;
   readonly memory: JournaledMemory;
   readonly map: MemoryMap;
@@ -51,6 +53,7 @@ export class World {
   atRest = false;
   /** Whether steps that commute with all others are taken first. An exploration that finds a cycle goes without. */
   reducing: boolean;
+  readonly steps: ActorSpace;
   readonly #actors: Actor[] = [];
   readonly #groups: ActorGroup[];
   readonly #groupStart: number[] = [];
@@ -96,6 +99,13 @@ export class World {
     this.#groups.push(groupOf(() => false, [time]));
     this.#actors.push(time);
     assert(this.#actors.length < KILL_BASE, 'world: too many actors');
+    this.steps = new ActorSpace({
+      actors: this.#actors,
+      time: this.#time,
+      groupStarts: this.#groupStart,
+      killBase: KILL_BASE,
+      storesMax: STORES_MAX,
+    });
     if (options.listener !== undefined) this.listen(options.listener);
     this.#boot();
   }
@@ -118,7 +128,9 @@ export class World {
     this.#urgent = false;
     this.#onlyFaults = true;
     let end = first;
-    switch (this.reducing ? this.machine.independence() : 'none') {
+    const independence = this.reducing ? this.machine.independence() : 'none';
+    this.steps.restricted = independence !== 'none';
+    switch (independence) {
       case 'source-first':
         end = this.#enumerateGroups(choices, first, 0, TARGET_GROUPS);
         // Faults need not strike, so they alone cannot stand for what is put off.
@@ -132,6 +144,7 @@ export class World {
         end = this.#enumerateGroups(choices, first, 0, this.#groups.length);
         break;
     }
+    if (this.steps.watch !== null) this.steps.watch.guard(this.#time);
     if (!this.#urgent && (this.#actors[this.#time] as Actor).enabled()) {
       choices[end++] = this.#time;
       this.#onlyFaults = false;
@@ -144,8 +157,10 @@ export class World {
   #enumerateGroups(choices: Int32Array, end: number, from: number, to: number): number {
     const { words } = this.memory;
     let next = end;
+    const { watch } = this.steps;
     for (let g = from; g < to; g++) {
       const group = this.#groups[g] as ActorGroup;
+      if (watch !== null) watch.group(g);
       if (!group.active()) continue;
       const start = this.#groupStart[g] as number;
       const { actors, positions } = group;
@@ -155,6 +170,7 @@ export class World {
         if (position >= 0 && words[position] === 0) continue;
         const candidate = actors[i] as Actor;
         if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
+        if (watch !== null) watch.guard(start + i);
         if (!candidate.enabled()) continue;
         choices[next++] = start + i;
         if (candidate.fault) continue;
@@ -204,7 +220,7 @@ export class World {
 
   /** The number of the actor, from 0, whose choice this is. A kill belongs to the one that is killed in its step. */
   actorOf(choice: number): number {
-    return choice < KILL_BASE ? choice : Math.floor((choice - KILL_BASE) / STORES_MAX);
+    return this.steps.actorOf(choice);
   }
 
   /**
@@ -252,6 +268,7 @@ export class World {
     for (let i = first; i < end; i++) {
       const index = choices[i] as number;
       if ((this.#actors[index] as Actor).backend === null) continue;
+      if (this.steps.watch !== null) this.steps.watch.kill(index);
       const mark = memory.journalLength;
       const { hashLow, hashHigh } = memory;
       this.step(index);

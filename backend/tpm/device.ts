@@ -165,7 +165,7 @@ export class TpmDevice {
 
   /** Whether the time that the command takes has passed. */
   get due(): boolean {
-    const left = this.#memory.words[this.timerAddress >>> 2];
+    const left = this.#memory.word(this.timerAddress >>> 2);
     return left === 0 || hasFired(this.#memory, this.timerAddress);
   }
 

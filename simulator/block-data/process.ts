@@ -44,7 +44,7 @@ export class BlkbackProcess {
   }
 
   get alive(): boolean {
-    return this.#memory.words[this.#alive] !== 0;
+    return this.#memory.word(this.#alive) !== 0;
   }
 
   start(): void {

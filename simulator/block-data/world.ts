@@ -21,6 +21,7 @@ import { assert } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
 import { DeviceNode } from '../../protocol/xenbus.js';
+import { ActorSpace } from '../actor-space.js';
 import { type Actor, actor, TaskActor } from '../actors.js';
 import type { StoreListener } from '../store-client.js';
 import type { Recordable } from '../trace.js';
@@ -56,6 +57,7 @@ export class BlockWorld implements Recordable {
   lastFault: string | null = null;
   atRest = false;
   reducing = false;
+  readonly steps: ActorSpace;
   readonly #places: Place[] = [];
   readonly #oracles: BlockOracles;
 
@@ -82,6 +84,8 @@ export class BlockWorld implements Recordable {
       fail: (oracle, why) => this.fail(oracle, why),
     });
     this.#addActors();
+    const actors = this.#places.map((place) => place.actor);
+    this.steps = new ActorSpace({ actors, killBase: KILL_BASE, storesMax: STORES_MAX });
     this.#boot();
   }
 
@@ -133,10 +137,12 @@ export class BlockWorld implements Recordable {
   }
 
   enumerate(choices: Int32Array, first = 0): number {
+    const { watch } = this.steps;
     let end = first;
     this.atRest = true;
     for (let index = 0; index < this.#places.length; index++) {
       const { actor: candidate, slot, locked } = this.#places[index] as Place;
+      if (watch !== null) watch.guard(index);
       if (slot !== null && isHeld(slot) && !(locked?.running ?? false)) continue;
       if (!candidate.enabled()) continue;
       choices[end++] = index;
@@ -233,7 +239,9 @@ export class BlockWorld implements Recordable {
     const agents = domain.agent;
     const add = (inner: Actor, locked: Task<never> | null = null): void => {
       const enabled = (): boolean => domain.running && inner.enabled();
-      const wrapped = actor({ name: '', agents, enabled, run: () => inner.run(), describe: () => inner.describe() });
+      const { positionWord } = inner;
+      const run = (): void => inner.run();
+      const wrapped = actor({ name: '', agents, enabled, run, describe: () => inner.describe(), positionWord });
       this.#places.push({ actor: wrapped, backend: null, slot, locked });
     };
     const owner = `${domain.name}.blkfront`;
@@ -336,6 +344,7 @@ export class BlockWorld implements Recordable {
     for (let at = first; at < end; at++) {
       const index = choices[at] as number;
       if ((this.#places[index] as Place).backend === null) continue;
+      if (this.steps.watch !== null) this.steps.watch.kill(index);
       const mark = memory.journalLength;
       const { hashLow, hashHigh } = memory;
       this.step(index);

@@ -9,6 +9,7 @@
 import { ALL_AGENTS, type JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { MemoryMap } from '../../hypervisor/memory-map.js';
 import { passTime, type TimerPlace, untilNext } from '../../hypervisor/timers.js';
+import { ActorSpace } from '../actor-space.js';
 import { type Actor, actor } from '../actors.js';
 import type { StoreListener } from '../store-client.js';
 import type { Recordable } from '../trace.js';
@@ -23,6 +24,7 @@ export class IdentityWorld implements Recordable {
   readonly memory: JournaledMemory;
   atRest = false;
   reducing = false;
+  readonly steps: ActorSpace;
   readonly #actors: readonly Actor[];
   readonly #time: Actor;
 
@@ -41,6 +43,7 @@ export class IdentityWorld implements Recordable {
       describe: () => `time/${untilNext(memory, timers)} ms pass`,
     });
     this.#actors = [...identityActors(this.machine), this.#time];
+    this.steps = new ActorSpace({ actors: this.#actors, time: this.#actors.length - 1 });
   }
 
   get violations(): number {
@@ -61,15 +64,17 @@ export class IdentityWorld implements Recordable {
   }
 
   enumerate(choices: Int32Array, first = 0): number {
-    const time = this.#actors.length - 1;
+    const { watch, time } = this.steps;
     let end = first;
     this.atRest = true;
     for (let i = 0; i < time; i++) {
       const candidate = this.#actors[i] as Actor;
+      if (watch !== null) watch.guard(i);
       if (!candidate.enabled()) continue;
       choices[end++] = i;
       this.atRest &&= candidate.fault;
     }
+    if (watch !== null) watch.guard(time);
     if (this.atRest && this.#time.enabled()) {
       choices[end++] = time;
       this.atRest = false;

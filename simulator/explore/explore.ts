@@ -1,19 +1,31 @@
 /**
- * Exhaustive exploration: every schedule of a world, up to equality of states.
+ * Exhaustive exploration: every schedule of a world, up to equality of states and to steps that commute.
  *
  * Depth-first is the fast way to cover everything; breadth-first finds a shortest schedule to a failure. Both stop at
- * the first state in which an oracle has failed. `complete` says that every reachable state was seen, so that a
- * verdict *holds* is a proof for this world (up to the hash, see `hypervisor/journaled-memory.ts`).
+ * the first state in which an oracle has failed. `complete` says that everything was seen that the verdict needs, so that
+ * a verdict *holds* is a proof for this world (up to the hash, see `hypervisor/journaled-memory.ts`).
  *
  * Breadth-first does not see cycles: neither a livelock, nor that steps which commute are put off for ever in one. So
- * where it finds nothing, only depth-first proves that nothing is there; `verdict.ts` asks both.
+ * where it finds nothing, only depth-first proves that nothing is there; `verdict.ts` asks both. Where depth-first sees
+ * that there may be a cycle, and a hang would count, the whole graph of states is looked at for one (`fair-cycles.ts`).
  */
 import { ORACLE_NAMES, oracleBit } from '../world-state.js';
 import { breadthFirst } from './breadth-first.js';
 import { depthFirst } from './depth-first.js';
-import type { Explorable, Exploration, ExploreOptions, Search } from './search.js';
+import { reducedDepthFirst } from './dpor.js';
+import { searchFairCycles } from './fair-cycles.js';
+import type { StepSpace } from './step-space.js';
+import type { Explorable, Exploration, ExploreOptions, Reduction, Search } from './search.js';
+import { sleepingDepthFirst } from './sleep-sets.js';
 
-export { CHOICES_MAX, type Explorable, type Exploration, type ExploreOptions, type Progress } from './search.js';
+export * from './search.js';
+
+/** A world of at most this many states is explored without trying whether `dpor` pays. */
+export const TRIAL_STATES = 1 << 14;
+/** It pays where, in as many states, it takes at most this part of the choices. Measured, see docs/reduction.md. */
+const TAKEN_AT_MOST = 0.8;
+
+const HANG = oracleBit('no-hang');
 
 export function explore(world: Explorable, options: ExploreOptions): Exploration {
   const names = options.oracles ?? ORACLE_NAMES;
@@ -23,14 +35,50 @@ export function explore(world: Explorable, options: ExploreOptions): Exploration
     maxStates: options.maxStates ?? Number.POSITIVE_INFINITY,
     onProgress: options.onProgress ?? (() => {}),
   };
-  if (options.order === 'bfs') return breadthFirst(search);
-  const found = depthFirst(search);
-  if (!found.cyclic || !found.holds || !world.reducing) return found;
-  // Steps that are always put off could be put off for ever in a cycle (the ignoring problem): once more, with all.
-  world.reducing = false;
+  const { reducing } = world;
+  const { reduction } = options;
+  if (reduction === 'none' || reduction === 'sleep') world.reducing = false;
   try {
-    return depthFirst(search);
+    if (options.order === 'bfs') return { ...breadthFirst(search), reduction: plain(world) };
+    const found = searchDepthFirst(search, reduction);
+    return found.cyclic && found.holds && found.complete ? judgeCycles(search, found) : found;
   } finally {
-    world.reducing = true;
+    world.reducing = reducing;
   }
+}
+
+function searchDepthFirst(search: Search, reduction: Reduction | undefined): Exploration {
+  const { world, maxStates } = search;
+  const { steps } = world;
+  if (steps !== undefined && reduction === 'sleep') return { ...sleepingDepthFirst(search, steps), reduction };
+  if (steps !== undefined && reduction === 'dpor') return { ...reducedDepthFirst(search, steps), reduction };
+  if (steps !== undefined && reduction === undefined && maxStates > TRIAL_STATES) return adapt(search, steps);
+  return { ...depthFirst(search), reduction: plain(world) };
+}
+
+/** The plain search for a small world; for a larger one it is tried out whether `dpor` leaves out enough to pay. */
+function adapt(search: Search, steps: StepSpace): Exploration {
+  const { world } = search;
+  const trial = { ...search, maxStates: TRIAL_STATES };
+  const small = depthFirst(trial);
+  if (small.complete || !small.holds) return { ...small, reduction: plain(world) };
+  const reduced = reducedDepthFirst(trial, steps);
+  if (reduced.complete || !reduced.holds) return { ...reduced, reduction: 'dpor' };
+  const pays = reduced.transitions < reduced.offered * TAKEN_AT_MOST;
+  if (pays) return { ...reducedDepthFirst(search, steps), reduction: 'dpor' };
+  return { ...depthFirst(search), reduction: plain(world) };
+}
+
+/** There may be a cycle: is it a hang, and was a step that commutes put off for ever in it (the ignoring problem)? */
+function judgeCycles(search: Search, found: Exploration): Exploration {
+  const { world, mask } = search;
+  if ((mask & HANG) !== 0) return { ...searchFairCycles(search), reduction: 'none' };
+  // What the world itself selects is not undone by the cycle proviso.
+  if (!world.reducing) return found;
+  world.reducing = false;
+  return searchDepthFirst(search, found.reduction === 'dpor' ? 'dpor' : 'none');
+}
+
+function plain(world: Explorable): Reduction {
+  return world.reducing ? 'hosts' : 'none';
 }

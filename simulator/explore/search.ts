@@ -3,6 +3,7 @@
  */
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { OracleName } from '../world-state.js';
+import type { StepSpace } from './step-space.js';
 
 /** What can be explored: `World`, and smaller worlds made for one question. */
 export interface Explorable {
@@ -12,8 +13,10 @@ export interface Explorable {
   readonly lastFault: string | null;
   /** Nothing but a fault can happen in the state that was enumerated last. */
   readonly atRest: boolean;
-  /** Whether steps that commute with all others are taken first. */
+  /** Whether steps that commute with all others are taken first, where the world itself knows of any. */
   reducing: boolean;
+  /** What a reduction must know of the world's steps; a world without is explored without. */
+  readonly steps?: StepSpace | undefined;
   /** Puts the choices of the present state into `choices` from `first` on; returns how many. */
   enumerate(choices: Int32Array, first?: number): number;
   step(choice: number): void;
@@ -22,8 +25,22 @@ export interface Explorable {
   quiescent(): void;
 }
 
+/**
+ * What is left out. `none`: nothing. `hosts`: what the world itself knows to commute (`Independence` in `machine.ts`).
+ * `sleep`: transitions that lead to states seen already, by sleep sets. `dpor`: states too, by stubborn sets over the
+ * footprints of the steps. See docs/reduction.md.
+ */
+export const REDUCTIONS = ['none', 'hosts', 'sleep', 'dpor'] as const;
+
+export type Reduction = (typeof REDUCTIONS)[number];
+
 export interface ExploreOptions {
   readonly order: 'dfs' | 'bfs';
+  /**
+   * Of a depth-first search; breadth-first knows `none` and `hosts`. When absent: `hosts`, and `dpor` for a large world
+   * where it leaves out enough to pay.
+   */
+  readonly reduction?: Reduction | undefined;
   /** The exploration ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
   /** The oracles that count; all when absent. */
@@ -40,23 +57,26 @@ export interface Progress {
 
 export interface Exploration {
   readonly holds: boolean;
-  /** Every reachable state was seen. */
+  /** Every reachable state was seen, or every one that the reduction needs. */
   readonly complete: boolean;
   readonly oracle: OracleName | null;
   /** What the machine reported, when a driver threw or touched memory it may not. */
   readonly fault: string | null;
+  readonly reduction: Reduction;
   readonly states: number;
   readonly transitions: number;
+  /** Choices that there were in the states seen; without reduction, in a complete search, as many as transitions. */
+  readonly offered: number;
   /** Longest path on the stack (dfs) or last level (bfs). */
   readonly depth: number;
   readonly tableBytes: number;
-  /** A step led back to a state on the path. Only a depth-first search sees that. */
+  /** There may be a cycle. Only a depth-first search sees that; false says that there is none. */
   readonly cyclic: boolean;
   /** Choices that lead to the failure; empty when it holds. */
   readonly choices: readonly number[];
 }
 
-/** What the two orders share. */
+/** What the orders share. */
 export interface Search {
   readonly world: Explorable;
   readonly mask: number;

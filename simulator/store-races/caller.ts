@@ -54,7 +54,7 @@ export class Caller {
 
   /** Number of the step that comes next; as many as there are steps at the end. */
   get position(): number {
-    return this.#place.memory.words[this.#place.address >>> 2] as number;
+    return this.#place.memory.word(this.#place.address >>> 2);
   }
 
   get next(): StoreStep | undefined {
@@ -63,7 +63,7 @@ export class Caller {
 
   /** Word `index`, 0 to 3, of what it remembers. */
   get(index: number): number {
-    return this.#place.memory.words[(this.#place.address >>> 2) + 1 + index] as number;
+    return this.#place.memory.word((this.#place.address >>> 2) + 1 + index);
   }
 
   set(index: number, value: number): void {

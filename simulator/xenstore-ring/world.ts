@@ -12,6 +12,7 @@ import type { Task } from '../../hypervisor/steps.js';
 import { assert } from '../../protocol/assert.js';
 import { XenstoreInterface, XsRingError } from '../../protocol/xs-ring.js';
 import { XsType } from '../../protocol/xs-wire.js';
+import { ActorSpace } from '../actor-space.js';
 import { type Actor, actor, TaskActor } from '../actors.js';
 import type { Explorable } from '../explore/search.js';
 import type { StoreClient } from '../store-client.js';
@@ -46,6 +47,7 @@ export class RingWorld implements Explorable {
   lastFault: string | null = null;
   atRest = false;
   reducing = false;
+  readonly steps: ActorSpace;
   readonly #actors: Actor[] = [];
   readonly #state;
 
@@ -61,6 +63,7 @@ export class RingWorld implements Explorable {
     this.toolstack = machine.toolstack;
     this.#state = machine.state;
     this.#addActors();
+    this.steps = new ActorSpace({ actors: this.#actors });
     this.#boot();
   }
 
@@ -82,10 +85,12 @@ export class RingWorld implements Explorable {
   }
 
   enumerate(choices: Int32Array, first = 0): number {
+    const { watch } = this.steps;
     let end = first;
     this.atRest = true;
     for (let i = 0; i < this.#actors.length; i++) {
       const candidate = this.#actors[i] as Actor;
+      if (watch !== null) watch.guard(i);
       if (!candidate.enabled()) continue;
       choices[end++] = i;
       this.atRest &&= candidate.fault;
@@ -171,7 +176,8 @@ export class RingWorld implements Explorable {
           inner.run();
           while (whole && INSIDE_A_CHUNK.has(task.next)) inner.run();
         };
-        this.#actors.push(actor({ name, agents, enabled, run, describe: () => inner.describe() }));
+        const { positionWord } = inner;
+        this.#actors.push(actor({ name, agents, enabled, run, describe: () => inner.describe(), positionWord }));
       }
     };
     for (const guest of this.guests) {

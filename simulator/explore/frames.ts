@@ -1,0 +1,58 @@
+/**
+ * The stack of a depth-first search, in one typed array. A frame says where the choices of its state begin, where the
+ * next one is, where those end that are to be taken and where all of them end, and what to undo to.
+ */
+const FRAME = 7;
+
+export class Frames {
+  #data = new Int32Array(FRAME << 10);
+
+  /** `end` is where the choices end that are to be taken, `all` where all end. */
+  push(depth: number, start: number, end: number, all: number, mark: number, low: number, high: number): void {
+    const at = depth * FRAME;
+    if (at === this.#data.length) {
+      const larger = new Int32Array(this.#data.length * 2);
+      larger.set(this.#data);
+      this.#data = larger;
+    }
+    const data = this.#data;
+    data[at] = start;
+    data[at + 1] = start;
+    data[at + 2] = end;
+    data[at + 3] = mark;
+    data[at + 4] = low;
+    data[at + 5] = high;
+    data[at + 6] = all;
+  }
+
+  /** The choice taken in each frame up to `depth`. */
+  path(depth: number, open: Int32Array): number[] {
+    return Array.from({ length: depth + 1 }, (_, level) => open[this.next(level) - 1] as number);
+  }
+
+  start(depth: number): number {
+    return this.#data[depth * FRAME] as number;
+  }
+  next(depth: number): number {
+    return this.#data[depth * FRAME + 1] as number;
+  }
+  advance(depth: number): void {
+    (this.#data[depth * FRAME + 1] as number)++;
+  }
+  end(depth: number): number {
+    return this.#data[depth * FRAME + 2] as number;
+  }
+  /** All choices of the frame are to be taken. */
+  takeAll(depth: number): void {
+    this.#data[depth * FRAME + 2] = this.#data[depth * FRAME + 6] as number;
+  }
+  mark(depth: number): number {
+    return this.#data[depth * FRAME + 3] as number;
+  }
+  hashLow(depth: number): number {
+    return this.#data[depth * FRAME + 4] as number;
+  }
+  hashHigh(depth: number): number {
+    return this.#data[depth * FRAME + 5] as number;
+  }
+}
