@@ -8,12 +8,14 @@ import { benchExplorer } from './explorer.js';
 import { print } from './figures.js';
 import { benchFuzz } from './fuzz.js';
 import { benchIdentity } from './identity.js';
+import { benchLiveTpm } from './live-tpm.js';
 import { benchXenstore } from './xenstore/xenstore.js';
 
 const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   explorer: benchExplorer,
   fuzz: benchFuzz,
   identity: benchIdentity,
+  'live-tpm': benchLiveTpm,
   xenstore: benchXenstore,
 };
 

@@ -16,6 +16,7 @@ import { exploreCommand } from './explore.js';
 import { fuzzCommand } from './fuzz.js';
 import { commandHelp, programHelp } from './help.js';
 import { listCommand } from './list.js';
+import { liveCommand } from './live.js';
 import { mergeCommand } from './merge.js';
 import { replayCommand } from './replay.js';
 import { runCommand } from './run.js';
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   listCommand,
   xenstoredCommand,
   deviceCommand,
+  liveCommand,
 ];
 
 /** Runs the command that `argv` (without program and script) asks for. Never throws. */

@@ -29,7 +29,7 @@ export interface CommandSource {
 }
 
 /** The commands a guest can give, by number. */
-export type CommandTable = Pick<CommandPool, 'at' | 'sessionLength'>;
+export type CommandTable = Pick<CommandPool, 'at' | 'ownNumber' | 'sessionLength'>;
 
 export class CommandPool {
   readonly commands: readonly PooledCommand[];
@@ -40,6 +40,11 @@ export class CommandPool {
   constructor(session: readonly CommandSource[], own: readonly CommandSource[] = []) {
     this.sessionLength = session.length;
     this.commands = [...session, ...own].map(pooled);
+  }
+
+  /** The number of command `index` of the driver. */
+  ownNumber(index: number): number {
+    return this.sessionLength + index;
   }
 
   at(number: number): PooledCommand {

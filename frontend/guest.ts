@@ -59,8 +59,15 @@ export interface GuestPlace {
   readonly sequenceBits: number;
   /** The domain stops in its suspend hypercall; the hypervisor tells the store's watchers. */
   readonly onSuspend: () => void;
-  /** The user's side of an answer: `length` bytes at `address`. Absent where commands and answers are only counted. */
-  readonly deliver?: (address: number, length: number) => void;
+  /** Where answers go; absent where they are only counted. */
+  readonly receiver?: AnswerReceiver;
+}
+
+/** A user that is more than a counter. */
+export interface AnswerReceiver {
+  /** The answer to its command: `length` bytes at `address`, which are the driver's own from then on. */
+  answered(address: number, length: number): void;
+  failed(errno: number): void;
 }
 
 const issue = task<Guest>('user', {
@@ -282,11 +289,12 @@ export class Guest {
       storeOpen: () => !this.kernel.store_suspended,
       complete: (address, length) => {
         probe.answered(slot, digestMemory(this.#memory, address, length));
-        this.#place.deliver?.(address, length);
+        this.#place.receiver?.answered(address, length);
         this.user.request = RequestState.Answered;
       },
       fail: (errno) => {
         probe.failed(slot, errno);
+        this.#place.receiver?.failed(errno);
         this.user.request = RequestState.Failed;
         this.user.errno = errno;
       },

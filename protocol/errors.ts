@@ -5,6 +5,11 @@
  */
 export type ErrorCode =
   | 'USAGE'
+  | 'NATIVE_CALL_FAILED'
+  | 'PART_UNREACHABLE'
+  | 'HYPERCALL_REFUSED'
+  | 'LIVE_STATE'
+  | 'LIVE_TIMEOUT'
   | 'UNKNOWN_NAME'
   | 'BAD_SESSION'
   | 'BAD_SCHEDULE'
@@ -26,7 +31,13 @@ export type ErrorCode =
   | 'OTHER_BUILD'
   | 'MISSING_PART'
   | 'NO_REDIS'
-  | 'UNFINISHED';
+  | 'UNFINISHED'
+  | 'CANNOT_START_TPM'
+  | 'COMMAND_CANCELLED'
+  | 'COMMAND_TIMED_OUT'
+  | 'TPM_LOST'
+  | 'TPM_CLOSED'
+  | 'TPM_CONTROL_REFUSED';
 
 export class QuiesceError extends Error {
   override readonly name = 'QuiesceError';

@@ -5,14 +5,8 @@
 import type { BackendServices, Tpmback } from '../backend/tpmback/tpmback.js';
 import { TpmbackV1 } from '../backend/tpmback/v1.js';
 import { TpmbackV2 } from '../backend/tpmback/v2.js';
-import { LinuxTpmfront } from '../frontend/tpmfront/linux.js';
-import { NoHookTpmfront } from '../frontend/tpmfront/no-hook.js';
-import { QuiesceTpmfront } from '../frontend/tpmfront/quiesce.js';
-import { ResendTpmfront } from '../frontend/tpmfront/resend.js';
-import { RingHandoffTpmfront } from '../frontend/tpmfront/ring-handoff.js';
-import { SequencedTpmfront } from '../frontend/tpmfront/sequenced.js';
 import type { GuestServices, Tpmfront } from '../frontend/tpmfront/tpmfront.js';
-import { WaitLoopTpmfront } from '../frontend/tpmfront/v1.js';
+import { CREATE_TPMFRONT } from '../frontend/tpmfront/zoo.js';
 import { QuiesceError } from '../protocol/errors.js';
 
 export interface TpmfrontEntry {
@@ -42,7 +36,7 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
     tpmback: 'v1',
     drain: false,
     patient: true,
-    create: (services) => new WaitLoopTpmfront(services),
+    create: CREATE_TPMFRONT['wait-loop'],
   },
   {
     name: 'resend',
@@ -50,7 +44,7 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
     tpmback: 'v2',
     drain: false,
     patient: false,
-    create: (services) => new ResendTpmfront(services),
+    create: CREATE_TPMFRONT.resend,
   },
   {
     name: 'no-hook',
@@ -58,7 +52,7 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
     tpmback: 'v2',
     drain: false,
     patient: false,
-    create: (services) => new NoHookTpmfront(services),
+    create: CREATE_TPMFRONT['no-hook'],
   },
   {
     name: 'linux',
@@ -66,7 +60,7 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
     tpmback: 'v2',
     drain: false,
     patient: false,
-    create: (services) => new LinuxTpmfront(services),
+    create: CREATE_TPMFRONT.linux,
   },
   {
     name: 'quiesce',
@@ -74,7 +68,7 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
     tpmback: 'v2',
     drain: false,
     patient: false,
-    create: (services) => new QuiesceTpmfront(services),
+    create: CREATE_TPMFRONT.quiesce,
   },
   {
     name: 'ring-handoff',
@@ -82,7 +76,7 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
     tpmback: 'v2',
     drain: true,
     patient: false,
-    create: (services) => new RingHandoffTpmfront(services),
+    create: CREATE_TPMFRONT['ring-handoff'],
   },
   {
     name: 'sequenced',
@@ -90,7 +84,7 @@ export const TPMFRONTS: readonly TpmfrontEntry[] = [
     tpmback: 'sequenced',
     drain: false,
     patient: false,
-    create: (services) => new SequencedTpmfront(services),
+    create: CREATE_TPMFRONT.sequenced,
   },
 ];
 

@@ -5,6 +5,17 @@
  * brings the domain back: it goes on with the copy that runs, else it resumes the source where it stands.
  */
 
+import {
+  backendState,
+  closeVtpm,
+  removeVtpmNodes,
+  requestSuspend,
+  suspendAcknowledged,
+  type VtpmPlace,
+  withdrawSuspend,
+  writeDomainNodes,
+  writeVtpmNodes,
+} from '../backend/toolstack-nodes.js';
 import { QUIESCE_NODE, QUIESCED_NODE } from '../backend/tpmback/v2.js';
 import { DomainState, SuspendResult } from '../hypervisor/domain.js';
 import { ALL_AGENTS, type JournaledMemory } from '../hypervisor/journaled-memory.js';
@@ -16,17 +27,6 @@ import { DeviceNode } from '../protocol/xenbus.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
 import type { StoreClient } from './store-client.js';
-import {
-  backendState,
-  closeVtpm,
-  removeVtpmNodes,
-  requestSuspend,
-  suspendAcknowledged,
-  type VtpmPlace,
-  withdrawSuspend,
-  writeDomainNodes,
-  writeVtpmNodes,
-} from './toolstack-nodes.js';
 
 export const ToolstackState = layout('toolstack', {
   /** The image of the domain's memory is complete, and so is that of its vTPM, which is taken after it. */

@@ -6,6 +6,7 @@
  */
 import { recordedEngine } from '../backend/tpm/recorded.js';
 import { CommandPool } from '../frontend/command-pool.js';
+import { ownCommands } from '../frontend/own-commands.js';
 import {
   ALL_AGENTS,
   CrashSignal,
@@ -23,7 +24,6 @@ import { DoubleFetch } from './double-fetch.js';
 import type { Explorable } from './explore/search.js';
 import { traceMap } from './field-changes.js';
 import { buildMachine, type Machine } from './machine.js';
-import { ownCommands } from './own-commands.js';
 import type { Slot } from './slot.js';
 import type { StoreListener } from './store-client.js';
 import { backendGroup, deviceGroup, guestGroup, timersOf, toolstackGroup } from './world-actors.js';

@@ -121,7 +121,7 @@ export class LinuxTpmfront extends V2Tpmfront<typeof EXTRA> {
   probeCommand(): string {
     const { state, services } = this;
     const last = state.probing === PROBE_COMMANDS;
-    const command = services.commands.sessionLength + state.probing;
+    const command = services.commands.ownNumber(state.probing);
     state.probing += 1;
     state.own = true;
     services.probe.issued(services.slot, command);

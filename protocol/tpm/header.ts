@@ -72,6 +72,11 @@ export function readResponseHeader(bytes: Uint8Array): TpmHeader {
   return readCommandHeader(bytes);
 }
 
+/** A response that says only `responseCode`, as a new array. */
+export function errorResponse(responseCode: number): Uint8Array {
+  return headerBytes({ tag: TPM_ST_NO_SESSIONS, size: TPM_ERROR_RESPONSE_SIZE, code: responseCode });
+}
+
 /** A header as `TPM_HEADER_SIZE` bytes. */
 export function headerBytes(header: TpmHeader): Uint8Array {
   const bytes = new Uint8Array(TPM_HEADER_SIZE);

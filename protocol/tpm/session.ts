@@ -207,7 +207,7 @@ class LineParser {
  * The layout is TPM 2.0 Library, part 1, "Command/Response Structure": handles, size of the area, authorisations.
  * An area that does not parse, which no TPM accepts, counts as a session: the safe side.
  */
-function usesSession(command: Uint8Array, code: number): boolean {
+export function usesSession(command: Uint8Array, code: number): boolean {
   if (bigEndian16(command, 0) !== TPM_ST_SESSIONS || commandAttributes(code) === undefined) return false;
   let at = TPM_HEADER_SIZE + commandHandles(code) * 4;
   if (at + 4 > command.length) return true;

@@ -4,11 +4,12 @@
  *
  * A source that has left stays as a shell until its backend has let go of its pages, as a domain does on Xen.
  */
+
+import { writeDomainNodes } from '../../backend/toolstack-nodes.js';
 import { DomainState, SuspendResult } from '../../hypervisor/domain.js';
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../../hypervisor/steps.js';
 import { bool, layout, u32 } from '../../protocol/layout.js';
-import { writeDomainNodes } from '../toolstack-nodes.js';
 import type { BlockSlot } from './machine.js';
 import {
   closeVbd,

@@ -14,9 +14,9 @@ import { breadthFirst } from './breadth-first.js';
 import { depthFirst } from './depth-first.js';
 import { reducedDepthFirst } from './dpor.js';
 import { searchFairCycles } from './fair-cycles.js';
-import type { StepSpace } from './step-space.js';
 import type { Explorable, Exploration, ExploreOptions, Reduction, Search } from './search.js';
 import { sleepingDepthFirst } from './sleep-sets.js';
+import type { StepSpace } from './step-space.js';
 
 export * from './search.js';
 

@@ -13,9 +13,9 @@ import {
   type OpeningRules,
 } from '../../backend/device-opening/rules.js';
 import { publishIdentity, withdrawIdentity } from '../../backend/identity-nodes.js';
+import { closeVtpm } from '../../backend/toolstack-nodes.js';
 import { explore } from '../../simulator/explore/explore.js';
 import type { StoreOperation } from '../../simulator/store-client.js';
-import { closeVtpm } from '../../simulator/toolstack-nodes.js';
 import { choicesOf, runUntil, type Situation, shortest, take, worldOf } from '../support/worlds.js';
 
 const PAIRS = ['quiesce', 'sequenced'] as const;

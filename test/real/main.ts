@@ -1,6 +1,7 @@
 /**
- * Runs the tests against real programs: every compiled `*.test.js` of this folder. Arguments choose by the beginning of
- * the name, as for `test/main.ts`. Those of campaigns need a Redis server, all others the daemons and tools of xenstore.
+ * Runs the tests against real programs: every compiled `*.test.js` of this folder; those named `redis-...` against a
+ * Redis server, `tpm-...` against swtpm and tpm2-tools, the others against xenstore daemons and tools. Arguments choose
+ * by the beginning of the name, as for `test/main.ts`.
  *
  * Skipped with a message where the programs are absent; an error there if QUIESCE_REQUIRE_REAL is 1.
  */
@@ -8,6 +9,7 @@ import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { missingRedis } from './redis-server.js';
 import { missingParts } from './toolbox.js';
+import { missingTpmParts } from './tpm-toolbox.js';
 
 const ALL_TESTS_MILLISECONDS = 10 * 60 * 1000;
 
@@ -19,15 +21,22 @@ interface Group {
 }
 
 const isRedis = (file: string): boolean => file.startsWith('redis-');
+const isTpm = (file: string): boolean => file.startsWith('tpm-');
 
 const GROUPS: readonly Group[] = [
   {
     what: 'real xenstore daemons',
-    has: (file) => !isRedis(file),
+    has: (file) => !isRedis(file) && !isTpm(file),
     missing: missingParts,
     packages: 'xenstore-utils xen-utils-4.17 libxen-dev gcc libc6-dev',
   },
   { what: 'a real Redis', has: isRedis, missing: missingRedis, packages: 'redis-server' },
+  {
+    what: 'a real TPM',
+    has: isTpm,
+    missing: missingTpmParts,
+    packages: 'swtpm swtpm-tools tpm2-tools libtss2-tcti-swtpm0 libtss2-tcti-mssim0',
+  },
 ];
 
 const here = new URL('./', import.meta.url);

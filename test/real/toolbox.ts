@@ -24,14 +24,14 @@ export function toolProgram(name: string): string {
   return name === 'xenstore-control' ? CONTROL : name;
 }
 
-/** What the tests here need and this machine lacks; empty when they can run. */
+/** What the tests of xenstore need and this machine lacks; empty when they can run. */
 export function missingParts(): string[] {
   const programs = [...Object.values(DAEMON_PROGRAMS), CONTROL, 'xenstore', 'xenstore-ls', 'xenstore-watch', 'cc'];
   const headers = ['/usr/include/xenstore.h', '/usr/include/xenctrl.h'];
   return [...programs.filter((name) => !executable(name)), ...headers.filter((path) => !existsSync(path))];
 }
 
-function executable(name: string): boolean {
+export function executable(name: string): boolean {
   const { PATH = '' } = process.env;
   const places = name.includes('/') ? [name] : PATH.split(delimiter).map((folder) => join(folder, name));
   return places.some((place) => {

@@ -25,7 +25,20 @@ export interface UnixOptions {
 }
 
 /** Listens for clients of the control domain. Throws `CANNOT_LISTEN`. */
-export async function listenUnix(hub: Hub, { path, mode = 0o600 }: UnixOptions): Promise<Listener> {
+export async function listenUnix(hub: Hub, options: UnixOptions): Promise<Listener> {
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    if (hub.full) socket.destroy();
+    else new UnixTransport(hub, socket);
+  });
+  await bindUnix(server, options);
+  return {
+    description: { kind: 'unix', path: options.path },
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+/** Makes `server` listen at a path. Throws `CANNOT_LISTEN`. */
+export async function bindUnix(server: Server, { path, mode = 0o600 }: UnixOptions): Promise<void> {
   const bytes = Buffer.byteLength(path);
   if (bytes > PATH_BYTES_MAX) {
     throw cannotListen(
@@ -33,10 +46,6 @@ export async function listenUnix(hub: Hub, { path, mode = 0o600 }: UnixOptions):
       `expected a path of at most ${PATH_BYTES_MAX} bytes, found ${bytes}: choose a shorter one`,
     );
   }
-  const server = createServer({ pauseOnConnect: true }, (socket) => {
-    if (hub.full) socket.destroy();
-    else new UnixTransport(hub, socket);
-  });
   let error = await listening(server, path, mode);
   if (error?.code === 'EADDRINUSE') {
     await removeStale(path);
@@ -47,10 +56,6 @@ export async function listenUnix(hub: Hub, { path, mode = 0o600 }: UnixOptions):
   server.on('error', () => undefined);
   // No other user could connect before, whatever the mode: see `listening`.
   chmodSync(path, mode);
-  return {
-    description: { kind: 'unix', path },
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  };
 }
 
 function listening(server: Server, path: string, mode: number): Promise<NodeJS.ErrnoException | undefined> {

@@ -2,9 +2,10 @@
  * The commands that Linux's driver sends by itself when it probes: two capability queries and two random reads
  * (recorded on Xen 4.17 with Linux 6.1; here as TPM 2.0 commands, TCG part 3).
  */
-import type { CommandSource } from '../frontend/command-pool.js';
+
 import { TPM_CC } from '../protocol/tpm/command-codes.js';
 import { headerBytes, TPM_ST_NO_SESSIONS } from '../protocol/tpm/header.js';
+import type { CommandSource } from './command-pool.js';
 
 export function ownCommands(): readonly CommandSource[] {
   const capability = command(TPM_CC.GetCapability, [0, 0, 0, 6, 0, 0, 1, 0, 0, 0, 0, 1]);

@@ -4,10 +4,15 @@
 
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
 import { backendPath, DeviceNode, domainPath, frontendPath, shutdownPath } from '../protocol/xenbus.js';
-import type { StoreClient } from './store-client.js';
+import type { StoreAccess } from '../xenstore-sim/store-access.js';
 
 /** One virtual TPM, whoever runs it; both devices of a migrating guest carry it. */
 export const VTPM_UUID = '00000000-0000-4000-8000-000000000001';
+
+/** A store that can be asked what traces do not show. */
+export interface PeekableStore extends StoreAccess {
+  peek(path: string): string | null;
+}
 
 export interface VtpmPlace {
   readonly frontend: number;
@@ -17,7 +22,7 @@ export interface VtpmPlace {
 }
 
 /** The home of a domain, before it is introduced. */
-export function writeDomainNodes(store: StoreClient, domid: number): void {
+export function writeDomainNodes(store: StoreAccess, domid: number): void {
   const home = domainPath(domid);
   store.transaction(() => {
     own(store, `${home}/device`, '', ['n0', `r${domid}`]);
@@ -30,7 +35,7 @@ export function writeDomainNodes(store: StoreClient, domid: number): void {
 }
 
 /** Front directory, back directory and libxl's private copy in one transaction, front first. */
-export function writeVtpmNodes(store: StoreClient, place: VtpmPlace): void {
+export function writeVtpmNodes(store: StoreAccess, place: VtpmPlace): void {
   const front = frontendPath({ frontend: place.frontend, handle: 0 });
   const back = backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 });
   const kept = privatePath(place.frontend);
@@ -69,7 +74,7 @@ export function writeVtpmNodes(store: StoreClient, place: VtpmPlace): void {
 }
 
 /** Asks the backend to close; it answers with state 6. */
-export function closeVtpm(store: StoreClient, place: VtpmPlace): void {
+export function closeVtpm(store: StoreAccess, place: VtpmPlace): void {
   const front = frontendPath({ frontend: place.frontend, handle: 0 });
   const back = backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 });
   store.transaction(() => {
@@ -80,7 +85,7 @@ export function closeVtpm(store: StoreClient, place: VtpmPlace): void {
 }
 
 /** Removes what is left of a closed device. */
-export function removeVtpmNodes(store: StoreClient, place: VtpmPlace): void {
+export function removeVtpmNodes(store: StoreAccess, place: VtpmPlace): void {
   const back = backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 });
   const kept = privatePath(place.frontend);
   store.transaction(() => {
@@ -90,16 +95,16 @@ export function removeVtpmNodes(store: StoreClient, place: VtpmPlace): void {
   });
 }
 
-export function backendState(store: StoreClient, place: VtpmPlace): string | null {
+export function backendState(store: PeekableStore, place: VtpmPlace): string | null {
   return store.peek(vtpmPaths(place.backend, place.frontend).back(DeviceNode.State));
 }
 
-export function requestSuspend(store: StoreClient, domid: number): void {
+export function requestSuspend(store: StoreAccess, domid: number): void {
   store.write(shutdownPath(domid), 'suspend');
 }
 
 /** Takes the request back unless the guest has acknowledged it in the same moment. True when it was taken back. */
-export function withdrawSuspend(store: StoreClient, domid: number): boolean {
+export function withdrawSuspend(store: StoreAccess, domid: number): boolean {
   let withdrawn = false;
   store.transaction(() => {
     withdrawn = store.read(shutdownPath(domid)) === 'suspend';
@@ -108,14 +113,14 @@ export function withdrawSuspend(store: StoreClient, domid: number): boolean {
   return withdrawn;
 }
 
-export function suspendAcknowledged(store: StoreClient, domid: number): boolean {
+export function suspendAcknowledged(store: PeekableStore, domid: number): boolean {
   return store.peek(SHUTDOWN_PATHS[domid] ?? shutdownPath(domid)) === '';
 }
 
 /** Asked for in every state; made once for the few domains of a world. */
 const SHUTDOWN_PATHS: readonly string[] = [0, 1, 2, 3].map(shutdownPath);
 
-function own(store: StoreClient, path: string, value: string, permissions: readonly string[]): void {
+function own(store: StoreAccess, path: string, value: string, permissions: readonly string[]): void {
   store.write(path, value);
   store.setPermissions(path, permissions);
 }
@@ -125,7 +130,7 @@ function privatePath(domid: number): string {
 }
 
 /** The directories above that are left empty go too, up to that of all vTPMs. */
-function removeWithEmptyParents(store: StoreClient, path: string): void {
+function removeWithEmptyParents(store: StoreAccess, path: string): void {
   store.remove(path);
   let above = parent(path);
   while (OF_VTPMS.test(above) && store.list(above)?.length === 0) {

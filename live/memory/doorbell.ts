@@ -1,0 +1,102 @@
+/**
+ * How a process sleeps until another has stored something for it: a word in its shared_info page that counts, and one
+ * that says how it sleeps.
+ *
+ * Awake it is found by the count alone. For a short wait it sleeps in the futex system call on the count, which blocks
+ * its thread. For a longer one it goes back to its event loop, and is woken there: through a named pipe, or between
+ * threads by `Atomics.waitAsync`.
+ *
+ * The page is the other side's to write. All it can do with these words is to wake the process, or not to.
+ */
+import { assert } from '../../protocol/assert.js';
+import type { AddressSpace } from './address-space.js';
+
+/** Offsets in the shared_info page; Xen's own fields end before. */
+const COUNT_OFFSET = 3584;
+const SLEEP_OFFSET = 3588;
+
+const Sleep = { Awake: 0, Blocked: 1, InEventLoop: 2 } as const;
+
+/** What wakes the event loop of another process. */
+export interface EventLoopBell {
+  ring(): void;
+}
+
+/** The end of whoever rings. */
+export class DoorbellRinger {
+  readonly #words: Int32Array;
+  readonly #space: AddressSpace;
+  readonly #count: number;
+  readonly #bell: EventLoopBell | null;
+
+  /** `sharedInfo` is the address of the page of who is woken; `bell` wakes its event loop, null for a thread's. */
+  constructor(space: AddressSpace, sharedInfo: number, bell: EventLoopBell | null) {
+    this.#space = space;
+    this.#words = new Int32Array(space.buffer);
+    this.#count = sharedInfo + COUNT_OFFSET;
+    this.#bell = bell;
+  }
+
+  ring(): void {
+    Atomics.add(this.#words, this.#count >>> 2, 1);
+    const sleep = Atomics.load(this.#words, (this.#count + SLEEP_OFFSET - COUNT_OFFSET) >>> 2);
+    if (sleep === Sleep.Awake) return;
+    if (sleep === Sleep.Blocked || this.#bell === null) this.#space.wake(this.#count);
+    else this.#bell.ring();
+  }
+}
+
+/** The end of whoever sleeps. */
+export class Doorbell {
+  readonly #words: Int32Array;
+  readonly #space: AddressSpace;
+  readonly #count: number;
+  readonly #sleep: number;
+
+  constructor(space: AddressSpace, sharedInfo: number) {
+    this.#space = space;
+    this.#words = new Int32Array(space.buffer);
+    this.#count = sharedInfo + COUNT_OFFSET;
+    this.#sleep = (sharedInfo + SLEEP_OFFSET) >>> 2;
+    assert(this.#count % 4 === 0, 'doorbell: expected an aligned page');
+    // A predecessor may have died in its sleep.
+    this.awake();
+  }
+
+  /** Rings since the page was made, modulo 2^32. */
+  get count(): number {
+    return Atomics.load(this.#words, this.#count >>> 2);
+  }
+
+  /** Looks again and again, `looks` times at most, whether somebody has rung since the count was `seen`. */
+  spin(seen: number, looks: number): boolean {
+    for (let i = 0; i < looks; i++) if (this.count !== seen) return true;
+    return false;
+  }
+
+  /** Blocks the thread, `milliseconds` at most, unless somebody has rung since the count was `seen`. */
+  block(seen: number, milliseconds: number): boolean {
+    Atomics.store(this.#words, this.#sleep, Sleep.Blocked);
+    if (this.count === seen) this.#space.sleep(this.#count, seen, milliseconds);
+    Atomics.store(this.#words, this.#sleep, Sleep.Awake);
+    return this.count !== seen;
+  }
+
+  /** From now on a ring goes to the event loop. False, and nothing has changed, when somebody has rung since `seen`. */
+  listen(seen: number): boolean {
+    Atomics.store(this.#words, this.#sleep, Sleep.InEventLoop);
+    if (this.count === seen) return true;
+    this.awake();
+    return false;
+  }
+
+  /** The event loop has been woken, by whomever. */
+  awake(): void {
+    Atomics.store(this.#words, this.#sleep, Sleep.Awake);
+  }
+
+  /** For `Atomics.waitAsync`: where the count lies. */
+  get place(): { readonly words: Int32Array; readonly index: number } {
+    return { words: this.#words, index: this.#count >>> 2 };
+  }
+}

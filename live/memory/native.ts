@@ -1,0 +1,142 @@
+/**
+ * System calls that Node does not have: memory that several processes map, the futex, named pipes, and who is at the
+ * other end of a socket. All of them through koffi, an optional package; nothing else imports it.
+ *
+ * Addresses are numbers: a user's address on x86-64 and arm64 has at most 48 bits.
+ */
+import { createRequire } from 'node:module';
+import { arch, platform } from 'node:process';
+import { assert } from '../../protocol/assert.js';
+import { QuiesceError } from '../../protocol/errors.js';
+
+export interface Native {
+  /** A new anonymous file of `bytes` zero bytes, which lives as long as somebody has it open or mapped. */
+  createMemory(name: string, bytes: number): number;
+  /** Address of `bytes` of address space that nobody may touch yet. */
+  reserve(bytes: number): number;
+  /** Puts `bytes` of a file, from `offset` on, at an address that has been reserved. */
+  map(address: number, bytes: number, descriptor: number, offset: number, writable: boolean): void;
+  /** Makes it address space again that nobody may touch. */
+  unmap(address: number, bytes: number): void;
+  view(address: number, bytes: number): ArrayBuffer;
+  /** Sleeps while the word at `address` holds `value`, `milliseconds` at most, until somebody wakes it. */
+  futexWait(address: number, value: number, milliseconds: number): void;
+  /** Wakes whoever sleeps at `address`, in any process. */
+  futexWake(address: number): void;
+  createFifo(path: string): void;
+  /** Writes one byte to a pipe; a pipe that is full is not an error. */
+  writeByte(descriptor: number): void;
+  /** Locks an open file for this process alone, until its end (flock(2)). False when another holds it. */
+  tryLock(descriptor: number): boolean;
+  /** User at the other end of a connected Unix socket (SO_PEERCRED of unix(7)). */
+  peerUser(descriptor: number): number;
+}
+
+interface Koffi {
+  load(library: string): { func(prototype: string): (...args: unknown[]) => number };
+  view(address: bigint, bytes: number): ArrayBuffer;
+  errno(): number;
+}
+
+const MFD_CLOEXEC = 1;
+const PROT_NONE = 0;
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_FIXED = 0x10;
+const MAP_ANONYMOUS = 0x20;
+const MAP_NORESERVE = 0x4000;
+const FUTEX_WAIT = 0;
+const FUTEX_WAKE = 1;
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const EAGAIN = 11;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** Number of the system call futex, by processor. */
+const SYS_FUTEX: { readonly [processor: string]: number | undefined } = { x64: 202, arm64: 98 };
+
+let loaded: Native | null | undefined;
+
+/** Null where koffi is not installed, or the machine is not one whose system calls are known. */
+export function native(): Native | null {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Native | null {
+  const futexNumber = SYS_FUTEX[arch];
+  if (platform !== 'linux' || futexNumber === undefined) return null;
+  let koffi: Koffi;
+  try {
+    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+  } catch {
+    return null;
+  }
+  const library = koffi.load('libc.so.6');
+  const memfd = library.func('int memfd_create(const char *name, unsigned int flags)');
+  const truncate = library.func('int ftruncate(int fd, int64_t length)');
+  const mmap = library.func(
+    'int64_t mmap(int64_t address, size_t length, int prot, int flags, int fd, int64_t offset)',
+  );
+  const futex = library.func(
+    'long syscall(long number, int64_t address, int operation, int value, void *timeout, int64_t address2, int value3)',
+  );
+  const mkfifo = library.func('int mkfifo(const char *path, unsigned int mode)');
+  const write = library.func('int64_t write(int fd, const void *bytes, size_t count)');
+  const getsockopt = library.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
+  const flock = library.func('int flock(int fd, int operation)');
+  const timeout = Buffer.alloc(16);
+  const one = Buffer.alloc(1);
+
+  const check = (call: string, result: number): number => {
+    if (result !== -1) return result;
+    throw new QuiesceError('NATIVE_CALL_FAILED', `expected ${call} to work, found error ${koffi.errno()} (errno(3))`);
+  };
+  const place = (
+    address: number,
+    bytes: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): void => {
+    const found = check('mmap', mmap(address, bytes, protection, flags | MAP_FIXED, fd, offset));
+    assert(found === address, `mmap: expected address ${address}, found ${found}`);
+  };
+
+  return {
+    createMemory(name, bytes) {
+      const descriptor = check('memfd_create', memfd(name, MFD_CLOEXEC));
+      check('ftruncate', truncate(descriptor, bytes));
+      return descriptor;
+    },
+    reserve: (bytes) => check('mmap', mmap(0, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
+    map: (address, bytes, descriptor, offset, writable) =>
+      place(address, bytes, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, descriptor, offset),
+    unmap: (address, bytes) => place(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+    view: (address, bytes) => koffi.view(BigInt(address), bytes),
+    futexWait(address, value, milliseconds) {
+      const seconds = Math.floor(milliseconds / 1000);
+      timeout.writeBigInt64LE(BigInt(seconds), 0);
+      timeout.writeBigInt64LE(BigInt(Math.round((milliseconds - seconds * 1000) * 1e6)), 8);
+      // Woken, timed out, interrupted, or the word has changed before: the caller looks again in each case.
+      futex(futexNumber, address, FUTEX_WAIT, value, timeout, 0, 0);
+    },
+    futexWake: (address) => void futex(futexNumber, address, FUTEX_WAKE, 1, null, 0, 0),
+    createFifo: (path) => void check('mkfifo', mkfifo(path, 0o600)),
+    writeByte(descriptor) {
+      if (write(descriptor, one, 1) === -1 && koffi.errno() !== EAGAIN) check('write', -1);
+    },
+    tryLock: (descriptor) => flock(descriptor, LOCK_EX | LOCK_NB) === 0,
+    peerUser(descriptor) {
+      const credentials = Buffer.alloc(12);
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(credentials.length);
+      check('getsockopt', getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, credentials, length));
+      return credentials.readUInt32LE(4);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * The entry of every part of a live host, as a process or as a thread.
+ *
+ * A part says `ready` once it serves, ends itself after SIGTERM or the message `stop`, and ends with status 1 when it
+ * cannot go on; whoever supervises it starts it again.
+ */
+import { readFileSync } from 'node:fs';
+import { argv } from 'node:process';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { native } from './memory/native.js';
+import { runBackend } from './parts/backend.js';
+import type { MemoryGrant, PartConfig } from './parts/config.js';
+import { runGuest } from './parts/guest.js';
+import { runHypervisor } from './parts/hypervisor.js';
+import { runUser } from './parts/user.js';
+import { runXenstored } from './parts/xenstored.js';
+import { lockFile, takeLock } from './toolstack/part-lock.js';
+
+/** What a part tells whoever started it. */
+export interface PartReport {
+  readonly ready: { readonly url?: string; readonly tcti?: string };
+}
+
+export interface ThreadData {
+  readonly config: PartConfig;
+  /** Memory of the hosts, by their names. */
+  readonly buffers: { readonly [host: string]: SharedArrayBuffer };
+}
+
+type Stop = () => void | Promise<void>;
+
+function fail(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
+}
+
+async function start(config: PartConfig): Promise<{ readonly stop: Stop; readonly ready: PartReport['ready'] }> {
+  switch (config.part) {
+    case 'hypervisor':
+      return { stop: await runHypervisor(config.host, config.memory, config.guarded), ready: {} };
+    case 'xenstored': {
+      const store = await runXenstored(config.xenstored);
+      return { stop: () => store.close(), ready: { url: store.url } };
+    }
+    case 'backend':
+      return { stop: await runBackend(config.host, config.store, config.memory, fail), ready: {} };
+    case 'guest':
+      return { stop: runGuest(config.host, config.store, config.memory, fail), ready: {} };
+    case 'user': {
+      const user = await runUser(config.hosts, config.tcti);
+      return { stop: () => user.close(), ready: { tcti: user.tcti } };
+    }
+  }
+}
+
+/** A thread gets its memory by the side of its configuration. */
+function withBuffers(config: PartConfig, buffers: ThreadData['buffers']): PartConfig {
+  const memory = (host: string): MemoryGrant => ({ kind: 'thread', buffer: buffers[host] as SharedArrayBuffer });
+  if (config.part === 'xenstored') return config;
+  if (config.part === 'user')
+    return { ...config, hosts: config.hosts.map(({ host }) => ({ host, memory: memory(host.name) })) };
+  return { ...config, memory: memory(config.host.name) };
+}
+
+function readConfig(): PartConfig {
+  if (isMainThread) return JSON.parse(readFileSync(argv[2] ?? '', 'utf8')) as PartConfig;
+  const { config, buffers } = workerData as ThreadData;
+  return withBuffers(config, buffers);
+}
+
+async function main(): Promise<void> {
+  const abandoned = (): never => process.exit(1);
+  if (isMainThread) {
+    // Whoever has started this process and dies before it serves does not know of it, and neither does a successor.
+    if (process.connected !== true) abandoned();
+    process.once('disconnect', abandoned);
+    const calls = native();
+    if (calls !== null) await takeLock(calls, lockFile(argv[2] ?? ''));
+  }
+  const { stop, ready } = await start(readConfig());
+  let ending = false;
+  const end = (): void => {
+    if (ending) return;
+    ending = true;
+    void Promise.resolve(stop()).then(() => process.exit(0), fail);
+  };
+  process.on('SIGTERM', end);
+  // From now on it is known by its lock: the one that has started it may die and be replaced, and the part goes on.
+  process.off('disconnect', abandoned);
+  process.on('message', (message) => {
+    if (message === 'stop') end();
+  });
+  parentPort?.on('message', (message) => {
+    if (message === 'stop') end();
+  });
+  const report: PartReport = { ready };
+  if (isMainThread) process.send?.(report, () => undefined);
+  else parentPort?.postMessage(report);
+}
+
+main().catch(fail);

@@ -1,0 +1,179 @@
+/**
+ * A guest: its kernel, its TPM driver and its store connection, the very classes of the simulator, run by one process.
+ *
+ * Killed and started again over the same memory it goes on where it was: the step it died in is taken back and done
+ * anew, its watches are registered again, and it looks once for every event that may have been lost with it.
+ */
+import { Guest } from '../../frontend/guest.js';
+import { DRIVER_PFN, KERNEL_PFN } from '../../frontend/guest-memory.js';
+import { CREATE_TPMFRONT, type TpmfrontName } from '../../frontend/tpmfront/zoo.js';
+import { Domain } from '../../hypervisor/domain.js';
+import { assert } from '../../protocol/assert.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
+import { remoteHost } from '../hypercall/remote.js';
+import { Rights } from '../memory/address-space.js';
+import { DoorbellRinger } from '../memory/doorbell.js';
+import { fifoBell } from '../memory/event-loop-bell.js';
+import { native } from '../memory/native.js';
+import { JOURNAL_PFN, REQUEST_PFN } from '../memory/segments.js';
+import { UndoJournal } from '../memory/undo-journal.js';
+import { LiveStore } from '../portal/live-store.js';
+import type { WatchEvent } from '../portal/messages.js';
+import { Portal } from '../portal/portal.js';
+import { type LiveActor, Scheduler, taskActor } from '../scheduler.js';
+import { dom0Place, guestPlace, RemoteDomain } from '../tables.js';
+import { LiveCommands } from '../user/live-commands.js';
+import { requestPage } from '../user/request-page.js';
+import { type HostConfig, hypervisorSocket, type MemoryGrant, type StorePlace, userBellPath } from './config.js';
+import { GuestHistoryProbe } from './history-probe.js';
+import { doorbellOf, openMemory, openSegment, openTables, ringerOf } from './machine.js';
+
+const SEQUENCE_BITS = 32;
+
+export function runGuest(
+  host: HostConfig,
+  store: StorePlace,
+  grant: MemoryGrant,
+  onFault: (error: unknown) => void,
+): () => void {
+  const memory = openMemory(host, grant);
+  const { space } = memory;
+  const { plan } = space;
+  openTables(space);
+  openSegment(space, 'guest', Rights.Store);
+  // Where the backend's process is woken: all that this side may touch of it.
+  space.open(plan.backend.firstFrame, 1, Rights.Store);
+
+  const place = guestPlace(plan, host.domid);
+  const dom0 = new Domain(memory, dom0Place(plan));
+  const journal = new UndoJournal(memory.words, (place.firstFrame + JOURNAL_PFN) * PAGE_SIZE);
+  journal.recover();
+  memory.keep(journal, place.firstFrame + KERNEL_PFN, 1);
+  memory.keep(journal, place.firstFrame + DRIVER_PFN, 1);
+  memory.keep(journal, place.firstFrame + 1, 1);
+
+  const events: WatchEvent[] = [];
+  const portal = new Portal(
+    { hypervisor: hypervisorSocket(host), hello: { agent: 'guest', token: host.tokens.guest }, store },
+    (event) => {
+      events.push(event);
+      scheduler.kick();
+    },
+  );
+  const domain = new RemoteDomain(memory, place, () => void portal.hypercall('sched_suspend'));
+  const backend = ringerOf(memory, host, 'backend', grant);
+  const calls = grant.kind === 'process' ? native() : null;
+  const userSpace = new DoorbellRinger(
+    space,
+    domain.page(REQUEST_PFN),
+    calls === null ? null : fifoBell(calls, userBellPath(host)),
+  );
+  const commands = new LiveCommands(
+    memory,
+    domain,
+    () => guest.user.position,
+    () => userSpace.ring(),
+  );
+  assert(host.tpmfront in CREATE_TPMFRONT, `guest: there is no tpmfront ${host.tpmfront}`);
+  const guest: Guest = new Guest(
+    memory,
+    {
+      slot: 0,
+      domain,
+      host: remoteHost({
+        memory,
+        hypercall: portal.hypercall,
+        find: (domid) => (domid === 0 ? dom0 : domain),
+        ringerOf: (domid) => (domid === 0 ? backend : undefined),
+      }),
+      store: new LiveStore(portal, domain.name),
+      commands,
+      probe: new GuestHistoryProbe(memory, domain, commands),
+      user: 'sleep',
+      kernel: 'linux',
+      sequenceBits: SEQUENCE_BITS,
+      onSuspend() {},
+      receiver: commands,
+    },
+    CREATE_TPMFRONT[host.tpmfront as TpmfrontName],
+  );
+
+  const { front } = guest;
+  const request = requestPage(memory, domain.page(REQUEST_PFN));
+  const boot = new Boot(guest, domain);
+  const actors: readonly LiveActor[] = [
+    boot,
+    {
+      ready: () => front.port !== 0 && guest.host.events.deliverable(domain, front.port),
+      run: () => {
+        guest.host.events.acknowledge(domain, front.port);
+        front.interrupt();
+      },
+    },
+    ...front.tasks.map((task) => taskActor(task)),
+    {
+      // The system call: a command that was handed down and not taken yet.
+      ready: () => !guest.userTask.running && request.accepted !== guest.user.position,
+      run: () => guest.userTask.start(),
+    },
+    taskActor(guest.userTask as never),
+    taskActor(guest.manageTask as never),
+    {
+      ready: () => guest.watching && events.length > 0,
+      run: () => {
+        const event = events.shift();
+        if (event !== undefined) guest.watchFired(event.path, event.token);
+      },
+    },
+  ];
+  const { doorbell, listener } = doorbellOf(memory, host, 'guest', grant, () => scheduler.rung());
+  const scheduler: Scheduler = new Scheduler({
+    memory,
+    doorbell,
+    listener,
+    actors,
+    timers: [
+      { address: guest.freezeTimer, ticking: () => true },
+      ...front.timers.map(({ address }) => ({ address, ticking: () => true })),
+    ],
+    running: () => domain.running,
+    // Only while a command is under way; then the next thing to happen is its answer.
+    mayBlock: () => request.accepted !== request.answered,
+    onFault,
+  });
+  scheduler.kick();
+  return () => {
+    scheduler.stop();
+    void portal.close();
+  };
+}
+
+/** First boot, or the return of a process that was killed; whichever it is, before anything else of the guest runs. */
+class Boot implements LiveActor {
+  readonly #guest: Guest;
+  readonly #domain: Domain;
+  #done = false;
+
+  constructor(guest: Guest, domain: Domain) {
+    this.#guest = guest;
+    this.#domain = domain;
+  }
+
+  ready(): boolean {
+    return !this.#done;
+  }
+
+  run(): void {
+    this.#done = true;
+    const { front, kernel, user } = this.#guest;
+    const fresh =
+      user.position === 0 && front.port === 0 && !kernel.otherend_watched && !this.#guest.manageTask.running;
+    if (fresh) {
+      this.#guest.boot();
+      return;
+    }
+    // In the middle of a suspend or resume the watches are still to be registered, by the steps that follow.
+    if (!kernel.store_suspended) this.#guest.registerWatches();
+    if (front.port !== 0) this.#guest.host.events.raiseSpurious(this.#domain, front.port);
+  }
+}

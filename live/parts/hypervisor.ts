@@ -1,0 +1,98 @@
+/**
+ * The hypervisor of a live host: it owns the domain records, the event channels and the grants, and answers hypercalls.
+ *
+ * All it knows lies in memory that outlives its process, and each hypercall is one step of the undo journal: started
+ * again, it goes on where it was.
+ */
+import { rmSync } from 'node:fs';
+import { Domain } from '../../hypervisor/domain.js';
+import { Host } from '../../hypervisor/host.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
+import { type CallReply, isCallRequest, isHello, isTransferRequest } from '../hypercall/calls.js';
+import { type Dispatcher, dispatch } from '../hypercall/dispatch.js';
+import { receivePages, sendPages } from '../hypercall/transfer.js';
+import { listen, type Peer, type PeerEvents } from '../ipc/node-ipc.js';
+import { HYPERVISOR_JOURNAL_FRAME, TABLES_FRAME } from '../memory/segments.js';
+import { UndoJournal } from '../memory/undo-journal.js';
+import { type AgentName, dom0Place, guestPlace, MAPTRACK } from '../tables.js';
+import { guardToolstack } from '../toolstack/guard.js';
+import { type HostConfig, hypervisorSocket, type MemoryGrant, type ToolstackPlace } from './config.js';
+import { openAll, openMemory, ringerOf } from './machine.js';
+
+export async function runHypervisor(
+  host: HostConfig,
+  grant: MemoryGrant,
+  guarded: ToolstackPlace | null,
+): Promise<() => void> {
+  const memory = openMemory(host, grant);
+  const { plan } = memory.space;
+  openAll(memory.space);
+  const journal = new UndoJournal(memory.words, HYPERVISOR_JOURNAL_FRAME * PAGE_SIZE);
+  journal.recover();
+  memory.keep(journal, TABLES_FRAME, 1);
+
+  const machine = new Host(memory, { name: `host ${host.name}`, maptrack: MAPTRACK, storeCell: 0 });
+  const dom0 = new Domain(memory, dom0Place(plan));
+  machine.domains.push(dom0, new Domain(memory, guestPlace(plan, host.domid)));
+  if (dom0.state === 0) {
+    dom0.create(0);
+    dom0.resume(0);
+    memory.commit();
+  }
+  const ringers = {
+    guest: ringerOf(memory, host, 'guest', grant),
+    backend: ringerOf(memory, host, 'backend', grant),
+  };
+  const place: Dispatcher = { memory, plan, host: machine, wake: (agent) => ringers[agent].ring() };
+
+  const path = hypervisorSocket(host);
+  // One that is there is of a hypervisor that was killed: the folder is this host's own.
+  rmSync(path, { force: true });
+  const server = await listen(path, (peer) => caller(place, host, peer));
+  const guard = guarded === null ? null : guardToolstack(guarded);
+  return () => {
+    guard?.stop();
+    server.close();
+  };
+}
+
+/** One caller: its first message says who it is, and each later one is a hypercall. */
+function caller(place: Dispatcher, host: HostConfig, peer: Peer): PeerEvents {
+  let agent: AgentName | null = null;
+  const reply = (message: CallReply): void => peer.send(message);
+  return {
+    onClose() {},
+    onMessage(message) {
+      if (agent === null) {
+        if (isHello(message) && host.tokens[message.agent] === message.token) agent = message.agent;
+        else peer.close();
+      } else if (isCallRequest(message)) {
+        reply({ id: message.id, result: dispatch(place, agent, message.call, message.args) });
+      } else if (isTransferRequest(message) && agent === 'toolstack') {
+        void transfer(place, message.transfer, message.path, (result) => reply({ id: message.id, result }));
+      } else {
+        peer.close();
+      }
+    },
+  };
+}
+
+/** `receive` answers 0 once it listens; whether all came is to be asked by the sender, which is told. */
+async function transfer(
+  place: Dispatcher,
+  direction: 'send' | 'receive',
+  path: string,
+  reply: (result: number) => void,
+): Promise<void> {
+  if (direction === 'send') {
+    reply(await sendPages(place, path));
+    return;
+  }
+  rmSync(path, { force: true });
+  try {
+    await receivePages(place, path);
+    reply(0);
+  } catch {
+    reply(-1);
+  }
+}

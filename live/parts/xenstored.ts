@@ -1,0 +1,73 @@
+/**
+ * The xenstored of a live host. What it has acknowledged is in a file before the acknowledgement leaves, so a daemon
+ * that is killed and started again has lost its connections and nothing else.
+ */
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { Daemon } from '../../xenstore-sim/daemon.js';
+import { POLICIES, Store } from '../../xenstore-sim/index.js';
+import { type Engine, serve } from '../../xenstore-sim/server/index.js';
+import { dumpDaemon } from '../../xenstore-sim/state/dump.js';
+import { loadDaemon } from '../../xenstore-sim/state/load.js';
+import { readStateStream } from '../../xenstore-sim/state/read-stream.js';
+import { writeStateStream } from '../../xenstore-sim/state/write-stream.js';
+import type { XenstoredConfig } from './config.js';
+
+/** There is no hypervisor to ask which domains there are: a domain is there once it is introduced. */
+const POLICY = { ...POLICIES.c, domainsAppear: true };
+
+export interface RunningStore {
+  /** `ws://127.0.0.1:PORT/` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export async function runXenstored(config: XenstoredConfig): Promise<RunningStore> {
+  const { stateFile, unix, port, token } = config;
+  const daemon = existsSync(stateFile) ? load(stateFile) : new Daemon(Store.empty(POLICY));
+  rmSync(unix, { force: true });
+  const server = await serve(durable(daemon, stateFile), {
+    unix: { path: unix },
+    webSocket: { port, token, origins: [] },
+  });
+  const listener = server.listeners.find(({ kind }) => kind === 'websocket');
+  return { url: listener?.kind === 'websocket' ? listener.url : '', close: () => server.close() };
+}
+
+/** Clients of the old daemon are not there any more. */
+function load(file: string): Daemon {
+  const { daemon, connections } = loadDaemon(readStateStream(readFileSync(file)), POLICY);
+  for (const { connection } of connections) daemon.disconnect(connection);
+  return daemon;
+}
+
+/** Writes the state before anything goes out that depends on it. */
+function durable(daemon: Daemon, file: string): Engine {
+  let written = daemon.store;
+  const save = (): void => {
+    const { store } = daemon;
+    if (store === written) return;
+    writeFileSync(`${file}.new`, writeStateStream(dumpDaemon(daemon)), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+    written = store;
+  };
+  return {
+    get store() {
+      return daemon.store;
+    },
+    connect: (domid) => daemon.connect(domid),
+    disconnect: (connection) => daemon.disconnect(connection),
+    isConnected: (connection) => daemon.isConnected(connection),
+    receive: (connection, bytes) => daemon.receive(connection, bytes),
+    flush(write) {
+      save();
+      daemon.flush(write);
+    },
+    block: (connection, blocked) => daemon.block(connection, blocked),
+    tick: (milliseconds) => daemon.tick(milliseconds),
+    isThrottled: (connection) => daemon.isThrottled(connection),
+    hasMore: (connection) => daemon.hasMore(connection),
+    unfinishedRequest: (connection) => daemon.unfinishedRequest(connection),
+    resume: (connection) => daemon.resume(connection),
+    isDetached: (domid) => daemon.isDetached(domid),
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * Requests that are answered at once, as the drivers expect them: the thread with the drivers sleeps while another
+ * thread of the same process talks to the hypervisor and to the store.
+ */
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { assert } from '../../protocol/assert.js';
+import { QuiesceError } from '../../protocol/errors.js';
+import type { Hypercall } from '../hypercall/remote.js';
+import type { PortalReply, PortalRequest, PortalSetup, WatchEvent } from './messages.js';
+
+/** Longer than anything that the other thread waits for itself. */
+const ANSWER_MILLISECONDS = 30_000;
+
+export class Portal {
+  readonly #worker: Worker;
+  readonly #answered: Int32Array;
+  readonly #channel = new MessageChannel();
+  #handedOver = false;
+
+  constructor(setup: Omit<PortalSetup, 'flag'>, onWatch: (event: WatchEvent) => void) {
+    const flag = new SharedArrayBuffer(4);
+    this.#answered = new Int32Array(flag);
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { ...setup, flag } });
+    this.#worker.on('message', ({ watch }: { watch: WatchEvent }) => onWatch(watch));
+    this.#worker.on('error', (error) => {
+      throw error;
+    });
+  }
+
+  /** Throws `PART_UNREACHABLE` when no answer comes. */
+  ask(request: PortalRequest): PortalReply {
+    Atomics.store(this.#answered, 0, 0);
+    const { port1, port2 } = this.#channel;
+    if (this.#handedOver) this.#worker.postMessage({ request });
+    else this.#worker.postMessage({ request, reply: port2 }, [port2]);
+    this.#handedOver = true;
+    Atomics.wait(this.#answered, 0, 0, ANSWER_MILLISECONDS);
+    const answer = receiveMessageOnPort(port1) as { message: PortalReply } | undefined;
+    if (answer === undefined) {
+      throw new QuiesceError(
+        'PART_UNREACHABLE',
+        `expected an answer within ${ANSWER_MILLISECONDS / 1000} s, found none`,
+      );
+    }
+    return answer.message;
+  }
+
+  readonly hypercall: Hypercall = (call, ...args) => {
+    const answer = this.ask({ kind: 'hypercall', call, args });
+    if (answer.kind === 'error') throw new QuiesceError('HYPERCALL_REFUSED', answer.message);
+    assert(answer.kind === 'result', `portal: expected a result, found ${answer.kind}`);
+    return answer.result;
+  };
+
+  async close(): Promise<void> {
+    this.#channel.port1.close();
+    await this.#worker.terminate();
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Runs the drivers of one domain's process: in the simulator the world picks who acts next, here it is whoever can, in
+ * turn, until nobody can; then the process sleeps until its doorbell rings or its event loop has something.
+ *
+ * A step runs whole, as there: nothing of the same process comes between its stores, and it is committed to the journal
+ * when it is done. Between two steps the other processes go on as they please.
+ */
+import type { Task } from '../hypervisor/steps.js';
+import { passTime, type TimerPlace, untilNext } from '../hypervisor/timers.js';
+import type { Doorbell } from './memory/doorbell.js';
+import type { BellListener } from './memory/event-loop-bell.js';
+import type { SharedMemory } from './memory/shared-memory.js';
+
+export interface LiveActor {
+  ready(): boolean;
+  run(): void;
+  /** Nobody else of this process acts while this holds: a spinlock with interrupts off. */
+  exclusive?(): boolean;
+}
+
+export interface SchedulerPlace {
+  readonly memory: SharedMemory;
+  readonly doorbell: Doorbell;
+  readonly listener: BellListener;
+  readonly actors: readonly LiveActor[];
+  readonly timers: readonly TimerPlace[];
+  /** Whether the domain runs. One that does not takes no step. */
+  readonly running: () => boolean;
+  /** Whether the thread may block for a moment: the event loop has nothing to wait for that is nearer. */
+  readonly mayBlock: () => boolean;
+  /** Called for what a driver throws; the process cannot go on. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Looks at the count before sleeping; about a microsecond. */
+const SPIN_LOOKS = 100;
+/** The event loop is left alone for this time at most, and only while the last ring is younger than `BUSY_MILLISECONDS`. */
+const BLOCK_MILLISECONDS = 1;
+const BUSY_MILLISECONDS = 3;
+/** The event loop has its turn after so many steps. */
+const STEPS_MAX = 1000;
+
+export class Scheduler {
+  readonly #place: SchedulerPlace;
+  #scheduled = false;
+  #stopped = false;
+  #pumping = false;
+  #lastRing = 0;
+  #lastTick = performance.now();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(place: SchedulerPlace) {
+    this.#place = place;
+  }
+
+  /** Somebody of this process may have become ready. */
+  readonly kick = (): void => {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  };
+
+  /** The same, at once, for a caller that waits for the outcome. */
+  kickNow(): void {
+    if (!this.#stopped && !this.#pumping) this.#pump();
+  }
+
+  /** The doorbell has woken the event loop. */
+  readonly rung = (): void => {
+    this.#place.doorbell.awake();
+    this.#lastRing = performance.now();
+    if (!this.#stopped && !this.#pumping) this.#pump();
+  };
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#place.listener.close();
+  }
+
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    if (!this.#stopped) this.#pump();
+  };
+
+  #pump(): void {
+    const { doorbell, memory, onFault } = this.#place;
+    this.#pumping = true;
+    try {
+      for (;;) {
+        const seen = doorbell.count;
+        this.#tick();
+        if (!this.#runAll()) {
+          this.kick();
+          return;
+        }
+        memory.commit();
+        if (this.#stopped || !this.#waitBriefly(seen)) {
+          if (!this.#stopped) this.#listen(seen);
+          return;
+        }
+        this.#lastRing = performance.now();
+      }
+    } catch (error) {
+      this.stop();
+      onFault(error);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** Lets everybody act who can. False when it takes long: the event loop must have its turn. */
+  #runAll(): boolean {
+    const { actors, memory, running } = this.#place;
+    let steps = 0;
+    for (let progress = true; progress; ) {
+      progress = false;
+      for (const actor of actors) {
+        if (!running()) return true;
+        if (!actor.ready()) continue;
+        progress = true;
+        do {
+          actor.run();
+          memory.commit();
+          steps++;
+        } while (actor.exclusive?.() === true);
+      }
+      if (steps > STEPS_MAX) return false;
+    }
+    return true;
+  }
+
+  /** True when somebody has rung since `seen`. */
+  #waitBriefly(seen: number): boolean {
+    const { doorbell, mayBlock } = this.#place;
+    if (doorbell.count !== seen) return true;
+    if (this.#scheduled) return false;
+    if (!mayBlock() || performance.now() - this.#lastRing > BUSY_MILLISECONDS) return false;
+    return doorbell.spin(seen, SPIN_LOOKS) || doorbell.block(seen, BLOCK_MILLISECONDS);
+  }
+
+  #listen(seen: number): void {
+    const { doorbell, listener, memory, timers } = this.#place;
+    if (!doorbell.listen(seen)) {
+      this.kick();
+      return;
+    }
+    listener.arm(seen);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const milliseconds = untilNext(memory, timers);
+    this.#timer = milliseconds > 0 ? setTimeout(this.kick, milliseconds) : null;
+  }
+
+  /** Lets the time pass that has passed, in whole milliseconds. */
+  #tick(): void {
+    const { memory, timers, running } = this.#place;
+    const passed = Math.floor(performance.now() - this.#lastTick);
+    if (passed <= 0) return;
+    this.#lastTick += passed;
+    if (running() && untilNext(memory, timers) > 0) passTime(memory, timers, passed);
+  }
+}
+
+/** A task as an actor: one step at a time, and to its end where it holds a lock. */
+export function taskActor(task: Task<never>): LiveActor {
+  return {
+    ready: () => task.ready(),
+    run: () => task.step(),
+    ...(task.definition.exclusive ? { exclusive: () => task.ready() } : {}),
+  };
+}

@@ -1,0 +1,217 @@
+/**
+ * Drives a live system hard: commands all the while, and round after round a death, a migration, a cancellation, or two
+ * of them at once, at moments drawn from a seed. After each round the oracles of the simulator are asked of the real
+ * thing: one running guest, no command lost and none executed twice, nobody left waiting.
+ */
+import { type ErrorCode, QuiesceError } from '../../protocol/errors.js';
+import type { ControlCommand } from '../toolstack/control.js';
+import { control } from '../toolstack/control-client.js';
+import type { LiveStatus } from '../toolstack/status.js';
+import { sleep } from '../toolstack/waiting.js';
+import { PcrClient } from './pcr-client.js';
+import { Seeded } from './seeded.js';
+
+/** What may die, and while what. */
+export const VICTIMS = ['backend', 'guest', 'hypervisor', 'xenstored', 'user', 'toolstack', 'other'] as const;
+/** Parts of the other host, which matter while the guest moves there. */
+const OTHER_PARTS = ['hypervisor', 'xenstored', 'backend', 'guest'] as const;
+const SITUATIONS = ['rest', 'move', 'migrate', 'migrate', 'suspend', 'migrate and cancel'] as const;
+
+export interface Round {
+  readonly number: number;
+  /** For a person: `kill backend 12 ms into migrate`. */
+  readonly text: string;
+  /** What the migration said, where there was one. */
+  readonly outcome: string;
+  readonly owner: string;
+}
+
+export interface SoakOptions {
+  readonly directory: string;
+  readonly seed: number;
+  /** Commands come from tpm2-tools, which must be installed. */
+  readonly tools: boolean;
+  /** Whether to go on after so many rounds. */
+  readonly goOn: (rounds: number) => boolean;
+  readonly onRound: (round: Round) => void;
+}
+
+export interface SoakResult {
+  readonly rounds: number;
+  readonly answered: number;
+  readonly unanswered: number;
+  readonly migrations: number;
+  /** Oracles that did not hold, with the rounds; empty when all is well. */
+  readonly failures: readonly string[];
+}
+
+/** Kills fall within this time from the beginning of a round: a migration takes about as long. */
+const MOMENT_MILLISECONDS = 700;
+const SETTLE_MILLISECONDS = 30_000;
+const CONTROL_MILLISECONDS = 60_000;
+/** What the control socket says while a toolstack is started again. */
+const AGAIN: readonly ErrorCode[] = ['PART_UNREACHABLE', 'LIVE_STATE'];
+
+export async function soak({ directory, seed, tools, goOn, onRound }: SoakOptions): Promise<SoakResult> {
+  const random = new Seeded(seed);
+  const failures: string[] = [];
+  const first = await settled(directory);
+  const client = new PcrClient(first.tcti, tools);
+  const traffic = new Traffic(client);
+  traffic.start();
+  let rounds = 0;
+  let migrations = 0;
+  let owner = first.owner;
+  while (goOn(rounds) && failures.length === 0) {
+    rounds++;
+    const { text, outcome } = await oneRound(directory, random);
+    try {
+      const status = await settled(directory);
+      if (status.owner !== owner) migrations++;
+      owner = status.owner;
+      await traffic.pause();
+      await client.check();
+      failures.push(...judge(await settled(directory)).map((what) => `round ${rounds}, ${text}: ${what}`));
+      traffic.start();
+    } catch (error) {
+      failures.push(`round ${rounds}, ${text}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    onRound({ number: rounds, text, outcome, owner });
+  }
+  await traffic.pause().catch((error: unknown) => failures.push(String(error)));
+  return { rounds, answered: client.answered, unanswered: client.unanswered, migrations, failures };
+}
+
+interface Done {
+  readonly text: string;
+  readonly outcome: string;
+}
+
+async function oneRound(directory: string, random: Seeded): Promise<Done> {
+  const situation = random.pick(SITUATIONS);
+  const victim = random.pick(VICTIMS);
+  const otherPart = random.pick(OTHER_PARTS);
+  const moment = random.below(MOMENT_MILLISECONDS);
+  const cancelAt = random.below(MOMENT_MILLISECONDS);
+  const ask = (command: ControlCommand, part?: string): Promise<string> => asked(directory, command, part);
+  const other = async (): Promise<string> => {
+    const { owner } = await settled(directory);
+    return `${owner === 'a' ? 'b' : 'a'}/${otherPart}`;
+  };
+  const part = victim === 'other' ? await other() : victim;
+  const kill = async (): Promise<void> => {
+    await sleep(moment);
+    await ask('kill', part);
+  };
+  switch (situation) {
+    case 'rest':
+      await kill();
+      return { text: `kill ${part}`, outcome: '' };
+    case 'move':
+      return { text: 'migrate', outcome: await ask('migrate') };
+    case 'migrate': {
+      const [outcome] = await Promise.all([ask('migrate'), kill()]);
+      return { text: `kill ${part} ${moment} ms into migrate`, outcome };
+    }
+    case 'suspend': {
+      const outcome = await ask('suspend');
+      await ask('kill', part);
+      await sleep(20);
+      return { text: `kill ${part} while suspended`, outcome: `${outcome}, cancel: ${await cancelled(directory)}` };
+    }
+    case 'migrate and cancel': {
+      const cancel = async (): Promise<void> => {
+        await sleep(cancelAt);
+        await ask('cancel');
+      };
+      const [outcome] = await Promise.all([ask('migrate'), cancel()]);
+      return { text: `migrate, cancel after ${cancelAt} ms`, outcome };
+    }
+  }
+}
+
+/** What became of a request, as a word: a refusal is an outcome too. */
+async function asked(directory: string, command: ControlCommand, part?: string): Promise<string> {
+  try {
+    const request = { command, ...(part === undefined ? {} : { part }) };
+    await control(directory, request, { milliseconds: CONTROL_MILLISECONDS });
+    return 'done';
+  } catch (error) {
+    if (error instanceof QuiesceError) return error.code;
+    throw error;
+  }
+}
+
+/** Whoever has suspended the guest lets it go on, whatever has died meanwhile. */
+async function cancelled(directory: string): Promise<string> {
+  const { suspended } = await settled(directory, () => true);
+  return suspended ? await asked(directory, 'cancel') : 'not suspended';
+}
+
+/** The status once one guest runs and everything of its host does. */
+async function settled(
+  directory: string,
+  well: (status: LiveStatus) => boolean = (status) => judge(status).length === 0,
+): Promise<LiveStatus> {
+  for (const deadline = performance.now() + SETTLE_MILLISECONDS; ; ) {
+    try {
+      const status = (await control(
+        directory,
+        { command: 'status' },
+        { milliseconds: SETTLE_MILLISECONDS },
+      )) as LiveStatus;
+      if (well(status) || performance.now() > deadline) return status;
+    } catch (error) {
+      if (!(error instanceof QuiesceError) || !AGAIN.includes(error.code) || performance.now() > deadline) throw error;
+    }
+    await sleep(20);
+  }
+}
+
+/** What does not hold. */
+function judge(status: LiveStatus): string[] {
+  const running = status.hosts.filter(({ guest }) => guest === 'running').map(({ name }) => name);
+  const wrong: string[] = [];
+  if (running.length !== 1 || running[0] !== status.owner)
+    wrong.push(
+      `one instance: expected one running guest on host ${status.owner}, found ${running.join(', ') || 'none'}`,
+    );
+  if (!status.exactlyOnce) wrong.push('exactly once: the TPM has executed something else than the guest has issued');
+  const parts = status.hosts.find(({ name }) => name === status.owner)?.parts ?? [];
+  for (const { name, running: runs } of [...parts, status.user]) {
+    if (!runs && !(name === 'xenstored' && status.hosts.every(({ store }) => store === status.hosts[0]?.store)))
+      wrong.push(`no hang: ${name} does not run`);
+  }
+  return wrong;
+}
+
+/** One command after the other, until told to pause. */
+class Traffic {
+  readonly #client: PcrClient;
+  #running: Promise<void> | null = null;
+  #paused = true;
+
+  constructor(client: PcrClient) {
+    this.#client = client;
+  }
+
+  start(): void {
+    this.#paused = false;
+    this.#running = this.#run();
+    // Reported by `pause`.
+    this.#running.catch(() => undefined);
+  }
+
+  /** Resolves when the last command is answered. Rejects with what went wrong meanwhile. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#paused) {
+      await this.#client.extend();
+      await sleep(1);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * What `quiesce live up` was asked for, as a file in the folder of the live system.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { QuiesceError } from '../../protocol/errors.js';
+import type { TctiConfig } from '../parts/config.js';
+
+export interface LiveOptions {
+  readonly tpm: 'model' | 'swtpm';
+  /** `sim`, or the Unix socket of a daemon that runs already. */
+  readonly xenstore: 'sim' | { readonly path: string };
+  /** A new TPM is sent Startup(CLEAR), as by firmware. */
+  readonly startup: boolean;
+  readonly tpmfront: string;
+  readonly tcti: TctiConfig;
+  /** Pages of the guest beside those that its kernel and drivers need. */
+  readonly fillerPages: number;
+  /** Parts are threads of one process. */
+  readonly threads: boolean;
+}
+
+const FILE = 'options.json';
+
+export function writeOptions(directory: string, options: LiveOptions): void {
+  writeFileSync(`${directory}/${FILE}`, `${JSON.stringify(options)}\n`, { mode: 0o600 });
+}
+
+/** Throws `LIVE_STATE` where there is no live system. */
+export function readOptions(directory: string): LiveOptions {
+  try {
+    return JSON.parse(readFileSync(`${directory}/${FILE}`, 'utf8')) as LiveOptions;
+  } catch {
+    throw new QuiesceError(
+      'LIVE_STATE',
+      `expected a live system in ${directory}, found none: begin with quiesce live up`,
+    );
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Keeps a part running: started again whenever it ends without having been told to, after a delay that grows while it
+ * keeps ending and is forgotten once it has lasted.
+ */
+import type { PartReport } from '../part-main.js';
+import type { RunningPart } from './spawn.js';
+
+const FIRST_DELAY_MILLISECONDS = 10;
+const DELAY_MILLISECONDS_MAX = 2000;
+/** A part that has lasted so long is taken to be well. */
+const LASTED_MILLISECONDS = 5000;
+/** For ending itself, before it is killed. */
+const STOP_MILLISECONDS = 3000;
+
+export interface SupervisedPart {
+  readonly name: string;
+  /** Starts it; what it cannot begin without is waited for here. */
+  start(): RunningPart | Promise<RunningPart>;
+  /** It has ended: what the kernel does for a dead process, before the next one starts. */
+  ended?(): Promise<void>;
+  /** It serves, for the first time or again. */
+  ready?(report: PartReport['ready']): void;
+}
+
+export class Supervisor {
+  readonly #part: SupervisedPart;
+  #running: RunningPart | null = null;
+  #delay = 0;
+  #stopped = false;
+  #restarts = 0;
+  #loop: Promise<void> | null = null;
+  #wakeSleep: (() => void) | null = null;
+
+  constructor(part: SupervisedPart) {
+    this.#part = part;
+  }
+
+  get name(): string {
+    return this.#part.name;
+  }
+
+  get running(): RunningPart | null {
+    return this.#running;
+  }
+
+  /** How often it has been started again. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Resolves when the part serves. Rejects when it ends before that, though it is then started again all the same. */
+  async start(): Promise<PartReport['ready']> {
+    this.#stopped = false;
+    const running = await this.#part.start();
+    this.#running = running;
+    this.#loop = this.#watch(running);
+    return running.ready.then((report) => {
+      this.#part.ready?.(report);
+      return report;
+    });
+  }
+
+  /** Goes on with a part that runs already. */
+  adopt(running: RunningPart): void {
+    this.#stopped = false;
+    this.#running = running;
+    this.#loop = this.#watch(running);
+  }
+
+  kill(): void {
+    this.#running?.kill();
+  }
+
+  /** Ends the part for good; with force if it does not end itself. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#wakeSleep?.();
+    const running = this.#running;
+    if (running !== null) {
+      running.stop();
+      const timer = setTimeout(() => running.kill(), STOP_MILLISECONDS);
+      await running.ended;
+      clearTimeout(timer);
+    }
+    await this.#loop;
+    this.#running = null;
+  }
+
+  async #watch(first: RunningPart): Promise<void> {
+    for (let running = first; ; ) {
+      const began = performance.now();
+      await running.ended;
+      if (this.#stopped) return;
+      this.#running = null;
+      if (performance.now() - began > LASTED_MILLISECONDS) this.#delay = 0;
+      const next = await this.#again();
+      if (next === null) return;
+      running = next;
+    }
+  }
+
+  async #again(): Promise<RunningPart | null> {
+    for (;;) {
+      if (this.#delay > 0) await this.#sleep(this.#delay);
+      this.#delay = Math.min(Math.max(FIRST_DELAY_MILLISECONDS, this.#delay * 2), DELAY_MILLISECONDS_MAX);
+      if (this.#stopped) return null;
+      try {
+        await this.#part.ended?.();
+        if (this.#stopped) return null;
+        const running = await this.#part.start();
+        this.#restarts++;
+        this.#running = running;
+        running.ready.then(
+          (report) => this.#part.ready?.(report),
+          () => undefined,
+        );
+        if (this.#stopped) running.kill();
+        return running;
+      } catch {
+        // Another part that it needs is down too: later.
+      }
+    }
+  }
+
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.#wakeSleep = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * The toolstack of a live system: it brings the guest up on one host, suspends and resumes it, moves it to the other,
+ * and keeps every part running.
+ *
+ * Which copy of the guest is the guest is written in its record, and changes by one rename. A toolstack that is started
+ * again goes by that: what runs elsewhere is ended, what should run is resumed.
+ */
+import { DomainState, SuspendResult } from '../../hypervisor/domain.js';
+import { QuiesceError } from '../../protocol/errors.js';
+import { XenbusState } from '../../protocol/xenbus.js';
+import type { PartConfig } from '../parts/config.js';
+import { type HostMemory, processMemory, threadMemory } from './host-memory.js';
+import { FIRST_DESCRIPTOR, HOST_PARTS, type HostPart, LiveHost } from './live-host.js';
+import { type LiveOptions, readOptions } from './options.js';
+import { lockFile, readHolder } from './part-lock.js';
+import { HOST_NAMES, type HostName, readRecord, type ToolstackRecord, writeRecord } from './record.js';
+import { adopt, type RunningPart, startProcess, startThread } from './spawn.js';
+import { Supervisor } from './supervisor.js';
+import { within } from './waiting.js';
+
+/** libxl waits 60 s for each; nobody waits so long for a test. */
+const SUSPEND_MILLISECONDS = 10_000;
+const USER_MILLISECONDS = 15_000;
+const USER_SEGMENTS = ['hypervisor', 'guest'] as const;
+/** Of three segments on each of two hosts. */
+const SEGMENTS = 3;
+
+export type Progress = (message: string) => void;
+
+export class Toolstack {
+  readonly hosts: { readonly [H in HostName]: LiveHost };
+  readonly user: Supervisor;
+  readonly options: LiveOptions;
+  readonly #directory: string;
+  #owner: HostName = 'a';
+  #suspended = false;
+  #created = false;
+  #tcti = '';
+  #migration: AbortController | null = null;
+  #downtimeMilliseconds = 0;
+
+  /** `resumed`: goes on where another toolstack was killed, with the descriptors it left behind. */
+  constructor(directory: string, resumed: boolean) {
+    this.#directory = directory;
+    this.options = readOptions(directory);
+    const record = resumed ? readRecord(directory) : null;
+    const inherited = resumed ? Array.from({ length: 2 * SEGMENTS }, (_, index) => FIRST_DESCRIPTOR + index) : null;
+    const memories = {
+      a: this.#memory('a', inherited?.slice(0, SEGMENTS) ?? null),
+      b: this.#memory('b', inherited?.slice(SEGMENTS) ?? null),
+    };
+    const descriptors = [...memories.a.descriptors, ...memories.b.descriptors];
+    const guarded = { directory, descriptors };
+    const host = (name: HostName): LiveHost =>
+      new LiveHost({
+        name,
+        directory,
+        options: this.options,
+        memory: memories[name],
+        record: record?.hosts[name] ?? null,
+        guarded: name === 'a' && !this.options.threads ? guarded : null,
+        onChange: () => this.#save(),
+      });
+    this.hosts = { a: host('a'), b: host('b') };
+    this.user = new Supervisor({
+      name: 'user',
+      start: () => this.#startUser(),
+      ready: ({ tcti }) => {
+        if (tcti !== undefined) this.#tcti = tcti;
+        this.#save();
+      },
+    });
+    if (record === null) return;
+    this.#owner = record.owner;
+    this.#suspended = record.suspended;
+    this.#created = record.created;
+    this.#tcti = record.tcti;
+    const user = readHolder(lockFile(this.#userConfigFile));
+    if (user !== null) this.user.adopt(adopt(user.pid, user.startTime));
+  }
+
+  get owner(): LiveHost {
+    return this.hosts[this.#owner];
+  }
+
+  get other(): LiveHost {
+    return this.hosts[this.#owner === 'a' ? 'b' : 'a'];
+  }
+
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
+  get tcti(): string {
+    return this.#tcti;
+  }
+
+  get migrating(): boolean {
+    return this.#migration !== null;
+  }
+
+  /** Of the last migration: from the guest's stop here to its connection there. */
+  get downtimeMilliseconds(): number {
+    return this.#downtimeMilliseconds;
+  }
+
+  /** Brings the guest up, or whatever a toolstack before this one has left to be done. */
+  async begin(progress: Progress): Promise<void> {
+    progress('hypervisor and xenstored');
+    await this.owner.startMachine();
+    if (!this.#created) {
+      await this.#create(progress);
+      return;
+    }
+    await this.#recover(progress);
+  }
+
+  async suspend(): Promise<void> {
+    this.#assertIdle();
+    if (this.#suspended) throw state('the guest is suspended already: quiesce live cancel lets it go on');
+    try {
+      await this.owner.suspendGuest(SUSPEND_MILLISECONDS);
+    } catch (error) {
+      await this.#goOnHere();
+      throw error;
+    }
+    this.#suspended = true;
+    this.#save();
+  }
+
+  /** Lets a suspended guest go on, or gives up a migration. */
+  async cancel(): Promise<'resumed' | 'migration given up'> {
+    if (this.#migration !== null) {
+      this.#migration.abort(state('the migration was cancelled'));
+      return 'migration given up';
+    }
+    if (!this.#suspended) throw state('nothing to cancel: the guest runs and does not move');
+    await this.owner.resumeGuest(SuspendResult.Cancelled);
+    this.#suspended = false;
+    this.#save();
+    return 'resumed';
+  }
+
+  /**
+   * Moves the guest to the other host. On any failure before the guest is the other host's, it goes on here; after that,
+   * there.
+   */
+  async migrate(progress: Progress): Promise<void> {
+    this.#assertIdle();
+    if (this.#suspended) throw state('the guest is suspended: quiesce live cancel lets it go on');
+    const migration = new AbortController();
+    this.#migration = migration;
+    const { owner: source, other: target } = this;
+    try {
+      await this.#moveTo(source, target, migration.signal, progress);
+    } catch (error) {
+      if (this.owner === source) {
+        progress('the guest goes on here');
+        await target.destroyGuest();
+        await this.#goOnHere();
+      }
+      throw error;
+    } finally {
+      this.#migration = null;
+    }
+  }
+
+  async #moveTo(source: LiveHost, target: LiveHost, signal: AbortSignal, progress: Progress): Promise<void> {
+    progress(`host ${target.name} is prepared`);
+    await target.startMachine();
+    if (target.guestState !== DomainState.Free) await target.destroyGuest();
+    await target.createDomain();
+    signal.throwIfAborted();
+    progress('the guest suspends');
+    await source.suspendGuest(SUSPEND_MILLISECONDS, signal);
+    const stopped = performance.now();
+    progress('the backend quiesces');
+    await source.drain(SUSPEND_MILLISECONDS, signal);
+    progress('pages are sent');
+    if (!(await source.sendTo(target))) throw new QuiesceError('PART_UNREACHABLE', 'the pages did not arrive');
+    signal.throwIfAborted();
+    await Promise.all([target.startBackend(), target.startGuest()]);
+    await target.awaitBackend(XenbusState.InitWait, signal);
+    signal.throwIfAborted();
+    this.#handOver(target.name);
+    progress(`the guest goes on on host ${target.name}`);
+    await target.resumeGuest(SuspendResult.ResumedInNewDomain);
+    await target.awaitFrontend(XenbusState.Connected);
+    this.#downtimeMilliseconds = performance.now() - stopped;
+    await source.destroyGuest();
+  }
+
+  /** Kills a part as a fault would: `guest`, `backend` and so on of the host with the guest, or `b/backend`. */
+  kill(part: string): void {
+    if (part === 'user') {
+      this.user.kill();
+      return;
+    }
+    if (part === 'toolstack' && !this.options.threads) {
+      process.kill(process.pid, 'SIGKILL');
+      return;
+    }
+    const [, named, name = ''] = /^(?:([ab])\/)?(.*)$/.exec(part) ?? [];
+    const host = named === undefined ? this.owner : this.hosts[named as HostName];
+    if (!HOST_PARTS.includes(name as HostPart)) {
+      throw new QuiesceError(
+        'UNKNOWN_NAME',
+        `there is no part '${part}'; known: ${HOST_PARTS.join(', ')}, user, toolstack`,
+      );
+    }
+    host.supervisors[name as HostPart].kill();
+  }
+
+  /** Ends everything. */
+  async down(): Promise<void> {
+    this.#migration?.abort(state('the live system ends'));
+    // The hypervisors last: the first of them would start this toolstack again.
+    await this.user.stop();
+    await Promise.all(HOST_NAMES.map((name) => this.hosts[name].stop()));
+  }
+
+  async #create(progress: Progress): Promise<void> {
+    const host = this.owner;
+    if (host.guestState !== DomainState.Free) await host.destroyGuest();
+    progress('the guest is created');
+    await host.createDomain();
+    progress('backend and TPM');
+    await Promise.all([host.startBackend(), host.startGuest()]);
+    await host.awaitBackend(XenbusState.InitWait);
+    this.#created = true;
+    this.#save();
+    await host.resumeGuest(SuspendResult.ResumedInNewDomain);
+    progress('the frontend connects');
+    await host.awaitFrontend(XenbusState.Connected);
+    progress('the TCTI endpoint');
+    await within('the TCTI endpoint to listen', USER_MILLISECONDS, this.user.start());
+    this.#save();
+  }
+
+  async #recover(progress: Progress): Promise<void> {
+    const { owner, other } = this;
+    if (other.supervisors.hypervisor.running !== null || other.guestState !== DomainState.Free) {
+      progress(`what is left on host ${other.name} is ended`);
+      await other.startMachine();
+      await other.destroyGuest();
+    }
+    await Promise.all([owner.startBackend(), owner.startGuest()]);
+    if (owner.guestState === DomainState.Paused) await owner.resumeGuest(SuspendResult.ResumedInNewDomain);
+    else if (!this.#suspended) await this.#goOnHere();
+    if (this.user.running === null) await within('the TCTI endpoint', USER_MILLISECONDS, this.user.start());
+    this.#save();
+  }
+
+  async #goOnHere(): Promise<void> {
+    const { owner } = this;
+    await owner.withdrawSuspend();
+    if (owner.guestState === DomainState.Suspended) await owner.resumeGuest(SuspendResult.Cancelled);
+  }
+
+  /** From here on the copy on `name` is the guest. Throws, and nothing has changed, when that cannot be written down. */
+  #handOver(name: HostName): void {
+    writeRecord(this.#directory, { ...this.#record, owner: name });
+    this.#owner = name;
+  }
+
+  #assertIdle(): void {
+    if (this.#migration !== null) throw state('the guest is being moved: quiesce live cancel gives that up');
+  }
+
+  #memory(name: HostName, inherited: readonly number[] | null): HostMemory {
+    const { threads, fillerPages } = this.options;
+    return threads ? threadMemory(fillerPages) : processMemory(name, fillerPages, inherited);
+  }
+
+  #startUser(): RunningPart {
+    const { a, b } = this.hosts;
+    const { tcti } = this.options;
+    const [, port] = /port=([0-9]+)/.exec(this.#tcti) ?? [];
+    const config: PartConfig = {
+      part: 'user',
+      // Started again, it listens where it did.
+      tcti: { ...tcti, port: port === undefined ? tcti.port : Number(port) },
+      hosts: [
+        a.grantFor(FIRST_DESCRIPTOR, USER_SEGMENTS),
+        b.grantFor(FIRST_DESCRIPTOR + USER_SEGMENTS.length, USER_SEGMENTS),
+      ],
+    };
+    if (a.memory.buffer !== null && b.memory.buffer !== null)
+      return startThread({ config, buffers: { a: a.memory.buffer, b: b.memory.buffer } });
+    return startProcess({
+      config,
+      configFile: this.#userConfigFile,
+      logFile: `${this.#directory}/user.log`,
+      descriptors: [...a.memory.descriptorsOf(USER_SEGMENTS), ...b.memory.descriptorsOf(USER_SEGMENTS)],
+    });
+  }
+
+  get #userConfigFile(): string {
+    return `${this.#directory}/user.json`;
+  }
+
+  get #record(): ToolstackRecord {
+    return {
+      owner: this.#owner,
+      suspended: this.#suspended,
+      created: this.#created,
+      hosts: { a: this.hosts.a.record, b: this.hosts.b.record },
+      tcti: this.#tcti,
+    };
+  }
+
+  /** A record that cannot be written now is written with the next change. */
+  #save(): void {
+    try {
+      writeRecord(this.#directory, this.#record);
+    } catch (error) {
+      process.stderr.write(`the record cannot be written: ${String(error)}\n`);
+    }
+  }
+}
+
+function state(message: string): QuiesceError {
+  return new QuiesceError('LIVE_STATE', message);
+}

@@ -1,0 +1,88 @@
+/**
+ * The commands of a live guest's user, one after the other as they are handed down; and where its answers go.
+ */
+import { CommandPool, type CommandTable, type PooledCommand } from '../../frontend/command-pool.js';
+import type { AnswerReceiver } from '../../frontend/guest.js';
+import { ownCommands } from '../../frontend/own-commands.js';
+import type { Domain } from '../../hypervisor/domain.js';
+import { digestMemory } from '../../protocol/digest.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
+import { commandName } from '../../protocol/tpm/command-codes.js';
+import { maximumDuration } from '../../protocol/tpm/durations.js';
+import { readCode } from '../../protocol/tpm/header.js';
+import { changesState } from '../../protocol/tpm/state-change.js';
+import { COMMAND_PFN, REQUEST_PFN, RESPONSE_PFN } from '../memory/segments.js';
+import type { SharedMemory } from '../memory/shared-memory.js';
+import { type RequestView, requestPage } from './request-page.js';
+
+const HEADER_BYTES = 10;
+
+/** Numbers from here on are those of the driver's own commands. */
+const OWN_FIRST = 0x8000_0000;
+
+export class LiveCommands implements CommandTable, AnswerReceiver {
+  readonly #memory: SharedMemory;
+  readonly #request: RequestView;
+  readonly #command: number;
+  readonly #response: number;
+  readonly #onAnswer: () => void;
+  readonly #own = new CommandPool(ownCommands());
+
+  readonly #issued: () => number;
+
+  /** `issued` is the kernel's own count of commands, `onAnswer` wakes the user space. */
+  constructor(memory: SharedMemory, domain: Pick<Domain, 'page'>, issued: () => number, onAnswer: () => void) {
+    this.#issued = issued;
+    this.#memory = memory;
+    this.#request = requestPage(memory, domain.page(REQUEST_PFN));
+    this.#command = domain.page(COMMAND_PFN);
+    this.#response = domain.page(RESPONSE_PFN);
+    this.#onAnswer = onAnswer;
+  }
+
+  get sessionLength(): number {
+    return this.#request.accepted;
+  }
+
+  ownNumber(index: number): number {
+    return OWN_FIRST + index;
+  }
+
+  /** Below the driver's own there is only the command that was handed down last: its user waits for the answer. */
+  at(number: number): PooledCommand {
+    if (number >= OWN_FIRST) return this.#own.at(number - OWN_FIRST);
+    const length = Math.min(this.#request.length, PAGE_SIZE);
+    const code = length >= HEADER_BYTES ? readCode(this.#memory, this.#command) : 0;
+    const memory = this.#memory;
+    const address = this.#command;
+    const first = address >>> 2;
+    return {
+      name: commandName(code) ?? `command 0x${code.toString(16)}`,
+      words: memory.words.subarray(first, first + ((length + 3) >>> 2)),
+      length,
+      locality: this.#request.locality,
+      get effect() {
+        return changesState(code) ? digestMemory(memory, address, length) : 0;
+      },
+      durationLimit: maximumDuration(code),
+    };
+  }
+
+  answered(address: number, length: number): void {
+    this.#memory.copy(address, this.#response, length);
+    this.#finish(length, 0);
+  }
+
+  failed(errno: number): void {
+    this.#finish(0, errno);
+  }
+
+  #finish(length: number, errno: number): void {
+    const request = this.#request;
+    request.response_length = length;
+    request.errno = errno;
+    // Not the user space's count: where this step is done a second time, that may have gone on.
+    request.answered = this.#issued();
+    this.#onAnswer();
+  }
+}

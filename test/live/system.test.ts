@@ -1,0 +1,126 @@
+/**
+ * A live system with the model TPM: commands through frontend, ring and backend; parts that die and come back; suspend,
+ * cancel, migration; and in the end nothing is left.
+ */
+import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import t from 'tap';
+import { native } from '../../live/memory/native.js';
+import { up } from '../../live/system.js';
+import { LiveRun, pause } from '../support/live/live-run.js';
+
+const MODES = native() === null ? ['threads'] : ['processes', 'threads'];
+
+t.setTimeout(180_000);
+
+for (const mode of MODES) {
+  const threads = mode === 'threads';
+
+  t.test(`${mode}: commands, deaths, suspend, cancel, migration`, { timeout: 90_000 }, async (t) => {
+    const live = await LiveRun.begin({ threads });
+    const { directory } = live;
+    const first = await live.status();
+    t.equal(first.parts, mode);
+    t.equal(first.owner, 'a');
+    for (const [path, bits] of [
+      ['', 0o700],
+      ['/a', 0o700],
+      ['/control.sock', 0o600],
+      ['/a/hypervisor.sock', 0o600],
+      ['/a/xenstored.sock', 0o600],
+      ['/toolstack.json', 0o600],
+    ] as const)
+      t.equal(statSync(directory + path).mode & 0o777, bits, path);
+
+    for (let i = 0; i < 20; i++) await live.extend();
+    t.same(await live.pcr(), live.expected);
+
+    t.test('two systems do not share a folder; unknown parts and wrong moments are refused', async (t) => {
+      const again = {
+        tpm: 'model',
+        startup: true,
+        xenstore: 'sim',
+        tpmfront: 'quiesce',
+        fillerPages: 0,
+        threads,
+      } as const;
+      await t.rejects(up(directory, { ...again, tcti: { protocol: 'swtpm', port: 0 } }), { code: 'LIVE_STATE' });
+      await t.rejects(live.control('kill', 'nobody'), { code: 'UNKNOWN_NAME' });
+      await t.rejects(live.control('cancel'), { code: 'LIVE_STATE' });
+    });
+
+    await t.test('every part dies while commands come, and each command is executed once', async (t) => {
+      for (const part of ['backend', 'guest', 'xenstored', 'hypervisor', 'backend']) {
+        const traffic = (async () => {
+          for (let i = 0; i < 30; i++) await live.extend();
+        })();
+        await pause(3);
+        await live.control('kill', part);
+        await traffic;
+        t.same(await live.pcr(), live.expected, part);
+      }
+      const { exactlyOnce, issued, executed, hosts } = await live.status();
+      t.equal(exactlyOnce, true);
+      t.equal(executed, issued);
+      t.strictSame(
+        hosts[0]?.parts.map(({ restarts }) => restarts > 0),
+        [true, true, true, true],
+      );
+    });
+
+    await t.test('suspend and cancel', async (t) => {
+      await live.control('suspend');
+      t.equal((await live.status()).hosts[0]?.guest, 'suspended');
+      await t.rejects(live.control('suspend'), { code: 'LIVE_STATE' });
+      await t.rejects(live.control('migrate'), { code: 'LIVE_STATE' });
+      const waits = live.extend();
+      t.equal(await Promise.race([waits.then(() => 'answered'), pause(100).then(() => 'waits')]), 'waits');
+      await live.control('cancel');
+      await waits;
+      t.same(await live.pcr(), live.expected);
+    });
+
+    await t.test('there and back, with commands all the while', async (t) => {
+      for (const [to, from] of ['ba', 'ab']) {
+        let moved = false;
+        const traffic = (async () => {
+          while (!moved) await live.extend();
+          await live.extend();
+        })();
+        await live.control('migrate');
+        moved = true;
+        await traffic;
+        const { owner, hosts, exactlyOnce } = await live.status();
+        t.equal(owner, to);
+        t.equal(hosts.find(({ name }) => name === to)?.guest, 'running');
+        t.equal(hosts.find(({ name }) => name === from)?.guest, 'none');
+        t.equal(exactlyOnce, true);
+        t.same(await live.pcr(), live.expected);
+      }
+    });
+
+    t.strictSame(await live.end(), { files: false, processes: [] });
+  });
+}
+
+t.test('another user is refused', { timeout: 30_000 }, async (t) => {
+  if (process.geteuid?.() !== 0 || native() === null) {
+    t.comment('only root can try as somebody else');
+    t.pass();
+    return;
+  }
+  const live = await LiveRun.begin();
+  const source = `
+    const socket = require('node:net').connect(${JSON.stringify(`${live.directory}/control.sock`)});
+    socket.on('connect', () => { socket.write('{"command":"down"}\\n'); });
+    socket.on('data', (bytes) => { process.stdout.write(bytes); process.exit(); });
+    socket.on('error', ({ code }) => { process.stdout.write(code); process.exit(); });`;
+  const asNobody = (): string =>
+    spawnSync(process.execPath, ['-e', source], { uid: 65_534, gid: 65_534, cwd: '/', encoding: 'utf8' }).stdout;
+  t.equal(asNobody(), 'EACCES', 'the folder is closed to others');
+  // Even where somebody has opened folder and socket, the kernel says who is at the other end.
+  spawnSync('chmod', ['-R', 'a+rwx', live.directory, live.directory.replace(/\/run$/, '')]);
+  t.match(asNobody(), /only the user who has begun the live system may drive it/);
+  t.equal((await live.status()).hosts[0]?.guest, 'running');
+  t.strictSame(await live.end(), { files: false, processes: [] });
+});
