@@ -119,8 +119,8 @@ export const BACKEND_MUTANTS: readonly Mutant[] = [
     'a frontend that is gone is not answered with Closed',
     [
       BACK,
-      'this.#disconnect();\n      this.#switchState(XenbusState.Closed);\n    } else if',
-      'this.#disconnect();\n    } else if',
+      'this.#disconnect();\n      this.#switchState(XenbusState.Closed);\n      if (closing)',
+      'this.#disconnect();\n      if (closing)',
     ],
     foundBy('quiesce clean-migration', 'no-hang', 'the toolstack waits for state 6 before it removes the source'),
   ),

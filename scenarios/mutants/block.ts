@@ -138,10 +138,10 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: REQUESTS,
-        old: 'execute: (requests) => requests.execute(number),\n    respond: (requests) => requests.respond(number),',
+        old: 'execute: { when: (requests) => requests.mayExecute(number), run: (requests) => requests.execute(number) },\n    respond: (requests) => requests.respond(number),',
         new: 'respond: (requests) => requests.respond(number),\n    execute: (requests) => requests.execute(number),',
       },
-      { file: REQUESTS, old: "start(fault === null ? 'execute' : 'respond')", new: "start('respond')" },
+      { file: REQUESTS, old: "start(status === BlkifStatus.Okay ? 'execute' : 'respond')", new: "start('respond')" },
     ],
     found: foundBy('block restore/linux', 'exactly-once', 'the user is told of a write that is not on the disk yet'),
   },
@@ -150,8 +150,8 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     'a flush is answered and not done',
     [
       REQUESTS,
-      'if (request.operation === BlkifOperation.FlushDiskcache) services.device.flush();',
-      'if (request.operation === BlkifOperation.FlushDiskcache) return;',
+      'if (operation === BlkifOperation.WriteBarrier || operation === BlkifOperation.FlushDiskcache)\n',
+      'if (operation === BlkifOperation.WriteBarrier)\n',
     ],
     foundBy(
       'block restore/linux/flush',

@@ -142,11 +142,7 @@ export const HYPERVISOR_MUTANTS: readonly Mutant[] = [
   mutant(
     'timers-fire-when-they-are-off',
     'a timer that is off counts as fired',
-    [
-      TIMERS,
-      'return memory.words[address >>> 2] === FIRED;',
-      'return (memory.words[address >>> 2] as number) <= FIRED;',
-    ],
+    [TIMERS, 'return memory.word(address >>> 2) === FIRED;', 'return memory.word(address >>> 2) <= FIRED;'],
     survives(
       'hypervisor/timers',
       'where a pair holds, nobody asks a timer that was not set before: the toolstack sets its own with each wait, the vTPM ' +

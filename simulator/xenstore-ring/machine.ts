@@ -86,7 +86,7 @@ export function buildRingMachine(options: RingWorldOptions, onWrong: (ask: Ask, 
   const guestFrames = [takeFrames(pages), takeFrames(pages)];
   const daemonFrames = [takeFrames(RING_DAEMON_PAGES), takeFrames(RING_DAEMON_PAGES)];
   const toolstackFrame = takeFrames(1);
-  const dom0Frames = [takeFrames(1), takeFrames(1)];
+  const dom0Frames = [takeFrames(2), takeFrames(2)];
   const image = takeFrames(pages - FIRST_GUEST_PFN);
   const memory = new JournaledMemory(frame);
 
@@ -115,7 +115,7 @@ export function buildRingMachine(options: RingWorldOptions, onWrong: (ask: Ask, 
       maptrack: take(MAPPINGS_MAX * Mapping.size),
       storeCell,
     });
-    host.domains.push(domainAt('dom0', DAEMON_AGENTS[index] as number, dom0Frames[index] as number, 1));
+    host.domains.push(domainAt('dom0', DAEMON_AGENTS[index] as number, dom0Frames[index] as number, 2));
     return host;
   });
   const hostOf = (guest: number): Host => hosts[options.plan === 'migrate' ? guest : 0] as Host;
