@@ -8,7 +8,7 @@
 import { encodeFrame, XsType } from '../../protocol/xs-wire.js';
 import { Daemon } from '../../xenstore-sim/daemon.js';
 import { Store } from '../../xenstore-sim/index.js';
-import { median, print, spread, timed } from '../figures.js';
+import { median, print, spread } from '../figures.js';
 
 const ROUNDS = 5;
 const REQUESTS = 10_000;
@@ -84,9 +84,10 @@ function growth(): void {
   const all = NODES.map((size) => {
     const before = settled();
     let made: Populated | undefined;
-    const seconds = timed(() => {
-      made = populated(size);
-    });
+    const seconds =
+      processorNanoseconds(() => {
+        made = populated(size);
+      }) / 1e9;
     const after = settled();
     // What few nodes take is lost in what the rest of the program lets go.
     const bytes = (what: 'heapUsed' | 'rss'): string =>
@@ -122,7 +123,7 @@ function randomLooks(size: number): { readonly references: number; readonly map:
   const paths = wanted.map(path);
   let sum = 0;
   const cost = (look: () => void): number =>
-    median(Array.from({ length: ROUNDS }, () => (timed(look) * 1e9) / REQUESTS));
+    median(Array.from({ length: ROUNDS }, () => processorNanoseconds(look) / REQUESTS));
   const references = cost(() => {
     for (const node of wanted) {
       let at: Link | string | undefined = heads[node];
@@ -145,16 +146,11 @@ function siblings(): void {
     const connection = daemon.connect(0);
     for (let node = 0; node < size; node++) send(daemon, connection, frame(XsType.WRITE, `${sibling(node)}\0`));
     const nodes = spreadOver(size, (node) => node).slice(0, REPLACED);
-    const costs = Array.from({ length: ROUNDS }, () => {
-      let removal = 0;
-      let creation = 0;
-      for (const node of nodes) {
-        const [remove, create] = [frame(XsType.RM, `${sibling(node)}\0`), frame(XsType.WRITE, `${sibling(node)}\0`)];
-        removal += timed(() => send(daemon, connection, remove));
-        creation += timed(() => send(daemon, connection, create));
-      }
-      return [removal, creation].map((seconds) => (seconds * 1e9) / nodes.length);
-    });
+    const removing = nodes.map((node) => frame(XsType.RM, `${sibling(node)}\0`));
+    const creating = nodes.map((node) => frame(XsType.WRITE, `${sibling(node)}\0`));
+    const costs = Array.from({ length: ROUNDS }, () =>
+      [removing, creating].map((frames) => nanoseconds({ size, daemon, connection }, frames)),
+    );
     const [removals, creations] = [0, 1].map((which) => costs.map((cost) => cost[which] ?? Number.NaN));
     print(
       `${String(size).padStart(10)} siblings   RM ${spread(removals ?? [], whole)}   WRITE ${spread(creations ?? [], whole)}`,
@@ -220,10 +216,17 @@ function interleaved(
 
 /** Nanoseconds for each of `pieces`: taken in, executed, and its output handed over. */
 function nanoseconds({ daemon, connection }: Populated, pieces: readonly Uint8Array[]): number {
+  const cost = processorNanoseconds(() => {
+    for (const piece of pieces) send(daemon, connection, piece);
+  });
+  return cost / pieces.length;
+}
+
+function processorNanoseconds(body: () => void): number {
   const start = process.cpuUsage();
-  for (const piece of pieces) send(daemon, connection, piece);
+  body();
   const { user, system } = process.cpuUsage(start);
-  return ((user + system) * 1000) / pieces.length;
+  return (user + system) * 1000;
 }
 
 function send(daemon: Daemon, connection: number, piece: Uint8Array): void {

@@ -7,8 +7,11 @@ import { median, print } from '../figures.js';
 import { type Load, type Mode, runLoad } from './load.js';
 import type { Peer } from './peers.js';
 
-const ROUNDS = 5;
-const MILLISECONDS = 100;
+const ROUNDS = 7;
+const MILLISECONDS = 200;
+/** So long each kind of request is asked for before anything is measured, on ten connections at once. */
+const WARM_UP_MILLISECONDS = 500;
+const WARM_UP_CLIENTS = 10;
 const CLIENTS = [1, 10, 100];
 const DEPTH = 16;
 
@@ -35,6 +38,10 @@ function eachCount(title: string, mode: Mode, depth: number): Workload[] {
 /** Prints the tables. `echo` is a server without a store; ratios are those of the first of `daemons` to the second. */
 export function benchSockets(program: string, daemons: readonly Peer[], echo: Peer): void {
   for (const daemon of daemons) runLoad(program, daemon.socket, 'setup', Math.max(...CLIENTS), 1, 0);
+  for (const { socket } of daemons) {
+    for (const mode of ['read', 'write', 'tx'] as const)
+      runLoad(program, socket, mode, WARM_UP_CLIENTS, DEPTH, WARM_UP_MILLISECONDS);
+  }
   const measured = new Map<Workload, Map<Peer, Load[]>>();
   for (let round = 0; round <= ROUNDS; round++) {
     for (const workload of [...WORKLOADS, WATCH]) {
