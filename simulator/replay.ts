@@ -3,7 +3,9 @@
  * the world first no longer offers what was recorded.
  */
 import { QuiesceError } from '../protocol/errors.js';
-import { CHOICES_MAX, type Explorable } from './explore/explore.js';
+import { cycleFault } from './explore/fair-cycles.js';
+import { CHOICES_MAX, type Explorable } from './explore/search.js';
+import { fairCycleAtEnd } from './lasso.js';
 import { type HashBytes, stepHash, type Token } from './token.js';
 import type { OracleName } from './world-state.js';
 
@@ -71,6 +73,9 @@ export function replay(
 ): Replay {
   const choices = new Int32Array(CHOICES_MAX);
   const steps: string[] = [];
+  const taken: number[] = [];
+  const seen = new Set<string>();
+  const begun = world.memory.journalLength === 0;
   let count = world.enumerate(choices);
   const result = (more: Partial<Replay>): Replay => {
     const oracle = world.failed ?? null;
@@ -78,8 +83,14 @@ export function replay(
   };
 
   for (let step = 0; step < recorded.count; step++) {
-    const names = Array.from(choices.subarray(0, count), (choice) => world.describe(choice));
-    const found = names.findIndex((name) => recorded.matches(step, name));
+    let names = namesOf(world, choices, count);
+    let found = names.findIndex((name) => recorded.matches(step, name));
+    if (found < 0) {
+      // It may have been found by a search that leaves nothing out.
+      count = enumerateAll(world, choices);
+      names = namesOf(world, choices, count);
+      found = names.findIndex((name) => recorded.matches(step, name));
+    }
     if (found < 0) {
       return result({ holds: false, diverged: { step: step + 1, wanted: recorded.describe(step), possible: names } });
     }
@@ -90,6 +101,8 @@ export function replay(
         `step ${step + 1}: expected a hash of one choice, found one of several (${recorded.describe(step)})`,
       );
     }
+    taken.push(choices[found] as number);
+    seen.add(`${world.memory.hashLow} ${world.memory.hashHigh}`);
     take(choices[found] as number);
     steps.push(name);
     if (world.failed !== undefined) return result({ fault: world.lastFault });
@@ -97,7 +110,31 @@ export function replay(
   }
   const { atRest } = world;
   if (atRest) world.quiescent();
+  const goesRound = begun && seen.has(`${world.memory.hashLow} ${world.memory.hashHigh}`);
+  const round = goesRound ? roundOf(world, taken) : 0;
+  if (round > 0) return result({ holds: false, oracle: 'no-hang', fault: cycleFault(round) });
   return result({ quiescent: atRest });
+}
+
+/** Steps of the fair way round at the end of `taken`, or 0; the world stands where it stood. */
+function roundOf(world: Replayable, taken: readonly number[]): number {
+  world.memory.undo(0, 0, 0);
+  const steps = fairCycleAtEnd(world, taken);
+  for (const choice of taken) world.step(choice);
+  return steps;
+}
+
+function namesOf(world: Replayable, choices: Int32Array, count: number): string[] {
+  return Array.from(choices.subarray(0, count), (choice) => world.describe(choice));
+}
+
+/** All choices, also where the world itself would take some first. */
+function enumerateAll(world: Replayable, choices: Int32Array): number {
+  const { reducing } = world;
+  world.reducing = false;
+  const count = world.enumerate(choices);
+  world.reducing = reducing;
+  return count;
 }
 
 /** The names of a list of choices, and how wide hashes must be to tell them from all others there are on the way. */
@@ -113,7 +150,8 @@ export function nameChoices(
   let hashBytes: HashBytes = 2;
   for (const choice of choices) {
     const name = world.describe(choice);
-    const others = possible.subarray(0, world.enumerate(possible));
+    let others = possible.subarray(0, world.enumerate(possible));
+    if (!others.includes(choice)) others = possible.subarray(0, enumerateAll(world, possible));
     const hash = stepHash(name, 2);
     for (const other of others) {
       const otherName = world.describe(other);

@@ -2,15 +2,20 @@
  * One run: takes steps from the beginning of a world to its end, writes down what was taken, and goes back by undoing
  * the journal. The arrays are made once; a step allocates nothing here.
  *
- * A run ends when an oracle fails, when nothing is left to happen, or after `STEPS_MAX` steps. A run that is broken
- * off there is no failure: whether a cycle is a hang is for the explorer to say.
+ * A run ends when an oracle fails, when nothing is left to happen, or after `STEPS_MAX` steps. Where it is broken off
+ * there, it may have gone round: that is a failure when a state came again, and going on like that is fair.
  */
+import { cycleFault } from '../explore/fair-cycles.js';
 import { CHOICES_MAX } from '../explore/search.js';
+import { fairCycleAtEnd } from '../lasso.js';
 import type { Random } from '../random.js';
+import { oracleBit } from '../world-state.js';
 import type { Coverage } from './coverage.js';
 import type { Fuzzable, Offer, Scheduler } from './scheduler.js';
 
 export const STEPS_MAX = 4096;
+/** Steps of the shortest part of a run that is searched for a way round. */
+const FIRST_PART = 64;
 
 /** The beginning of a known schedule of the same world, which is taken without looking at what else there is. */
 export interface Prefix {
@@ -67,7 +72,38 @@ export class Runner {
       this.#take(world, this.#offered[picked] as number, offer.count, coverage);
     }
     memory.undo(0, 0, 0);
+    if (this.violations === 0 && this.length === STEPS_MAX) this.#judgeRound(world);
     return this.violations;
+  }
+
+  /** Looks for a fair way round in ever longer parts of the run, which is cut off where one ends. */
+  #judgeRound(world: Fuzzable): void {
+    for (let part = FIRST_PART; part <= this.length; part *= 2) {
+      const end = this.#endOfRound(part);
+      const steps = end === 0 ? 0 : fairCycleAtEnd(world, this.choices.subarray(0, end));
+      if (steps === 0) continue;
+      this.length = end;
+      this.violations = oracleBit('no-hang');
+      this.fault = cycleFault(steps);
+      return;
+    }
+  }
+
+  /** Of the ways round in the first `part` steps, the end of the longest, which is the fairest; 0 when there is none. */
+  #endOfRound(part: number): number {
+    const first = new Map<string, number>();
+    let longest = 0;
+    let end = 0;
+    for (let i = 0; i < part; i++) {
+      const key = `${this.lows[i]} ${this.highs[i]}`;
+      const before = first.get(key);
+      if (before === undefined) first.set(key, i);
+      else if (i - before > longest) {
+        longest = i - before;
+        end = i + 1;
+      }
+    }
+    return end;
   }
 
   #take(world: Fuzzable, choice: number, offers: number, coverage: Coverage | null): void {

@@ -3,7 +3,10 @@
  * of choices to the same verdict. What keeps state outside its memory, asks a clock or iterates in another order shows
  * here, as the first step at which the two differ.
  */
+
 import { CHOICES_MAX } from '../explore/search.js';
+import { fairCycleAtEnd } from '../lasso.js';
+import { oracleBit } from '../world-state.js';
 import type { Runner } from './runner.js';
 import type { Fuzzable } from './scheduler.js';
 
@@ -46,5 +49,9 @@ function firstDifference(world: Fuzzable, runner: Runner): Difference | null {
     if (world.atRest) world.quiescent();
   }
   if (world.violations === runner.violations) return null;
+  if (world.violations === 0 && runner.violations === oracleBit('no-hang')) {
+    world.memory.undo(0, 0, 0);
+    if (fairCycleAtEnd(world, runner.choices.subarray(0, runner.length)) > 0) return null;
+  }
   return { step: runner.length + 1, name: '', what: 'another verdict the second time' };
 }

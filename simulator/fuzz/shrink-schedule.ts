@@ -6,7 +6,9 @@
  * counts when the oracle fails on the way or at the end, before any other oracle does. What comes out is 1-minimal:
  * replayed like this without any one of its steps, it no longer fails. It need not be a shortest one.
  */
+import { cycleFault } from '../explore/fair-cycles.js';
 import { CHOICES_MAX } from '../explore/search.js';
+import { fairCycleAtEnd } from '../lasso.js';
 import { type OracleName, oracleBit } from '../world-state.js';
 import { STEPS_MAX } from './runner.js';
 import type { Fuzzable } from './scheduler.js';
@@ -42,10 +44,12 @@ export class LooseReplay {
   #replay(names: Names, goesOn: boolean): Names | null {
     const world = this.#world;
     const taken: string[] = [];
+    const choices: number[] = [];
     let count = this.#look();
     if (world.violations !== 0) return this.#verdict(taken);
     const take = (choice: number, name: string): boolean => {
       taken.push(name);
+      choices.push(choice);
       world.step(choice);
       if (world.violations !== 0) return true;
       count = this.#look();
@@ -60,7 +64,17 @@ export class LooseReplay {
       if (choice === undefined) return null;
       if (take(choice, world.describe(choice))) return this.#verdict(taken);
     }
-    return null;
+    return goesOn ? null : this.#round(taken, choices);
+  }
+
+  /** Whether going on like at the end of the steps is a hang. */
+  #round(taken: Names, choices: readonly number[]): Names | null {
+    if (this.#bit !== oracleBit('no-hang') || taken.length === 0) return null;
+    this.#world.memory.undo(0, 0, 0);
+    const steps = fairCycleAtEnd(this.#world, choices);
+    if (steps === 0) return null;
+    this.fault = cycleFault(steps);
+    return taken;
   }
 
   /** The choices there are; where the world is at rest, its end is judged. */

@@ -9,6 +9,15 @@ import { type Task, type TaskDefinition, task } from '../../hypervisor/steps.js'
 import { TpmifState } from '../../protocol/tpmif-v2.js';
 import { explore } from '../../simulator/explore/explore.js';
 import { PathTable } from '../../simulator/explore/path-table.js';
+import { RandomWalk } from '../../simulator/fuzz/random-walk.js';
+import { Runner, STEPS_MAX } from '../../simulator/fuzz/runner.js';
+import type { Scheduler } from '../../simulator/fuzz/scheduler.js';
+import { checkAgain } from '../../simulator/fuzz/self-check.js';
+import { LooseReplay, shrinkSchedule } from '../../simulator/fuzz/shrink-schedule.js';
+import { Random } from '../../simulator/random.js';
+import { nameChoices, replay, stepsByName } from '../../simulator/replay.js';
+import type { World } from '../../simulator/world.js';
+import { oracleBit } from '../../simulator/world-state.js';
 import { frontOf, worldOf } from '../support/worlds.js';
 
 const spin = task<SpinningTpmfront>('spin', { look: (front) => front.look() });
@@ -55,6 +64,50 @@ t.test('a driver that polls while the backend is about to answer is only unlucky
   const found = explore(worldOf({ front, scenario: 'cancelled-suspend' }), { order: 'dfs' });
   t.equal(found.oracle, null);
   t.equal(found.complete, true);
+  t.end();
+});
+
+const spinning = (asks: boolean): World =>
+  worldOf({
+    front: frontOf('no-hook', (services) => new SpinningTpmfront(services, asks)),
+    scenario: 'cancelled-suspend',
+  });
+
+t.test('a run that goes round and round is a hang, shrinks to one, and is replayed as one', (t) => {
+  const world = spinning(false);
+  const runner = new Runner();
+  const settings = { scheduler: new RandomWalk(), length: 40, faults: 0, coverage: null };
+  t.equal(runner.run(world, { ...settings, random: new Random(1) }), oracleBit('no-hang'));
+  t.match(runner.fault, /leads? back to where they began, and nobody gets on/);
+  t.equal(checkAgain(world, runner), null);
+  const names = nameChoices(world, [...runner.choices.subarray(0, runner.length)]).steps;
+  const attempt = new LooseReplay(world, 'no-hang');
+  const shrunk = shrinkSchedule(attempt, names);
+  t.ok(shrunk.length < 20, shrunk.join(', '));
+  t.match(attempt.fault, /leads? back to where they began/);
+  t.match(replay(world, stepsByName(shrunk)), { holds: false, oracle: 'no-hang', diverged: null, quiescent: false });
+  world.memory.undo(0, 0, 0);
+  t.match(replay(world, stepsByName(shrunk.slice(0, -1))), { holds: true, oracle: null });
+  t.end();
+});
+
+t.test('a run that polls while the backend is about to answer is only unlucky, however long', (t) => {
+  const world = spinning(true);
+  const runner = new Runner();
+  /** Polls whenever that is possible. */
+  const stubborn: Scheduler = {
+    begin() {},
+    pick: ({ world: here, choices, count }) =>
+      Math.max(
+        0,
+        [...choices.subarray(0, count)].findIndex((choice) => here.describe(choice).includes('spin')),
+      ),
+  };
+  const settings = { length: 40, faults: 0, coverage: null, random: new Random(1) };
+  t.equal(runner.run(world, { ...settings, scheduler: stubborn }), 0);
+  t.equal(runner.length, STEPS_MAX);
+  for (let seed = 0; seed < 50; seed++)
+    t.equal(runner.run(world, { ...settings, scheduler: new RandomWalk(), random: new Random(seed) }), 0);
   t.end();
 });
 
