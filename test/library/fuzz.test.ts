@@ -12,7 +12,7 @@ import {
 } from '../../library/index.js';
 import { quiesce } from '../support/fake-terminal.js';
 
-t.setTimeout(120_000);
+const SLOW = { timeout: 120_000 };
 
 /** Lets the guest suspend inside a command. */
 class Hasty extends QuiesceTpmfront {
@@ -23,7 +23,7 @@ class Hasty extends QuiesceTpmfront {
 
 const ASK = { scenario: 'checkpoint', session: 'ima_extends', daemon: 'c', commands: 2, runs: 600 } as const;
 
-t.test('it says what the command says', async (t) => {
+t.test('it says what the command says', SLOW, async (t) => {
   const mine = await fuzz({ ...ASK, tpmfront: 'linux', seed: 7 });
   const argv = ['fuzz', '--scenario', 'checkpoint', '--session', 'ima_extends', '--daemon', 'c', '--commands', '2'];
   const { status, out } = await quiesce([...argv, '--tpmfront', 'linux', '--seed', '7', '--runs', '600', '--json']);
@@ -47,7 +47,7 @@ t.test('it says what the command says', async (t) => {
   );
 });
 
-t.test('a class is broken by a schedule that cannot be shorter, which its token replays', async (t) => {
+t.test('a class is broken by a schedule that cannot be shorter, which its token replays', SLOW, async (t) => {
   const { holds, failures, runs, aborted } = await fuzz({ ...ASK, tpmfront: Hasty });
   t.match({ holds, runs, aborted }, { holds: false, runs: 600, aborted: false });
   const [failure] = failures;
@@ -57,7 +57,7 @@ t.test('a class is broken by a schedule that cannot be shorter, which its token 
   t.equal(failure?.schedule.length, schedule.length);
 });
 
-t.test('what is drawn stays within the question, and the same seed gives the same', async (t) => {
+t.test('what is drawn stays within the question, and the same seed gives the same', SLOW, async (t) => {
   const one: FuzzQuestion = { tpmfront: 'sequenced', grain: 'coarse', seed: 3, runs: 512 };
   const first = await fuzz(one);
   t.strictSame(await fuzz(one), first);
@@ -68,7 +68,7 @@ t.test('what is drawn stays within the question, and the same seed gives the sam
   t.match(await fuzz({ ...ASK, scenario: own, tpmfront: 'quiesce' }), { holds: true, failures: [] });
 });
 
-t.test('a signal ends it, and what was found until then is reported', async (t) => {
+t.test('a signal ends it, and what was found until then is reported', SLOW, async (t) => {
   const stop = new AbortController();
   const heard: FuzzProgress[] = [];
   const found = await fuzz({
@@ -86,7 +86,7 @@ t.test('a signal ends it, and what was found until then is reported', async (t) 
   t.match(await fuzz({ ...ASK, tpmfront: 'linux', signal: AbortSignal.abort() }), { aborted: true, runs: 0 });
 });
 
-t.test('it goes on with the tokens of an earlier campaign, and names those that are damaged', async (t) => {
+t.test('it goes on with the tokens of an earlier campaign, and names those that are damaged', SLOW, async (t) => {
   const question = { ...ASK, tpmfront: 'quiesce', runs: 256 };
   const { tokens } = await fuzz(question);
   t.ok(tokens.length > 0);
@@ -95,7 +95,7 @@ t.test('it goes on with the tokens of an earlier campaign, and names those that 
   t.ok(again.tokens.length >= tokens.length);
 });
 
-t.test('what is asked wrongly, and drivers that break a rule, are refused in one line', async (t) => {
+t.test('what is asked wrongly, and drivers that break a rule, are refused in one line', SLOW, async (t) => {
   let count = 0;
   /** Looks like `quiesce`, but for what it counts where no trial looks. */
   class Counts extends QuiesceTpmfront {
