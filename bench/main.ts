@@ -9,10 +9,12 @@ import { print } from './figures.js';
 import { benchFuzz } from './fuzz.js';
 import { benchIdentity } from './identity.js';
 import { benchLiveTpm } from './live-tpm.js';
+import { benchSpin } from './spin.js';
 import { benchXenstore } from './xenstore/xenstore.js';
 
 const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   explorer: benchExplorer,
+  spin: benchSpin,
   fuzz: benchFuzz,
   identity: benchIdentity,
   'live-tpm': benchLiveTpm,

@@ -67,7 +67,8 @@ export class StoreClient implements StoreAccess {
   listener: StoreListener | null = null;
   readonly #memory: JournaledMemory;
   readonly #place: StoreClientPlace;
-  readonly #keys: Map<string, Map<string, RequestKey>> = new Map();
+  /** By kind of request and path. */
+  readonly #keys: { [kind: string]: Map<string, RequestKey> } = Object.create(null);
   /** Id of the open transaction, 0 for none. Transactions begin and end within one step. */
   #transaction = 0;
   /** What `hasEvent` and `peek` were asked last: conditions ask the same of the same store again and again. */
@@ -249,6 +250,31 @@ export class StoreClient implements StoreAccess {
     }
   }
 
+  /**
+   * The requests that `body` makes of this client, and nothing else, as one: remembered together, and one store to the
+   * cell. `name` and `argument` say which they are. Somebody who listens hears them one by one.
+   */
+  together(name: string, argument: string, body: () => void): void {
+    if (this.listener !== null) {
+      body();
+      return;
+    }
+    const memory = this.#memory;
+    const value = this.#value;
+    const key = this.#key(name, '');
+    const known = value.outcomes.get(key)?.get(argument);
+    if (known !== undefined) {
+      memory.assignCell(this.#place.cell, known.value);
+      return;
+    }
+    const { journalLength, hashLow, hashHigh } = memory;
+    body();
+    const { store } = this.#value;
+    // The journal has the same entries whether it was remembered or not.
+    memory.undo(journalLength, hashLow, hashHigh);
+    this.#remember(value, key, argument, store, OK);
+  }
+
   get #value(): StoreValue {
     return this.#memory.cell(this.#place.cell) as StoreValue;
   }
@@ -290,15 +316,15 @@ export class StoreClient implements StoreAccess {
 
   #key(operation: string, path: string): RequestKey {
     const kind = this.#transaction === 0 ? operation : (IN_TRANSACTION[operation as StoreOperationName] ?? operation);
-    let byPath = this.#keys.get(path);
+    let byPath = this.#keys[kind];
     if (byPath === undefined) {
       byPath = new Map();
-      this.#keys.set(path, byPath);
+      this.#keys[kind] = byPath;
     }
-    let key = byPath.get(kind);
+    let key = byPath.get(path);
     if (key === undefined) {
       key = {};
-      byPath.set(kind, key);
+      byPath.set(path, key);
     }
     return key;
   }

@@ -7,14 +7,10 @@
 
 import {
   backendState,
-  closeVtpm,
-  removeVtpmNodes,
   requestSuspend,
   suspendAcknowledged,
   type VtpmPlace,
   withdrawSuspend,
-  writeDomainNodes,
-  writeVtpmNodes,
 } from '../backend/toolstack-nodes.js';
 import { QUIESCE_NODE, QUIESCED_NODE } from '../backend/tpmback/v2.js';
 import { DomainState, SuspendResult } from '../hypervisor/domain.js';
@@ -27,6 +23,7 @@ import { DeviceNode } from '../protocol/xenbus.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
 import type { StoreClient } from './store-client.js';
+import { closeVtpm, removeVtpmNodes, writeDomainNodes, writeVtpmNodes } from './toolstack-requests.js';
 
 export const ToolstackState = layout('toolstack', {
   /** The image of the domain's memory is complete, and so is that of its vTPM, which is taken after it. */

@@ -1,12 +1,13 @@
 /**
  * Runs the tests against real programs: every compiled `*.test.js` of this folder; those named `redis-...` against a
- * Redis server, `tpm-...` against swtpm and tpm2-tools, the others against xenstore daemons and tools. Arguments choose
- * by the beginning of the name, as for `test/main.ts`.
+ * Redis server, `spin-...` against the model checker, `tpm-...` against swtpm and tpm2-tools, the others against xenstore
+ * daemons and tools. Arguments choose by the beginning of the name, as for `test/main.ts`.
  *
  * Skipped with a message where the programs are absent; an error there if QUIESCE_REQUIRE_REAL is 1.
  */
 import { readdirSync } from 'node:fs';
 import t from 'tap';
+import { missingSpin } from '../../bench/spin/pan.js';
 import { missingRedis } from './redis-server.js';
 import { missingParts } from './toolbox.js';
 import { missingTpmParts } from './tpm-toolbox.js';
@@ -22,11 +23,12 @@ interface Group {
 
 const isRedis = (file: string): boolean => file.startsWith('redis-');
 const isTpm = (file: string): boolean => file.startsWith('tpm-');
+const isSpin = (file: string): boolean => file.startsWith('spin-');
 
 const GROUPS: readonly Group[] = [
   {
     what: 'real xenstore daemons',
-    has: (file) => !isRedis(file) && !isTpm(file),
+    has: (file) => !isRedis(file) && !isTpm(file) && !isSpin(file),
     missing: missingParts,
     packages: 'xenstore-utils xen-utils-4.17 libxen-dev gcc libc6-dev',
   },
@@ -37,6 +39,7 @@ const GROUPS: readonly Group[] = [
     missing: missingTpmParts,
     packages: 'swtpm swtpm-tools tpm2-tools libtss2-tcti-swtpm0 libtss2-tcti-mssim0',
   },
+  { what: 'SPIN', has: isSpin, missing: missingSpin, packages: 'spin gcc libc6-dev' },
 ];
 
 const here = new URL('./', import.meta.url);

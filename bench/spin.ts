@@ -1,0 +1,113 @@
+/**
+ * `explore` against SPIN on the sequenced pair, on one core in turns. What the model of SPIN has and what it lacks is
+ * said in bench/spin/README.md.
+ */
+
+import { loadSession } from '../library/sessions.js';
+import { SCENARIOS } from '../scenarios/scenarios.js';
+import { find, findTpmback, findTpmfront } from '../simulator/drivers.js';
+import { explore } from '../simulator/explore/explore.js';
+import { worldOptions } from '../simulator/pairing.js';
+import { World } from '../simulator/world.js';
+import { median, print, spread, thousands } from './figures.js';
+import { missingSpin, Pan, type PanRun } from './spin/pan.js';
+
+const ROUNDS = 5;
+/** Each command of the one is another extend of a PCR; the other has more of them than a byte of the model can count. */
+const SESSIONS = { 'clean-migration': 'ima_extends', 'cancelled-suspend': 'context_juggling' } as const;
+
+const WHOLE = ['-DSAFETY', '-DNOREDUCE'];
+
+export function benchSpin(): void {
+  const missing = missingSpin();
+  if (missing.length > 0) {
+    print(`not measured: ${missing.join(' and ')} not found; apt-get install spin gcc`);
+    return;
+  }
+  print(
+    `explore against SPIN's pan -O3 on the sequenced pair, one core, median [min .. max] of ${ROUNDS} rounds in turns`,
+  );
+  situation('clean-migration', 8, []);
+  situation('cancelled-suspend', 200, ['CANCEL']);
+}
+
+interface Row {
+  readonly name: string;
+  readonly run: () => PanRun;
+  readonly runs: PanRun[];
+}
+
+type Situation = keyof typeof SESSIONS;
+
+function situation(scenario: Situation, commands: number, defines: readonly string[]): void {
+  const model = [`COMMANDS=${commands}`, ...defines];
+  const pans = [WHOLE, [...WHOLE, '-DHC4'], ['-DSAFETY']].map((flags) => new Pan(model, flags));
+  const [exact, compact, reducing] = pans as [Pan, Pan, Pan];
+  const row = (name: string, run: () => PanRun): Row => ({ name, run, runs: [] });
+  const ours = row('explore', () => ourRun(scenario, commands, false));
+  const theirs = row('pan', () => exact.run());
+  const oursReduced = row('explore', () => ourRun(scenario, commands, true));
+  const theirsReduced = row('pan', () => reducing.run());
+  const rows = [ours, theirs, row('pan -DHC4', () => compact.run()), oursReduced, theirsReduced];
+  try {
+    for (let round = -1; round < ROUNDS; round++)
+      for (const { run, runs } of rows) {
+        const result = run();
+        // The first round warms up.
+        if (round >= 0) runs.push(result);
+      }
+  } finally {
+    for (const pan of pans) pan.close();
+  }
+  print('');
+  print(`${scenario}, ${commands} commands: the whole graph, transitions/s`);
+  for (const one of rows.slice(0, 3)) print(`  ${speedOf(one)}`);
+  print(`  ${'ratio'.padEnd(12)}${spread(ratios(ours, theirs), times)}   of explore to pan`);
+  print(`${scenario}, ${commands} commands: each with its reduction, seconds to the verdict`);
+  for (const one of rows.slice(3)) print(`  ${secondsOf(one)}`);
+  const faster = theirsReduced.runs.map(({ seconds }, round) => seconds / (oursReduced.runs[round] as PanRun).seconds);
+  print(`  ${'ratio'.padEnd(12)}${spread(faster, times)}   of pan to explore`);
+}
+
+function ourRun(scenario: Situation, commands: number, reduction: boolean): PanRun {
+  const session = loadSession(SESSIONS[scenario]);
+  const front = findTpmfront('sequenced');
+  const pairing = {
+    scenario: find('scenario', SCENARIOS, scenario),
+    tpmfront: front,
+    tpmback: findTpmback(front.tpmback),
+    session,
+  };
+  const start = process.hrtime.bigint();
+  const world = new World(worldOptions(pairing, { commands, reduction }));
+  const { states, transitions, holds } = explore(world, { order: 'dfs' });
+  return { states, transitions, holds, seconds: Number(process.hrtime.bigint() - start) / 1e9 };
+}
+
+function ratios(ours: Row, theirs: Row): readonly number[] {
+  return ours.runs.map((run, round) => rate(run) / rate(theirs.runs[round] as PanRun));
+}
+
+function rate({ transitions, seconds }: PanRun): number {
+  return transitions / seconds;
+}
+
+function speedOf({ name, runs }: Row): string {
+  return `${name.padEnd(12)}${spread(runs.map(rate), thousands)}   ${countsOf(runs)}`;
+}
+
+function secondsOf({ name, runs }: Row): string {
+  const seconds = runs.map((run) => run.seconds);
+  return `${name.padEnd(12)}${median(seconds).toFixed(3).padStart(7)} s   ${countsOf(runs)}`;
+}
+
+function countsOf(runs: readonly PanRun[]): string {
+  const [first] = runs;
+  return first === undefined
+    ? ''
+    : `${first.states} states, ${first.transitions} transitions, ${first.holds ? 'holds' : 'fails'}`;
+}
+
+function times(value: number): string {
+  return `${value.toFixed(2)}x`;
+}
