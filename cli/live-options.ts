@@ -11,7 +11,7 @@ import { type Arguments, usage } from './arguments.js';
 import type { Terminal } from './terminal.js';
 
 /** Seconds. */
-export const TIMEOUTS = { up: 60, migrate: 60, others: 30 } as const;
+export const TIMEOUTS = { up: 60, migrate: 120, others: 60 } as const;
 
 const PORT_MAX = 65_534;
 const PAGES_OF_MIB = 256;

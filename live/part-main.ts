@@ -17,8 +17,15 @@ import { runXenstored } from './parts/xenstored.js';
 import { lockFile, takeLock } from './toolstack/part-lock.js';
 
 /** What a part tells whoever started it. */
-export interface PartReport {
-  readonly ready: { readonly url?: string; readonly tcti?: string };
+export type PartReport =
+  | { readonly ready: Serving }
+  /** It was started to wait, and waits. */
+  | { readonly held: true };
+
+/** What a part says of itself once it serves. */
+export interface Serving {
+  readonly url?: string;
+  readonly tcti?: string;
 }
 
 export interface ThreadData {
@@ -34,7 +41,7 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-async function start(config: PartConfig): Promise<{ readonly stop: Stop; readonly ready: PartReport['ready'] }> {
+async function start(config: PartConfig): Promise<{ readonly stop: Stop; readonly ready: Serving }> {
   switch (config.part) {
     case 'hypervisor':
       return { stop: await runHypervisor(config.host, config.memory, config.guarded), ready: {} };
@@ -68,6 +75,26 @@ function readConfig(): PartConfig {
   return withBuffers(config, buffers);
 }
 
+function tell(report: PartReport): void {
+  if (isMainThread) process.send?.(report, () => undefined);
+  else parentPort?.postMessage(report);
+}
+
+/** Resolves when this message comes. One to stop ends the process, as it has nothing yet that could be ended well. */
+function told(word: string): Promise<void> {
+  return new Promise((resolve) => {
+    const hear = (message: unknown): void => {
+      if (message === 'stop') process.exit(0);
+      if (message !== word) return;
+      process.off('message', hear);
+      parentPort?.off('message', hear);
+      resolve();
+    };
+    process.on('message', hear);
+    parentPort?.on('message', hear);
+  });
+}
+
 async function main(): Promise<void> {
   const abandoned = (): never => process.exit(1);
   if (isMainThread) {
@@ -77,7 +104,13 @@ async function main(): Promise<void> {
     const calls = native();
     if (calls !== null) await takeLock(calls, lockFile(argv[2] ?? ''));
   }
-  const { stop, ready } = await start(readConfig());
+  const config = readConfig();
+  if ('held' in config && config.held) {
+    const go = told('go');
+    tell({ held: true });
+    await go;
+  }
+  const { stop, ready } = await start(config);
   let ending = false;
   const end = (): void => {
     if (ending) return;
@@ -93,9 +126,7 @@ async function main(): Promise<void> {
   parentPort?.on('message', (message) => {
     if (message === 'stop') end();
   });
-  const report: PartReport = { ready };
-  if (isMainThread) process.send?.(report, () => undefined);
-  else parentPort?.postMessage(report);
+  tell({ ready });
 }
 
 main().catch(fail);

@@ -59,7 +59,12 @@ export interface HostGrant {
 export type PartConfig =
   | ({ readonly part: 'hypervisor'; readonly guarded: ToolstackPlace | null } & HostGrant)
   | { readonly part: 'xenstored'; readonly xenstored: XenstoredConfig }
-  | ({ readonly part: 'backend' | 'guest'; readonly store: StorePlace } & HostGrant)
+  | ({
+      readonly part: 'backend' | 'guest';
+      readonly store: StorePlace;
+      /** It loads its program and waits for the message `go`: what it will work on is not there yet. */
+      readonly held: boolean;
+    } & HostGrant)
   | { readonly part: 'user'; readonly hosts: readonly HostGrant[]; readonly tcti: TctiConfig };
 
 /** How the toolstack is started again by who notices its death. */

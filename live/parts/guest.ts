@@ -172,8 +172,8 @@ class Boot implements LiveActor {
       this.#guest.boot();
       return;
     }
-    // In the middle of a suspend or resume the watches are still to be registered, by the steps that follow.
-    if (!kernel.store_suspended) this.#guest.registerWatches();
+    // In the middle of a suspend too: when that is cancelled, no later step registers them.
+    this.#guest.registerWatches();
     if (front.port !== 0) this.#guest.host.events.raiseSpurious(this.#domain, front.port);
   }
 }

@@ -67,6 +67,8 @@ export class LiveHost {
   readonly #storeToken: string;
   readonly #domains;
   #port: number;
+  /** Backend and guest are started to wait. */
+  #held = false;
   #client: Promise<XenstoreClient> | null = null;
 
   constructor(place: LiveHostPlace) {
@@ -148,6 +150,30 @@ export class LiveHost {
       await createDomainNodes(store, this.domid);
       await createVtpmNodes(store, this.domid);
     });
+  }
+
+  /** Starts the processes of backend and guest, which are to wait for `releaseParts`: that takes longer than all they do then. */
+  async prepareParts(): Promise<void> {
+    this.#held = true;
+    const both = (['backend', 'guest'] as const).map(async (part) => {
+      const supervisor = this.supervisors[part];
+      // Whether they serve is waited for after `releaseParts`.
+      if (supervisor.running === null) void supervisor.start().catch(() => undefined);
+      await until(`${supervisor.name} to be started`, PART_MILLISECONDS, () => supervisor.running !== null);
+      await supervisor.running?.held;
+    });
+    await within('backend and guest to be prepared', PART_MILLISECONDS, Promise.all(both));
+  }
+
+  /** The pages are in place: backend and guest begin. */
+  async releaseParts(): Promise<void> {
+    this.#held = false;
+    const { backend, guest } = this.supervisors;
+    const both = [backend, guest].map(async (supervisor) => {
+      supervisor.running?.go();
+      await until(`${supervisor.name} to begin`, PART_MILLISECONDS, () => supervisor.serving);
+    });
+    await Promise.all(both);
   }
 
   async startBackend(): Promise<void> {
@@ -247,6 +273,7 @@ export class LiveHost {
 
   /** Ends the guest of this host with its processes, and everything that is left of it. */
   async destroyGuest(): Promise<void> {
+    this.#held = false;
     await Promise.all([this.supervisors.guest.stop(), this.supervisors.backend.stop()]);
     await this.hypercalls.call('domctl_agent_died', AGENTS.backend);
     await this.hypercalls.call('domctl_destroy');
@@ -364,7 +391,7 @@ export class LiveHost {
       const inherited = guarded?.descriptors.map((_descriptor, index) => FIRST_DESCRIPTOR + index) ?? [];
       return { part, ...grant, guarded: guarded === null ? null : { ...guarded, descriptors: inherited } };
     }
-    return { part, ...grant, store: this.#storePlace(part) };
+    return { part, ...grant, store: this.#storePlace(part), held: this.#held };
   }
 
   #storePlace(part: 'backend' | 'guest'): StorePlace {

@@ -7,7 +7,7 @@ import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { QuiesceError } from '../../protocol/errors.js';
-import type { PartReport, ThreadData } from '../part-main.js';
+import type { PartReport, Serving, ThreadData } from '../part-main.js';
 import type { PartConfig } from '../parts/config.js';
 
 export interface RunningPart {
@@ -16,9 +16,13 @@ export interface RunningPart {
   /** When the process began, in clock ticks since boot, so that a number that is used again is noticed. */
   readonly startTime: string;
   /** Resolves with what the part says of itself. Rejects with `PART_UNREACHABLE` when it ends before. */
-  readonly ready: Promise<PartReport['ready']>;
+  readonly ready: Promise<Serving>;
+  /** Resolves when a part that was started to wait waits; a part that ends resolves it too. */
+  readonly held: Promise<void>;
   /** Resolves when it has ended, however. */
   readonly ended: Promise<void>;
+  /** Lets a part begin that was started to wait. */
+  go(): void;
   /** Asks it to end itself. */
   stop(): void;
   /** SIGKILL, or what comes nearest to it for a thread. */
@@ -49,10 +53,8 @@ export function startProcess({ config, configFile, logFile, descriptors }: Proce
     pid: child.pid ?? 0,
     startTime: child.pid === undefined ? '' : (startTimeOf(child.pid) ?? ''),
     ended,
-    ready: new Promise((resolve, reject) => {
-      child.on('message', (message) => resolve((message as PartReport).ready));
-      void ended.then(() => reject(endedEarly(config.part)));
-    }),
+    ...reports(config.part, ended, (listener) => child.on('message', (message) => listener(message as PartReport))),
+    go: () => void (child.connected && child.send('go')),
     stop: () => void child.kill('SIGTERM'),
     kill: () => void child.kill('SIGKILL'),
   };
@@ -75,10 +77,8 @@ export function startThread(data: ThreadData): RunningPart {
     pid: 0,
     startTime: '',
     ended,
-    ready: new Promise((resolve, reject) => {
-      worker.on('message', (message: PartReport) => resolve(message.ready));
-      void ended.then(() => reject(endedEarly(data.config.part)));
-    }),
+    ...reports(data.config.part, ended, (listener) => worker.on('message', listener)),
+    go: () => worker.postMessage('go'),
     stop: () => worker.postMessage('stop'),
     kill: () => void worker.terminate(),
   };
@@ -94,6 +94,7 @@ export function adopt(pid: number, startTime: string): RunningPart {
     pid,
     startTime,
     ready: Promise.resolve({}),
+    held: Promise.resolve(),
     ended: new Promise((resolve) => {
       const timer = setInterval(() => {
         if (lives()) return;
@@ -101,6 +102,8 @@ export function adopt(pid: number, startTime: string): RunningPart {
         resolve();
       }, ADOPTED_LOOK_MILLISECONDS);
     }),
+    // It began long ago.
+    go() {},
     stop: () => signal('SIGTERM'),
     kill: () => signal('SIGKILL'),
   };
@@ -118,6 +121,27 @@ export function startTimeOf(pid: number): string | null {
   }
   const [state = '', ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return state === 'Z' || state === 'X' ? null : (rest[18] ?? null);
+}
+
+function reports(
+  part: string,
+  ended: Promise<void>,
+  listen: (listener: (report: PartReport) => void) => void,
+): Pick<RunningPart, 'held' | 'ready'> {
+  let onHeld = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    onHeld = resolve;
+  });
+  const ready = new Promise<Serving>((resolve, reject) => {
+    listen((report) => ('ready' in report ? resolve(report.ready) : onHeld()));
+    void ended.then(() => {
+      onHeld();
+      reject(endedEarly(part));
+    });
+  });
+  // Whoever does not wait for it need not hear of its end either.
+  ready.catch(() => undefined);
+  return { held, ready };
 }
 
 function endedEarly(part: string): QuiesceError {

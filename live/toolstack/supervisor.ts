@@ -2,7 +2,7 @@
  * Keeps a part running: started again whenever it ends without having been told to, after a delay that grows while it
  * keeps ending and is forgotten once it has lasted.
  */
-import type { PartReport } from '../part-main.js';
+import type { Serving } from '../part-main.js';
 import type { RunningPart } from './spawn.js';
 
 const FIRST_DELAY_MILLISECONDS = 10;
@@ -19,12 +19,13 @@ export interface SupervisedPart {
   /** It has ended: what the kernel does for a dead process, before the next one starts. */
   ended?(): Promise<void>;
   /** It serves, for the first time or again. */
-  ready?(report: PartReport['ready']): void;
+  ready?(report: Serving): void;
 }
 
 export class Supervisor {
   readonly #part: SupervisedPart;
   #running: RunningPart | null = null;
+  #serving: RunningPart | null = null;
   #delay = 0;
   #stopped = false;
   #restarts = 0;
@@ -43,18 +44,24 @@ export class Supervisor {
     return this.#running;
   }
 
+  /** The process that runs has said that it serves. */
+  get serving(): boolean {
+    return this.#serving !== null && this.#serving === this.#running;
+  }
+
   /** How often it has been started again. */
   get restarts(): number {
     return this.#restarts;
   }
 
   /** Resolves when the part serves. Rejects when it ends before that, though it is then started again all the same. */
-  async start(): Promise<PartReport['ready']> {
+  async start(): Promise<Serving> {
     this.#stopped = false;
     const running = await this.#part.start();
     this.#running = running;
     this.#loop = this.#watch(running);
     return running.ready.then((report) => {
+      this.#serving = running;
       this.#part.ready?.(report);
       return report;
     });
@@ -64,6 +71,7 @@ export class Supervisor {
   adopt(running: RunningPart): void {
     this.#stopped = false;
     this.#running = running;
+    this.#serving = running;
     this.#loop = this.#watch(running);
   }
 
@@ -111,7 +119,10 @@ export class Supervisor {
         this.#restarts++;
         this.#running = running;
         running.ready.then(
-          (report) => this.#part.ready?.(report),
+          (report) => {
+            this.#serving = running;
+            this.#part.ready?.(report);
+          },
           () => undefined,
         );
         if (this.#stopped) running.kill();

@@ -18,8 +18,8 @@ import { adopt, type RunningPart, startProcess, startThread } from './spawn.js';
 import { Supervisor } from './supervisor.js';
 import { within } from './waiting.js';
 
-/** libxl waits 60 s for each; nobody waits so long for a test. */
-const SUSPEND_MILLISECONDS = 10_000;
+/** libxl waits 60 s for each. */
+const SUSPEND_MILLISECONDS = 20_000;
 const USER_MILLISECONDS = 15_000;
 const USER_SEGMENTS = ['hypervisor', 'guest'] as const;
 /** Of three segments on each of two hosts. */
@@ -169,7 +169,7 @@ export class Toolstack {
     progress(`host ${target.name} is prepared`);
     await target.startMachine();
     if (target.guestState !== DomainState.Free) await target.destroyGuest();
-    await target.createDomain();
+    await Promise.all([target.prepareParts(), target.createDomain()]);
     signal.throwIfAborted();
     progress('the guest suspends');
     await source.suspendGuest(SUSPEND_MILLISECONDS, signal);
@@ -179,7 +179,7 @@ export class Toolstack {
     progress('pages are sent');
     if (!(await source.sendTo(target))) throw new QuiesceError('PART_UNREACHABLE', 'the pages did not arrive');
     signal.throwIfAborted();
-    await Promise.all([target.startBackend(), target.startGuest()]);
+    await target.releaseParts();
     await target.awaitBackend(XenbusState.InitWait, signal);
     signal.throwIfAborted();
     this.#handOver(target.name);
