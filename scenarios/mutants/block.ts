@@ -138,8 +138,13 @@ export const BLOCK_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: REQUESTS,
-        old: 'execute: { when: (requests) => requests.mayExecute(number), run: (requests) => requests.execute(number) },\n    respond: (requests) => requests.respond(number),',
-        new: 'respond: (requests) => requests.respond(number),\n    execute: (requests) => requests.execute(number),',
+        old: '    execute: { when: (requests) => requests.mayExecute(number), run: (requests) => requests.execute(number) },\n',
+        new: '',
+      },
+      {
+        file: REQUESTS,
+        old: '    respond: (requests) => requests.respond(number),',
+        new: '    respond: (requests) => requests.respond(number),\n    execute: (requests) => requests.execute(number),',
       },
       { file: REQUESTS, old: "start(status === BlkifStatus.Okay ? 'execute' : 'respond')", new: "start('respond')" },
     ],
