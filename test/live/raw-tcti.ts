@@ -66,11 +66,6 @@ export class RawClient {
     return (await this.take(length)).toString('hex');
   }
 
-  /** Bytes that the server has not taken, nor the kernel for it. */
-  get unsent(): number {
-    return this.#socket.writableLength;
-  }
-
   destroy(): void {
     this.#socket.destroy();
   }

@@ -51,9 +51,11 @@ export class DirectSwtpm {
     const state = join(folder, 'state');
     mkdirSync(state);
     const path = join(folder, 'tpm');
+    // It ends with this process, also where that is ended by a time limit.
     const child = spawn(
-      'swtpm',
+      'setpriv',
       [
+        ...['--pdeathsig', 'KILL', '--', 'swtpm'],
         ...['socket', '--tpm2', '--tpmstate', `dir=${state}`, '--server', `type=unixio,path=${path}`],
         ...['--ctrl', `type=unixio,path=${path}.ctrl`, '--flags', `not-need-init${startup ? ',startup-clear' : ''}`],
       ],
