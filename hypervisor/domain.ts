@@ -38,7 +38,7 @@ export class Domain {
   readonly agent: number;
   readonly pages: number;
   readonly channelTable: number;
-  /** Addresses of the pages of those names. */
+  /** Addresses of the pages of those names. A domain too small to have one has an address there that faults. */
   readonly sharedInfo: number;
   readonly grantTable: number;
   readonly #memory: MachineMemory;
@@ -54,7 +54,7 @@ export class Domain {
     this.channelTable = place.channelTable;
     this.#firstFrame = place.firstFrame;
     this.sharedInfo = this.page(SHARED_INFO_PFN);
-    this.grantTable = this.page(GRANT_TABLE_PFN);
+    this.grantTable = place.pages > GRANT_TABLE_PFN ? this.page(GRANT_TABLE_PFN) : -PAGE_SIZE;
     this.#word = place.record >>> 2;
     this.#record = DomainRecord.view(memory).at(place.record);
   }

@@ -46,7 +46,7 @@ t.test('a server that hangs up is refused too', async (t) => {
 
 t.test('without the packages one line says which to install', async (t) => {
   const { optionalDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<string, unknown>;
-  t.strictSame(optionalDependencies, PARTS);
+  t.match(optionalDependencies, PARTS);
   const hide = `export const resolve = (name, context, next) => {
     if (name !== 'bullmq') return next(name, context);
     throw Object.assign(new Error('hidden'), { code: 'ERR_MODULE_NOT_FOUND' });
