@@ -5,12 +5,15 @@
  * fast-check is given what our runs have, too: its runs go back by undoing the journal, and do not build a world each.
  */
 import fc, { type Scheduler as FastCheckScheduler } from 'fast-check';
+import { worldsOf } from '../campaign/worlds.js';
+import { fuzzEngine, type ShardWatch, sharedTables } from '../cli/fuzz-engine.js';
 import { loadSession } from '../library/sessions.js';
 import { EXPECTED } from '../scenarios/expected.js';
 import { findScenario } from '../scenarios/find-scenario.js';
 import { CHECK_SCENARIOS } from '../scenarios/scenarios.js';
 import { findTpmback, findTpmfront, TPMFRONTS } from '../simulator/drivers.js';
 import { CHOICES_MAX } from '../simulator/explore/explore.js';
+import { Campaign } from '../simulator/fuzz/campaign.js';
 import { Coverage, emptyTables } from '../simulator/fuzz/coverage.js';
 import { type OpenWorld, WorldShelf } from '../simulator/fuzz/open-world.js';
 import { Pct } from '../simulator/fuzz/pct.js';
@@ -28,6 +31,8 @@ const ROUNDS = 5;
 const OURS = 20_000;
 const THEIRS = 1_000;
 const FOUND_RUNS_MAX = 20_000;
+/** Four generations: in a round both engines run the same shards. */
+const PLANNED_RUNS = 16_384;
 
 const session = loadSession();
 /** One command on a connected pair, with nothing else: the shortest schedules there are. */
@@ -49,7 +54,44 @@ export async function benchFuzz(): Promise<void> {
   ] as const)
     await speed(placeOf(tpmfront, scenario, 1));
   print('');
+  await threads();
+  print('');
   found();
+}
+
+/** A campaign over all worlds, with one thread and with two: the same shards, in turns. */
+async function threads(): Promise<void> {
+  const worlds = await worldsOf({});
+  const runs = PLANNED_RUNS * (ROUNDS + 1);
+  const engines = await Promise.all(
+    [1, 2].map(async (workers) => {
+      const tables = sharedTables();
+      const campaign = new Campaign({ seed: 1, runs, checkAll: false }, tables);
+      const speeds: number[] = [];
+      return { workers, campaign, speeds, engine: await fuzzEngine({ ...worlds, tables }, workers) };
+    }),
+  );
+  const watch: ShardWatch = { stopped: () => false, done() {} };
+  try {
+    for (let round = -1; round < ROUNDS; round++)
+      for (const { campaign, engine, speeds } of engines) {
+        const before = campaign.figures.runs;
+        const start = process.hrtime.bigint();
+        while (campaign.figures.runs - before < PLANNED_RUNS)
+          for (const result of await engine.shards(campaign.plan(), watch)) campaign.merge(result);
+        const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+        // The first round warms up.
+        if (round >= 0) speeds.push((campaign.figures.runs - before) / seconds);
+      }
+  } finally {
+    for (const { engine } of engines) await engine.close();
+  }
+  print(`runs/s of a campaign over all worlds, ${PLANNED_RUNS} runs, median [min .. max] of ${ROUNDS} rounds in turns`);
+  for (const { workers, speeds } of engines)
+    print(`    ${`${workers} ${workers === 1 ? 'thread' : 'threads'}`.padEnd(18)}${spread(speeds, thousandths)}`);
+  const [one, two] = engines.map(({ speeds }) => speeds) as [number[], number[]];
+  const ratios = two.map((speed, round) => speed / (one[round] as number));
+  print(`    ${'ratio'.padEnd(18)}${spread(ratios, (x) => `${x.toFixed(2)}x`)}   of two threads to one`);
 }
 
 function placeOf(tpmfront: string, scenario: string, commands: number): OpenWorld {
