@@ -9,6 +9,7 @@ import { print } from './figures.js';
 import { benchFuzz } from './fuzz.js';
 import { benchIdentity } from './identity.js';
 import { benchLiveTpm } from './live-tpm.js';
+import { benchMutants } from './mutants/bench.js';
 import { benchSpin } from './spin.js';
 import { benchXenstore } from './xenstore/xenstore.js';
 
@@ -18,6 +19,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   fuzz: benchFuzz,
   identity: benchIdentity,
   'live-tpm': benchLiveTpm,
+  mutants: benchMutants,
   xenstore: benchXenstore,
 };
 

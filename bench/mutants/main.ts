@@ -4,19 +4,14 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { MUTANTS } from '../../scenarios/mutants/mutants.js';
+import { askMutants } from './bench.js';
 import { reportJson, reportText, summaryOf } from './report.js';
-import { runMutants } from './run.js';
 
 const HELP = `npm run mutants [-- [--json] [--no-fuzz] [--workers N] [NAME ...]]
 
 Seeds small faults, one at a time, and tells what explore and fuzz find of them,
 with which question and by which oracle. NAME is the beginning of a name.
 `;
-const SEEDS = [1, 2, 3, 4, 5];
-const FUZZ_RUNS = 10_000;
-const TIMEOUT_MILLISECONDS = 600_000;
-
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -26,30 +21,25 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-const chosen = MUTANTS.filter(
-  ({ name }) => positionals.length === 0 || positionals.some((start) => name.startsWith(start)),
-);
 const workers = Number(values.workers);
 
 if (values.help) process.stdout.write(HELP);
-else if (chosen.length === 0 || !Number.isInteger(workers) || workers < 1) {
-  const what = chosen.length === 0 ? `a name of a mutant, found ${positionals.join(' ')}` : `a number of workers`;
-  process.stderr.write(`mutants: expected ${what}\n`);
+else if (!Number.isInteger(workers) || workers < 1) {
+  process.stderr.write(`mutants: --workers: expected a number of workers, found '${values.workers}'\n`);
   process.exitCode = 2;
 } else {
   const looking = process.stderr.isTTY === true;
-  const runs = await runMutants(chosen, {
+  const runs = await askMutants({
+    names: positionals,
     workers,
-    explore: true,
-    seeds: values['no-fuzz'] ? [] : SEEDS,
-    runs: FUZZ_RUNS,
+    fuzz: !values['no-fuzz'],
     test: true,
-    timeoutMilliseconds: TIMEOUT_MILLISECONDS,
-    onDone({ mutant }, done) {
-      if (looking) process.stderr.write(`\r\u001b[2Kmutants: ${done} of ${chosen.length}, ${mutant.name}`);
+    onDone({ mutant }, done, all) {
+      if (looking) process.stderr.write(`\r\u001b[2Kmutants: ${done} of ${all}, ${mutant.name}`);
     },
   });
   if (looking) process.stderr.write('\r\u001b[2K');
-  process.stdout.write(values.json ? reportJson(runs) : reportText(runs));
-  process.exitCode = summaryOf(runs).surprises > 0 ? 1 : 0;
+  if (runs.length > 0) process.stdout.write(values.json ? reportJson(runs) : reportText(runs));
+  else process.stderr.write(`mutants: expected the beginning of a name, found ${positionals.join(' ')}\n`);
+  process.exitCode = runs.length === 0 ? 2 : summaryOf(runs).surprises > 0 ? 1 : 0;
 }

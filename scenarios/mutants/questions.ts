@@ -191,5 +191,13 @@ const IDENTITY: readonly Question[] = IDENTITY_SCENARIOS.flatMap(({ name, place,
     ),
 );
 
-/** In the order in which `explore` asks them: the quick ones of each area first. */
-export const QUESTIONS: readonly Question[] = [...STORE, ...IDENTITY, ...RING, ...TPM, ...BLOCK];
+/** Those with many states: more than some ten thousand. */
+const LARGE = /^(send again|watch and migrate|quiesce connect\+hostile|block (boot|cancel|restore|killed|snapshot))/;
+
+const ALL: readonly Question[] = [...STORE, ...TPM, ...RING, ...IDENTITY, ...BLOCK];
+
+/** In the order in which `explore` asks them: the small ones first. */
+export const QUESTIONS: readonly Question[] = [
+  ...ALL.filter(({ name }) => !LARGE.test(name)),
+  ...ALL.filter(({ name }) => LARGE.test(name)),
+];
