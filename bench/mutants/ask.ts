@@ -18,7 +18,9 @@ import { AskedWorld } from './asked-world.js';
 
 /** More states than any question has where nothing is mutated, by far. */
 const STATES_MAX = 1_500_000;
-const PLOT_RUNS = 128;
+const PLOT_RUNS = 64;
+
+const AREAS = [...new Set(QUESTIONS.map(({ area }) => area))];
 
 const session = loadSession();
 
@@ -57,7 +59,7 @@ export function fuzzAll(seed: number, runsMax: number): FuzzAnswer {
   const coverage = new Coverage(emptyTables());
   const places = new Map<Question, OpenWorld<AskedWorld>>();
   for (let runs = 0; runs < runsMax; ) {
-    const question = QUESTIONS[random.index(QUESTIONS.length)] as Question;
+    const question = drawn(random);
     const first = runs;
     const found = tried(question, () => {
       const place = places.get(question) ?? placeOf(question);
@@ -73,6 +75,13 @@ export function fuzzAll(seed: number, runsMax: number): FuzzAnswer {
     if (found !== null) return { found, runs: Math.max(runs, 1), seconds: since(start) };
   }
   return { found: null, runs: runsMax, seconds: since(start) };
+}
+
+/** An area first, so that one with many small questions does not crowd out the others. */
+function drawn(random: Random): Question {
+  const area = AREAS[random.index(AREAS.length)];
+  const questions = QUESTIONS.filter((question) => question.area === area);
+  return questions[random.index(questions.length)] as Question;
 }
 
 function placeOf(question: Question): OpenWorld<AskedWorld> {
