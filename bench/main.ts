@@ -10,6 +10,7 @@ import { benchFuzz } from './fuzz.js';
 import { benchIdentity } from './identity.js';
 import { benchLiveTpm } from './live-tpm.js';
 import { benchMutants } from './mutants/bench.js';
+import { benchScale } from './scale.js';
 import { benchSpin } from './spin.js';
 import { benchXenstore } from './xenstore/xenstore.js';
 
@@ -20,6 +21,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   identity: benchIdentity,
   'live-tpm': benchLiveTpm,
   mutants: benchMutants,
+  scale: benchScale,
   xenstore: benchXenstore,
 };
 

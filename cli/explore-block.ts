@@ -9,6 +9,7 @@ import { type BlockVerdict, decideBlock } from '../simulator/block-data/verdict.
 import { find } from '../simulator/drivers.js';
 import type { DecideOptions } from '../simulator/explore/decide.js';
 import { type Arguments, usage } from './arguments.js';
+import { effortLines } from './effort.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { coloursOf, type Terminal } from './terminal.js';
 
@@ -51,17 +52,17 @@ export function writeBlockSchedule(file: string, { scenario, blkfront, schedule 
 
 export function blockText({ name, row }: BlockScenario, verdict: TimedBlockVerdict, terminal: Terminal): string {
   const colours = coloursOf(terminal);
-  const { blkfront, blkback, oracle, fault, states, transitions, seconds, schedule, token } = verdict;
-  const effort = `${counted(states, 'state')}, ${counted(transitions, 'transition')}, ${seconds.toFixed(2)} s`;
+  const { blkfront, blkback, oracle, fault, states, schedule, token } = verdict;
+  const effort = effortLines(verdict, terminal.columns);
   const lines = [colours.bold(name), `blkfront ${blkfront} with blkback ${blkback}`, ''];
   if (oracle === null) {
     const bounded = colours.yellow(`no failure in ${counted(states, 'state')} (not complete)`);
-    lines.push(verdict.complete ? `${colours.green('holds')} in every schedule` : bounded, effort);
+    lines.push(verdict.complete ? `${colours.green('holds')} in every schedule` : bounded, ...effort);
   } else {
     lines.push(
       colours.red(`${oracle} fails`),
       ...wrapped(oracleTitle(oracle), terminal.columns),
-      `${effort}, a schedule of ${counted(schedule.length, 'step')}:`,
+      ...effort,
       '',
       ...scheduleLines(schedule, colours),
       ...failureLines(oracle, fault, colours),

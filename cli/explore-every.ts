@@ -9,6 +9,7 @@ import { pairingOfNames, tryOwnDrivers } from '../library/question.js';
 import { EXPECTED } from '../scenarios/expected.js';
 import { CHECK_SCENARIOS, SCENARIOS } from '../scenarios/scenarios.js';
 import { find } from '../simulator/drivers.js';
+import type { Reduction } from '../simulator/explore/explore.js';
 import type { Pairing } from '../simulator/pairing.js';
 import type { WorldNames } from '../simulator/schedule.js';
 import { namesOf } from '../simulator/verdict.js';
@@ -33,6 +34,7 @@ interface Decided {
 
 interface Search {
   readonly order: 'dfs' | 'bfs' | undefined;
+  readonly reduction: Reduction | undefined;
   readonly maxStates: number | undefined;
   readonly progress: ProgressLine;
 }

@@ -8,6 +8,7 @@ import { formatIdentitySchedule } from '../simulator/block-identity/schedule.js'
 import { DESIGNS, OBSERVATIONS } from '../simulator/block-identity/setting.js';
 import { decideIdentity, type IdentityVerdict } from '../simulator/block-identity/verdict.js';
 import type { DecideOptions } from '../simulator/explore/decide.js';
+import { effortLines } from './effort.js';
 import type { IdentityPair } from './identity-options.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { coloursOf, type Terminal } from './terminal.js';
@@ -38,8 +39,8 @@ export function writeIdentitySchedule(file: string, { scenario, design, schedule
 
 export function identityText({ scenario }: IdentityPair, verdict: TimedIdentityVerdict, terminal: Terminal): string {
   const colours = coloursOf(terminal);
-  const { design, oracle, fault, states, transitions, seconds, schedule, token } = verdict;
-  const effort = `${counted(states, 'state')}, ${counted(transitions, 'transition')}, ${seconds.toFixed(2)} s`;
+  const { design, oracle, fault, states, schedule, token } = verdict;
+  const effort = effortLines(verdict, terminal.columns);
   const title = DESIGNS.find(({ name }) => name === design)?.title ?? '';
   const lines = [
     colours.bold(scenario.name),
@@ -50,12 +51,12 @@ export function identityText({ scenario }: IdentityPair, verdict: TimedIdentityV
   if (oracle === null) {
     const holds = `${colours.green('holds')} in every schedule`;
     lines.push(verdict.complete ? holds : colours.yellow(`no failure in ${counted(states, 'state')} (not complete)`));
-    lines.push(effort, '', ...observedLines(verdict));
+    lines.push(...effort, '', ...observedLines(verdict));
   } else {
     lines.push(
       colours.red(`${oracle} fails`),
       ...wrapped(oracleTitle(oracle), terminal.columns),
-      `${effort}, a schedule of ${counted(schedule.length, 'step')}:`,
+      ...effort,
       '',
       ...scheduleLines(schedule, colours),
       ...failureLines(oracle, fault, colours),

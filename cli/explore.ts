@@ -3,17 +3,22 @@
  */
 
 import type { BlockScenario } from '../scenarios/block-scenarios.js';
+import { BlockWorld } from '../simulator/block-data/world.js';
+import { IdentityWorld } from '../simulator/block-identity/world.js';
+import { REDUCTIONS } from '../simulator/explore/explore.js';
 import type { Pairing } from '../simulator/pairing.js';
-import { namesOf } from '../simulator/verdict.js';
+import { namesOf, worldOf } from '../simulator/verdict.js';
 import { type Arguments, usage } from './arguments.js';
 import { blockCase, caseOf, identityCase } from './ci/case.js';
 import { CI_OPTIONS, reportToCi } from './ci/report.js';
 import type { Command } from './command.js';
+import { effortLines } from './effort.js';
 import { assertTestFile, EMIT_TEST_OPTIONS, writeFailure } from './emit-test.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import { blockOf, blockText, decideBlockTimed, writeBlockSchedule } from './explore-block.js';
 import { asksForEvery, exploreEvery, pairingOfEvery } from './explore-every.js';
 import { decideIdentityTimed, identityText, writeIdentitySchedule } from './explore-identity.js';
+import { asksToCompare, compareReductions, reductionOf } from './explore-reductions.js';
 import { DESIGN_OPTIONS, type IdentityPair, identityOf } from './identity-options.js';
 import { extentOf, PAIRING_OPTIONS, pairingOf } from './pairing-options.js';
 import { ProgressLine } from './progress.js';
@@ -37,6 +42,7 @@ export const exploreCommand: Command = {
     ...PAIRING_OPTIONS,
     ...DESIGN_OPTIONS,
     order: { value: 'dfs|bfs', help: 'search once, in this order' },
+    reduction: { value: 'NAME', help: `leave out: ${REDUCTIONS.join('|')}; or compare them` },
     'max-states': { value: 'N', help: 'end, without a proof, when a search has seen N states' },
     out: { value: 'FILE', help: 'write the schedule that breaks it to this file' },
     ...EMIT_TEST_OPTIONS,
@@ -54,19 +60,24 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const identity = identityOf(args);
   if (identity !== null) return runIdentity(identity, args, terminal);
   const progress = new ProgressLine(terminal);
-  const search = { order: args.oneOf('order', ['dfs', 'bfs']), maxStates: maxStatesOf(args), progress };
+  const comparing = asksToCompare(args);
+  const reduction = reductionOf(args);
+  const search = { order: args.oneOf('order', ['dfs', 'bfs']), reduction, maxStates: maxStatesOf(args), progress };
   const test = args.text('emit-test');
   if (test !== undefined) assertTestFile(test);
+  if (comparing && asksForEvery(args)) throw usage('--reduction compare: expected one scenario');
   if (asksForEvery(args)) return exploreEvery(await pairingOfEvery(args), search, args, terminal);
   const pairing = await pairingOf(args);
   const extent = extentOf(args);
   const names = namesOf(pairing, extent);
   const { order, maxStates } = search;
+  if (comparing) return compareReductions(() => worldOf(pairing, names), args, maxStates, terminal);
   const verdict = decideTimed(
     pairing,
     {
       ...extent,
       order,
+      reduction,
       maxStates,
       onProgress: ({ states, depth }) => progress.show(`${states} states, depth ${depth}`),
     },
@@ -84,7 +95,11 @@ function runIdentity(pair: IdentityPair, args: Arguments, terminal: Terminal): E
   if (args.text('emit-test') !== undefined) throw usage('--emit-test: expected a scenario of a pair of drivers');
   const maxStates = maxStatesOf(args);
   const order = args.oneOf('order', ['dfs', 'bfs']);
-  const verdict = decideIdentityTimed(pair, { order, maxStates }, () => terminal.clock());
+  const { design, scenario } = pair;
+  if (asksToCompare(args))
+    return compareReductions(() => new IdentityWorld(design, scenario.setting), args, maxStates, terminal);
+  const reduction = reductionOf(args);
+  const verdict = decideIdentityTimed(pair, { order, reduction, maxStates }, () => terminal.clock());
   const file = args.text('out');
   if (file !== undefined && !verdict.holds) writeIdentitySchedule(file, verdict);
   terminal.out(args.flag('json') ? `${JSON.stringify(verdict)}\n` : identityText(pair, verdict, terminal));
@@ -96,11 +111,13 @@ function runIdentity(pair: IdentityPair, args: Arguments, terminal: Terminal): E
 function runBlock(scenario: BlockScenario, args: Arguments, terminal: Terminal): ExitStatus {
   if (args.text('emit-test') !== undefined) throw usage('--emit-test: expected a scenario of a pair of vTPM drivers');
   const maxStates = maxStatesOf(args);
+  if (asksToCompare(args)) return compareReductions(() => new BlockWorld(scenario.options), args, maxStates, terminal);
   const progress = new ProgressLine(terminal);
   const verdict = decideBlockTimed(
     scenario,
     {
       order: args.oneOf('order', ['dfs', 'bfs']),
+      reduction: reductionOf(args),
       maxStates,
       onProgress: ({ states, depth }) => progress.show(`${states} states, depth ${depth}`),
     },
@@ -135,8 +152,8 @@ function statusOf(
 
 function verdictText({ scenario }: Pairing, verdict: TimedVerdict, terminal: Terminal): string {
   const colours = coloursOf(terminal);
-  const { tpmfront, tpmback, oracle, fault, states, transitions, seconds, schedule, token } = verdict;
-  const effort = `${counted(states, 'state')}, ${counted(transitions, 'transition')}, ${seconds.toFixed(2)} s`;
+  const { tpmfront, tpmback, oracle, fault, states, schedule, token } = verdict;
+  const effort = effortLines(verdict, terminal.columns);
   const lines = [
     colours.bold(scenario.name),
     ...wrapped(scenario.title, terminal.columns),
@@ -148,15 +165,10 @@ function verdictText({ scenario }: Pairing, verdict: TimedVerdict, terminal: Ter
       verdict.complete
         ? `${colours.green('holds')} in every schedule`
         : colours.yellow(`no failure in ${counted(states, 'state')} (not complete)`),
-      effort,
+      ...effort,
     );
   } else {
-    lines.push(
-      colours.red(`${oracle} fails`),
-      ...wrapped(oracleTitle(oracle), terminal.columns),
-      `${effort}, a schedule of ${counted(schedule.length, 'step')}:`,
-      '',
-    );
+    lines.push(colours.red(`${oracle} fails`), ...wrapped(oracleTitle(oracle), terminal.columns), ...effort, '');
     lines.push(...scheduleLines(schedule, colours), ...failureLines(oracle, fault, colours));
     if (token !== null) lines.push('', 'To replay it:', replayLine(terminal.program, token));
   }

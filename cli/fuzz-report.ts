@@ -5,9 +5,10 @@
 import { isDriverFile } from '../library/driver-file.js';
 import { driverError } from '../library/driver-rules.js';
 import { packageVersion } from '../library/package-root.js';
+import type { LengthProof } from '../simulator/explore/shortest.js';
 import type { CampaignFigures, FailureClass } from '../simulator/fuzz/campaign.js';
 import type { FoundDifference } from '../simulator/fuzz/shard.js';
-import type { LengthProof, Shrunk } from '../simulator/fuzz/shrink.js';
+import type { Shrunk } from '../simulator/fuzz/shrink.js';
 import { parseToken } from '../simulator/token.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';

@@ -7,7 +7,9 @@
  */
 import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
-import { type Exploration, explore, type Progress } from './explore/explore.js';
+import { decideWorld } from './explore/decide.js';
+import type { Exploration, Progress, Reduction } from './explore/explore.js';
+import type { LengthProof } from './explore/shortest.js';
 import { type Pairing, worldOptions } from './pairing.js';
 import { nameChoices } from './replay.js';
 import type { WorldNames } from './schedule.js';
@@ -21,6 +23,8 @@ export type Order = 'dfs' | 'bfs';
 export interface VerdictOptions {
   /** The order of the first search; when absent, depth-first, and after a failure breadth-first. */
   readonly order?: Order | undefined;
+  /** What the depth-first search leaves out; what pays when absent. */
+  readonly reduction?: Reduction | undefined;
   /** Each search ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
   /** How many commands of the session are issued; all when absent or null. */
@@ -45,9 +49,15 @@ export interface Verdict {
   readonly oracle: OracleName | null;
   /** What the machine reported, when a driver threw or touched memory it may not. */
   readonly fault: string | null;
-  /** Of the search that the verdict, or the schedule, comes from. */
+  /** What the search left out that the verdict, or the schedule, comes from. */
+  readonly reduction: Reduction;
+  /** Of that search. */
   readonly states: number;
   readonly transitions: number;
+  /** Choices that there were in those states: without reduction, in a complete search, as many as transitions. */
+  readonly offered: number;
+  /** Of a failure, whether there is a shorter schedule. */
+  readonly shortest: LengthProof | null;
   /** Names of the choices that lead to the failure; empty when there is none. */
   readonly schedule: readonly string[];
   /** Replays the schedule; null when there is none. */
@@ -56,18 +66,10 @@ export interface Verdict {
 
 /** Throws `USAGE` when the two ends speak different rings. */
 export function decide(pairing: Pairing, options: VerdictOptions = {}): Verdict {
-  const { order, maxStates, onProgress } = options;
   const names = namesOf(pairing, options);
   const world = worldOf(pairing, names);
-  let found = explore(world, { order: order ?? 'dfs', maxStates, onProgress });
-  // Where breadth-first finds nothing, depth-first must say that nothing is there.
-  if (order === 'bfs' && found.holds && found.complete) found = explore(world, { order: 'dfs', maxStates, onProgress });
-  if (order === undefined && !found.holds) {
-    const shortest = explore(world, { order: 'bfs', maxStates, onProgress });
-    // The bound may end the second search before it comes to any failure, and only the first one sees cycles.
-    if (!shortest.holds) found = shortest;
-  }
-  const { holds, complete, oracle, fault, states, transitions } = found;
+  const found = decideWorld(world, options);
+  const { holds, complete, oracle, fault, reduction, states, transitions, offered, shortest } = found;
   const { scenario, tpmfront, tpmback } = names;
   return {
     scenario,
@@ -77,8 +79,11 @@ export function decide(pairing: Pairing, options: VerdictOptions = {}): Verdict 
     complete,
     oracle,
     fault,
+    reduction,
     states,
     transitions,
+    offered,
+    shortest,
     ...scheduleOf(world, names, found),
   };
 }

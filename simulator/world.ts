@@ -167,7 +167,8 @@ export class World implements Explorable {
       const exclusive = exclusiveOf(group);
       for (let i = 0; i < actors.length; i++) {
         const position = positions[i] as number;
-        if (position >= 0 && words[position] === 0) continue;
+        // Whoever learns footprints must see that this is looked at.
+        if (position >= 0 && words[position] === 0 && watch === null) continue;
         const candidate = actors[i] as Actor;
         if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
         if (watch !== null) watch.guard(start + i);

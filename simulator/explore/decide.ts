@@ -3,23 +3,40 @@
  * again breadth-first, because only then is its schedule a shortest one.
  */
 import type { Replayable } from '../replay.js';
-import { type Exploration, explore, type Progress } from './explore.js';
+import { type Exploration, explore, type Progress, type Reduction } from './explore.js';
+import { type LengthProof, lengthProof } from './shortest.js';
 
 export interface DecideOptions {
   /** The order of the first search; when absent, depth-first, and after a failure breadth-first. */
   readonly order?: 'dfs' | 'bfs' | undefined;
+  /** What the depth-first search leaves out; what pays when absent. */
+  readonly reduction?: Reduction | undefined;
   /** Each search ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+/** What is said of a world: the exploration that the verdict comes from, and of a failure whether there is a shorter way. */
+export interface Decided extends Exploration {
+  readonly shortest: LengthProof | null;
+}
+
 /** `afterFirst` is called between the searches. */
 export function decideWorld(
   world: Replayable,
-  { order, maxStates, onProgress }: DecideOptions,
+  options: DecideOptions,
   afterFirst: () => void = () => undefined,
+): Decided {
+  const found = twoSearches(world, options, afterFirst);
+  return { ...found, shortest: found.holds ? null : lengthProof(world, found) };
+}
+
+function twoSearches(
+  world: Replayable,
+  { order, reduction, maxStates, onProgress }: DecideOptions,
+  afterFirst: () => void,
 ): Exploration {
-  const search = (by: 'dfs' | 'bfs'): Exploration => explore(world, { order: by, maxStates, onProgress });
+  const search = (by: 'dfs' | 'bfs'): Exploration => explore(world, { order: by, reduction, maxStates, onProgress });
   let found = search(order ?? 'dfs');
   // Where breadth-first finds nothing, depth-first must say that nothing is there.
   if (order === 'bfs' && found.holds && found.complete) found = search('dfs');

@@ -23,7 +23,7 @@ export interface Selection {
 }
 
 /** What a search finds; how it is reduced is for its caller to say. */
-export type Found = Omit<Exploration, 'reduction'>;
+export type Found = Omit<Exploration, 'order' | 'reduction'>;
 
 export function depthFirst({ world, mask, maxStates, onProgress }: Search, selection: Selection | null = null): Found {
   const { memory } = world;

@@ -39,7 +39,7 @@ export function explore(world: Explorable, options: ExploreOptions): Exploration
   const { reduction } = options;
   if (reduction === 'none' || reduction === 'sleep') world.reducing = false;
   try {
-    if (options.order === 'bfs') return { ...breadthFirst(search), reduction: plain(world) };
+    if (options.order === 'bfs') return { ...breadthFirst(search), order: 'bfs', reduction: plain(world) };
     const found = searchDepthFirst(search, reduction);
     return found.cyclic && found.holds && found.complete ? judgeCycles(search, found) : found;
   } finally {
@@ -50,10 +50,12 @@ export function explore(world: Explorable, options: ExploreOptions): Exploration
 function searchDepthFirst(search: Search, reduction: Reduction | undefined): Exploration {
   const { world, maxStates } = search;
   const { steps } = world;
-  if (steps !== undefined && reduction === 'sleep') return { ...sleepingDepthFirst(search, steps), reduction };
-  if (steps !== undefined && reduction === 'dpor') return { ...reducedDepthFirst(search, steps), reduction };
+  if (steps !== undefined && reduction === 'sleep')
+    return { ...sleepingDepthFirst(search, steps), reduction, order: 'dfs' };
+  if (steps !== undefined && reduction === 'dpor')
+    return { ...reducedDepthFirst(search, steps), reduction, order: 'dfs' };
   if (steps !== undefined && reduction === undefined && maxStates > TRIAL_STATES) return adapt(search, steps);
-  return { ...depthFirst(search), reduction: plain(world) };
+  return { ...depthFirst(search), reduction: plain(world), order: 'dfs' };
 }
 
 /** The plain search for a small world; for a larger one it is tried out whether `dpor` leaves out enough to pay. */
@@ -61,18 +63,18 @@ function adapt(search: Search, steps: StepSpace): Exploration {
   const { world } = search;
   const trial = { ...search, maxStates: TRIAL_STATES };
   const small = depthFirst(trial);
-  if (small.complete || !small.holds) return { ...small, reduction: plain(world) };
+  if (small.complete || !small.holds) return { ...small, reduction: plain(world), order: 'dfs' };
   const reduced = reducedDepthFirst(trial, steps);
-  if (reduced.complete || !reduced.holds) return { ...reduced, reduction: 'dpor' };
+  if (reduced.complete || !reduced.holds) return { ...reduced, reduction: 'dpor', order: 'dfs' };
   const pays = reduced.transitions < reduced.offered * TAKEN_AT_MOST;
-  if (pays) return { ...reducedDepthFirst(search, steps), reduction: 'dpor' };
-  return { ...depthFirst(search), reduction: plain(world) };
+  if (pays) return { ...reducedDepthFirst(search, steps), reduction: 'dpor', order: 'dfs' };
+  return { ...depthFirst(search), reduction: plain(world), order: 'dfs' };
 }
 
 /** There may be a cycle: is it a hang, and was a step that commutes put off for ever in it (the ignoring problem)? */
 function judgeCycles(search: Search, found: Exploration): Exploration {
   const { world, mask } = search;
-  if ((mask & HANG) !== 0) return { ...searchFairCycles(search), reduction: 'none' };
+  if ((mask & HANG) !== 0) return { ...searchFairCycles(search), reduction: 'none', order: 'dfs' };
   // What the world itself selects is not undone by the cycle proviso.
   if (!world.reducing) return found;
   world.reducing = false;

@@ -62,6 +62,7 @@ export interface Exploration {
   readonly oracle: OracleName | null;
   /** What the machine reported, when a driver threw or touched memory it may not. */
   readonly fault: string | null;
+  readonly order: 'dfs' | 'bfs';
   readonly reduction: Reduction;
   readonly states: number;
   readonly transitions: number;

@@ -4,6 +4,7 @@
  * end of that search there is none.
  */
 import { type Explorable, explore } from '../explore/explore.js';
+import { type LengthProof, PROOF_STATES } from '../explore/shortest.js';
 import { nameChoices, replay, stepsByName, stepsOfToken } from '../replay.js';
 import { parseVariation, VARIATIONS } from '../scenario-variation.js';
 import type { WorldNames } from '../schedule.js';
@@ -13,13 +14,6 @@ import { USUAL_DAEMON } from '../world-options.js';
 import { type OracleName, oracleBit } from '../world-state.js';
 import { type Resolve, WorldShelf } from './open-world.js';
 import { LooseReplay, type Names, shrinkSchedule } from './shrink-schedule.js';
-
-/**
- * What the explorer says of the length. `shortest`: no schedule of this world with fewer steps ends in this failure.
- * `shortest-kept`: none of those that are left where steps that commute are taken first; others are shorter, or not all
- * were looked at. `unknown`: more states were to be looked at than the bound allows.
- */
-export type LengthProof = 'shortest' | 'shortest-kept' | 'unknown';
 
 export interface Shrunk {
   readonly names: WorldNames;
@@ -36,9 +30,6 @@ export interface Shrunk {
   /** States that the explorer has seen. */
   readonly states: number;
 }
-
-/** Enough for a schedule of some twenty steps. */
-export const PROOF_STATES = 100_000;
 
 /** Throws what `resolve` throws for a token that names what there is not. */
 export function shrink(

@@ -100,3 +100,39 @@ t.test('a session can be a file, and its schedule finds it again', async (t) => 
   const broken = await quiesce([...LINUX, '--session', join(folder, 'broken.jsonl')]);
   t.match(broken, { status: 2, err: /broken\.jsonl:1: expected / });
 });
+
+t.test('the reduction can be chosen, and is named', async (t) => {
+  const held = await quiesce([...SEQUENCED, '--reduction', 'sleep']);
+  t.equal(held.status, 0);
+  t.match(
+    held.out,
+    /in every schedule\n\d+ states, .* s\nreduction sleep: sleep sets, \d+ % of the choices in these states\n/,
+  );
+  const none = JSON.parse((await quiesce([...SEQUENCED, '--reduction', 'none', '--json'])).out) as Printed;
+  t.match(none, { reduction: 'none', shortest: null });
+  const { transitions, offered } = none as unknown as { transitions: number; offered: number };
+  t.equal(offered, transitions);
+  t.match(
+    (await quiesce([...SEQUENCED, '--reduction', 'much'])).err,
+    /--reduction: expected none or hosts or sleep or dpor or compare/,
+  );
+});
+
+t.test('a failure says whether there is a shorter schedule', async (t) => {
+  t.match((await quiesce([...LINUX])).out, /a schedule of \d+ steps; there is no\sshorter\sone:/);
+  t.match((await quiesce([...LINUX, '--order', 'dfs'])).out, /; there may be a\sshorter\sone:/);
+});
+
+t.test('reductions are compared side by side', async (t) => {
+  const { status, out } = await quiesce([...SEQUENCED, '--reduction', 'compare', '--json']);
+  t.equal(status, 0);
+  const { reductions } = JSON.parse(out) as { reductions: readonly { reduction: string; complete: boolean }[] };
+  t.strictSame(
+    reductions.map(({ reduction }) => reduction),
+    ['none', 'hosts', 'sleep', 'dpor'],
+  );
+  t.ok(reductions.every(({ complete }) => complete));
+  const text = (await quiesce([...LINUX, '--reduction', 'compare'])).out;
+  t.match(text, /^ +states +fewer +transitions/);
+  t.equal(text.match(/in-step fails/g)?.length, 4);
+});
