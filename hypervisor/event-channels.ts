@@ -166,7 +166,7 @@ export class EventChannels {
 
   /** Whether an event waits at any port, masked or not: there are fewer than 32. */
   anyPending(domain: ChannelDomain): boolean {
-    return this.#memory.words[(domain.sharedInfo + PENDING_OFFSET) >>> 2] !== 0;
+    return this.#memory.word((domain.sharedInfo + PENDING_OFFSET) >>> 2) !== 0;
   }
 
   /** Whether an event waits at `port` and is not masked. */

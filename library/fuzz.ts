@@ -4,10 +4,11 @@
  *     const { failures } = await fuzz({ tpmfront: './mine.ts', seed: 1, runs: 20_000 });
  */
 import { QuiesceError } from '../protocol/errors.js';
+import type { LengthProof } from '../simulator/explore/shortest.js';
 import { Campaign, type CampaignFigures } from '../simulator/fuzz/campaign.js';
 import { emptyTables } from '../simulator/fuzz/coverage.js';
 import { type FoundDifference, type ShardResult, ShardRunner } from '../simulator/fuzz/shard.js';
-import { type LengthProof, type Shrunk, shrink } from '../simulator/fuzz/shrink.js';
+import { type Shrunk, shrink } from '../simulator/fuzz/shrink.js';
 import { SEED_MAX } from '../simulator/random.js';
 import type { WorldNames } from '../simulator/schedule.js';
 import type { OracleName } from '../simulator/world-state.js';
