@@ -8,6 +8,7 @@ import { benchExplorer } from './explorer.js';
 import { print } from './figures.js';
 import { benchFuzz } from './fuzz.js';
 import { benchIdentity } from './identity.js';
+import { benchLive } from './live.js';
 import { benchLiveTpm } from './live-tpm.js';
 import { benchMutants } from './mutants/bench.js';
 import { benchScale } from './scale.js';
@@ -19,6 +20,7 @@ const PARTS: Readonly<Record<string, () => void | Promise<void>>> = {
   spin: benchSpin,
   fuzz: benchFuzz,
   identity: benchIdentity,
+  live: benchLive,
   'live-tpm': benchLiveTpm,
   mutants: benchMutants,
   scale: benchScale,
