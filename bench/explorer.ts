@@ -35,10 +35,10 @@ export function benchExplorer(): void {
 function exploreSpeed(scenario: string): void {
   const seconds: number[] = [];
   let result: Exploration | undefined;
-  explore(world('sequenced', scenario), { order: 'dfs' });
+  explore(world('sequenced', scenario), { order: 'dfs', reduction: 'hosts' });
   for (let run = 0; run < RUNS; run++) {
     const made = world('sequenced', scenario);
-    seconds.push(timed(() => (result = explore(made, { order: 'dfs' }))));
+    seconds.push(timed(() => (result = explore(made, { order: 'dfs', reduction: 'hosts' }))));
   }
   if (result === undefined) return;
   const { states, transitions, tableBytes, depth } = result;
@@ -68,7 +68,9 @@ function peer(): void {
   for (let run = 0; run < RUNS; run++) {
     const ours = world('sequenced', 'clean-migration');
     let transitions = 0;
-    const oursSeconds = timed(() => (transitions = explore(ours, { order: 'dfs', maxStates }).transitions));
+    const oursSeconds = timed(
+      () => (transitions = explore(ours, { order: 'dfs', reduction: 'hosts', maxStates }).transitions),
+    );
     journal.push(transitions / oursSeconds);
     const theirs = world('sequenced', 'clean-migration');
     let copied = 0;
@@ -102,7 +104,7 @@ function heap(): void {
     const made = world('sequenced', 'toolstack-dies', commands, from);
     globalThis.gc();
     const before = process.memoryUsage().heapUsed;
-    const { states } = explore(made, { order: 'dfs' });
+    const { states } = explore(made, { order: 'dfs', reduction: 'hosts' });
     globalThis.gc();
     const grown = process.memoryUsage().heapUsed - before;
     const per = `${(grown / states).toFixed(2)} bytes per state`;

@@ -118,6 +118,22 @@ t.test('states and transitions of small worlds, with and without', SLOW, async (
     );
 });
 
+t.test(
+  'where nothing is asked for, small worlds are explored plainly, and large ones with what pays',
+  SLOW,
+  async (t) => {
+    const reductionOf = (situation: Situation): string =>
+      explore(worldOf(situation), { order: 'dfs', oracles: [] }).reduction;
+    t.equal(reductionOf({ front: 'sequenced', scenario: 'clean-migration', commands: 1 }), 'hosts');
+    t.equal(reductionOf({ front: 'ring-handoff', scenario: 'both-copies-run', commands: 1 }), 'dpor');
+    t.equal(
+      reductionOf({ front: 'linux', scenario: 'clean-migration', commands: 2 }),
+      'hosts',
+      'too little is left out',
+    );
+  },
+);
+
 /** The same ends and failures are seen with `sleep` and with `dpor` as without. */
 function nothingIsLost(t: Test, name: string, make: () => Explorable): boolean {
   const none = outcomesOf(make(), 'none', SMALL);
