@@ -7,7 +7,7 @@ import { TPMFRONTS } from '../../simulator/drivers.js';
 import { holds, shortest, worldOf } from '../support/worlds.js';
 
 for (const { scenario, fault, oracles, commands = 2, why, verdicts } of FAULT_EXPECTED) {
-  t.test(`${scenario}, ${Object.keys(verdicts).length} designs`, { timeout: 120_000 }, async (t) => {
+  t.test(`${scenario}, ${Object.keys(verdicts).length} designs`, { timeout: 300_000 }, async (t) => {
     t.comment(why);
     t.ok(findScenario(scenario).faults[fault] > 0, 'the fault can strike');
     for (const [front, expected] of Object.entries(verdicts)) {

@@ -8,29 +8,33 @@ import { choicesOf, runUntil, take, worldOf } from '../support/worlds.js';
 
 const SCENARIO = findScenario('clean-migration+stream-cuts=1');
 
-t.test('wherever the stream ends, the target is gone and the source goes on as if nothing had been sent', async (t) => {
-  const world = worldOf({ front: 'sequenced', scenario: SCENARIO });
-  const { memory, machine } = world;
-  const { toolstack, slots } = machine;
-  const [source, target] = slots;
-  t.ok(runUntil(world, () => toolstack.streaming, ['fault/']));
-  const mark = memory.journalLength;
-  const { hashLow, hashHigh } = memory;
-  const ends = new Set<string>();
-  const arrived = new Set<string>();
-  const wrong: number[] = [];
-  for (let bytes = 0; bytes <= source.imageBytes; bytes++) {
-    toolstack.cutStream(bytes);
-    arrived.add(`${memory.hashLow} ${memory.hashHigh}`);
-    take(world, 'toolstack.successor/look', 'toolstack.successor/await', 'toolstack.successor/resume');
-    if (!source.domain.running || target.exists) wrong.push(bytes);
-    ends.add(`${memory.hashLow} ${memory.hashHigh}`);
-    memory.undo(mark, hashLow, hashHigh);
-  }
-  t.strictSame(wrong, []);
-  t.ok(arrived.size > 50, `${arrived.size} different parts have arrived`);
-  t.equal(ends.size, 1, 'and all come to the same');
-});
+t.test(
+  'wherever the stream ends, the target is gone and the source goes on as if nothing had been sent',
+  { timeout: 120_000 },
+  async (t) => {
+    const world = worldOf({ front: 'sequenced', scenario: SCENARIO });
+    const { memory, machine } = world;
+    const { toolstack, slots } = machine;
+    const [source, target] = slots;
+    t.ok(runUntil(world, () => toolstack.streaming, ['fault/']));
+    const mark = memory.journalLength;
+    const { hashLow, hashHigh } = memory;
+    const ends = new Set<string>();
+    const arrived = new Set<string>();
+    const wrong: number[] = [];
+    for (let bytes = 0; bytes <= source.imageBytes; bytes++) {
+      toolstack.cutStream(bytes);
+      arrived.add(`${memory.hashLow} ${memory.hashHigh}`);
+      take(world, 'toolstack.successor/look', 'toolstack.successor/await', 'toolstack.successor/resume');
+      if (!source.domain.running || target.exists) wrong.push(bytes);
+      ends.add(`${memory.hashLow} ${memory.hashHigh}`);
+      memory.undo(mark, hashLow, hashHigh);
+    }
+    t.strictSame(wrong, []);
+    t.ok(arrived.size > 50, `${arrived.size} different parts have arrived`);
+    t.equal(ends.size, 1, 'and all come to the same');
+  },
+);
 
 t.test('the places offered are one in each page, the beginning, and the handshake after the stream', async (t) => {
   const world = worldOf({ front: 'sequenced', scenario: SCENARIO });
