@@ -6,7 +6,7 @@ import { Domain, type DomainPlace, DomainRecord } from '../hypervisor/domain.js'
 import { Channel, PORTS_MAX } from '../hypervisor/event-channels.js';
 import { MAPPINGS_MAX, Mapping } from '../hypervisor/grant-table.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
-import { type MachinePlan, TABLES_FRAME } from './memory/segments.js';
+import { DOM0_PAGES, type MachinePlan, TABLES_FRAME } from './memory/segments.js';
 
 /** The bits of the processes that act on a host. */
 export const AGENTS = { guest: 1, backend: 1 << 4, toolstack: 1 << 8 } as const;
@@ -20,11 +20,8 @@ const PER_DOMAIN = DomainRecord.size + CHANNELS_BYTES;
 /** Address of the table of mappings. */
 export const MAPTRACK: number = TABLES;
 
-/** Pages of the backend's segment that are domain 0's. */
-const DOM0_PAGES = 2;
-
 export function dom0Place(plan: MachinePlan): DomainPlace {
-  return place('dom0', AGENTS.backend, plan.backend.firstFrame, DOM0_PAGES, 0);
+  return place('dom0', AGENTS.backend, plan.dom0.firstFrame, DOM0_PAGES, 0);
 }
 
 /** The guest of a host; `domid` is the number it has while it exists. */

@@ -70,7 +70,7 @@ function perform(place: Dispatcher, caller: AgentName, call: CallName, args: rea
       host.events.closeOwned(dom0, first);
       host.grants.unmapAll(first);
       clearPages(place, BACKEND_PROCESS_PAGE, 1);
-      clearPages(place, 0, 1);
+      memory.clearPage(place.plan.dom0.firstFrame);
       return 0;
     case 'domctl_clear_device':
       clearPages(place, DEVICE_PAGE, place.plan.backend.pages - DEVICE_PAGE);

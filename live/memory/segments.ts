@@ -3,16 +3,18 @@
  * addresses, and in its address space only the frames that it may touch.
  *
  *     hypervisor   (nothing: address 0 is no address) | tables, which everybody may read | journal
- *     backend      shared info | (grant table) | tpmback | TPM: record, command, response | kept: answers, states
+ *     dom0         shared info | (grant table)
+ *     backend      tpmback | TPM: record, command, response | kept: answers, states
  *     guest        shared info | grant table | kernel, user | driver | ring page | ring page
  *                  | request | command | response | journal | the rest of the guest's memory
  *
- * Each segment is a file of its own (`memfd_create`), so that a process gets no descriptor of what it may never map.
+ * Each segment is a file of its own (`memfd_create`), so that a process gets no descriptor of what it may never map: the
+ * guest none of the backend's, and nobody but the hypervisor one by which its tables can be changed.
  */
 import { GUEST_PAGES } from '../../frontend/guest-memory.js';
 
-export type SegmentName = 'hypervisor' | 'backend' | 'guest';
-export const SEGMENT_NAMES: readonly SegmentName[] = ['hypervisor', 'backend', 'guest'];
+export type SegmentName = 'hypervisor' | 'dom0' | 'backend' | 'guest';
+export const SEGMENT_NAMES: readonly SegmentName[] = ['hypervisor', 'dom0', 'backend', 'guest'];
 
 export interface Segment {
   readonly firstFrame: number;
@@ -26,9 +28,12 @@ export const TABLES_FRAME = 1;
 export const HYPERVISOR_JOURNAL_FRAME = 2;
 const HYPERVISOR_PAGES = HYPERVISOR_JOURNAL_FRAME + JOURNAL_PAGES;
 
+/** Shared info and grant table of the driver domain, to whose process the guest's sends its events. */
+export const DOM0_PAGES = 2;
+
 /** Page numbers inside the backend's segment. */
-export const BACKEND_PROCESS_PAGE = 2;
-export const DEVICE_PAGE = 3;
+export const BACKEND_PROCESS_PAGE = 0;
+export const DEVICE_PAGE = 1;
 /** Record, command, response. */
 export const DEVICE_PAGES = 3;
 /** What is kept of the last command, and of the TPM's state: twice each, so that one is whole at every moment. */
@@ -52,10 +57,12 @@ export type MachinePlan = { readonly [N in SegmentName]: Segment } & { readonly 
 
 /** Where everything lies on a host whose guest has `fillerPages` more pages than its kernel and drivers need. */
 export function machinePlan(fillerPages: number): MachinePlan {
-  const backend = { firstFrame: HYPERVISOR_PAGES, pages: BACKEND_PAGES };
+  const dom0 = { firstFrame: HYPERVISOR_PAGES, pages: DOM0_PAGES };
+  const backend = { firstFrame: dom0.firstFrame + dom0.pages, pages: BACKEND_PAGES };
   const guest = { firstFrame: backend.firstFrame + backend.pages, pages: GUEST_PAGES_LIVE + fillerPages };
   return {
     hypervisor: { firstFrame: 0, pages: HYPERVISOR_PAGES },
+    dom0,
     backend,
     guest,
     frames: guest.firstFrame + guest.pages,

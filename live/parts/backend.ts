@@ -32,6 +32,7 @@ export async function runBackend(
   const { space } = memory;
   const { plan } = space;
   openTables(space);
+  openSegment(space, 'dom0', Rights.Store);
   openSegment(space, 'backend', Rights.Store);
   // Where the guest's process is woken; its other pages come with its grants.
   space.open(plan.guest.firstFrame, 1, Rights.Store);

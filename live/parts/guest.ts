@@ -42,7 +42,7 @@ export function runGuest(
   openTables(space);
   openSegment(space, 'guest', Rights.Store);
   // Where the backend's process is woken: all that this side may touch of it.
-  space.open(plan.backend.firstFrame, 1, Rights.Store);
+  space.open(plan.dom0.firstFrame, 1, Rights.Store);
 
   const place = guestPlace(plan, host.domid);
   const dom0 = new Domain(memory, dom0Place(plan));

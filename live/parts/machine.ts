@@ -49,7 +49,8 @@ export function domainsOf(memory: SharedMemory, host: HostConfig): { readonly do
 
 /** Address of the page by which the process of `agent` is woken. */
 export function sharedInfoOf(memory: SharedMemory, agent: 'guest' | 'backend'): number {
-  return memory.space.plan[agent].firstFrame * PAGE_SIZE;
+  const { plan } = memory.space;
+  return (agent === 'guest' ? plan.guest : plan.dom0).firstFrame * PAGE_SIZE;
 }
 
 export function ringerOf(

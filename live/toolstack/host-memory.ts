@@ -3,6 +3,7 @@
  * and a window on it, for looking at domains.
  */
 
+import { openSync } from 'node:fs';
 import { assert } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { type AddressSpace, processAddressSpace, Rights, threadAddressSpace } from '../memory/address-space.js';
@@ -16,7 +17,7 @@ export interface HostMemory {
   /** In the order of `SEGMENT_NAMES`; none where parts are threads. */
   readonly descriptors: readonly number[];
   readonly buffer: SharedArrayBuffer | null;
-  /** The descriptors of some segments, in the order given. */
+  /** Descriptors of some segments, in the order given, for a part that may not change the hypervisor's. */
   descriptorsOf(names: readonly SegmentName[]): readonly number[];
 }
 
@@ -28,13 +29,18 @@ export function processMemory(name: HostName, fillerPages: number, inherited: re
   const descriptors =
     inherited ??
     SEGMENT_NAMES.map((segment) => calls.createMemory(`quiesce-${name}-${segment}`, plan[segment].pages * PAGE_SIZE));
-  const byName = Object.fromEntries(SEGMENT_NAMES.map((segment, index) => [segment, descriptors[index] as number]));
+  const byName: { readonly [N in SegmentName]?: number } = Object.fromEntries(
+    SEGMENT_NAMES.map((segment, index) => [segment, descriptors[index] as number]),
+  );
+  // Opened anew, because what a descriptor may do is the same for all its copies.
+  const readOnly = openSync(`/proc/self/fd/${byName.hypervisor}`, 'r');
   const space = processAddressSpace(calls, plan, byName);
   return {
     memory: opened(space),
     descriptors,
     buffer: null,
-    descriptorsOf: (names) => names.map((segment) => byName[segment] as number),
+    descriptorsOf: (names) =>
+      names.map((segment) => (segment === 'hypervisor' ? readOnly : (byName[segment] as number))),
   };
 }
 

@@ -3,44 +3,36 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { QUIESCE_NODE, QUIESCED_NODE } from '../../backend/tpmback/v2.js';
 import { type Domain, DomainState } from '../../hypervisor/domain.js';
-import { DeviceNode, domainPath, parseXenbusState, shutdownPath, type XenbusState } from '../../protocol/xenbus.js';
-import { hasCode, XenstoreClient } from '../../xenstore-sim/client/index.js';
-import { unixSocket } from '../../xenstore-sim/client/unix-socket.js';
-import { webSocket } from '../../xenstore-sim/client/web-socket-node.js';
-import { domainToken } from '../../xenstore-sim/server/index.js';
+import type { XenbusState } from '../../protocol/xenbus.js';
 import { HypercallClient } from '../hypercall/client.js';
-import type { SegmentName } from '../memory/segments.js';
-import type { HostConfig, HostGrant, MemoryGrant, PartConfig, StorePlace, ToolstackPlace } from '../parts/config.js';
+import { SEGMENT_NAMES, type SegmentName } from '../memory/segments.js';
+import type { HostConfig, HostGrant, MemoryGrant, PartConfig, ToolstackPlace } from '../parts/config.js';
 import { hypervisorSocket, transferSocket } from '../parts/config.js';
 import { domainsOf } from '../parts/machine.js';
 import { AGENTS } from '../tables.js';
 import type { HostMemory } from './host-memory.js';
+import { HostStore } from './host-store.js';
 import type { LiveOptions } from './options.js';
 import { lockFile, readHolder } from './part-lock.js';
 import type { HostName, HostRecord } from './record.js';
 import { adopt, type RunningPart, startProcess, startThread } from './spawn.js';
-import { absent, backendNode, createDomainNodes, createVtpmNodes, frontendNode, removeNodes } from './store-nodes.js';
 import { Supervisor } from './supervisor.js';
-import { sleep, until, within } from './waiting.js';
+import { until, within } from './waiting.js';
 
 /** Descriptors of a process begin after the standard streams and the channel to its parent. */
 export const FIRST_DESCRIPTOR = 4;
 const PART_MILLISECONDS = 15_000;
 const HANDSHAKE_MILLISECONDS = 15_000;
-/** For a store that is started again. */
-const STORE_MILLISECONDS = 10_000;
-const STORE_RETRY_MILLISECONDS = 10;
 
 export type HostPart = 'hypervisor' | 'xenstored' | 'backend' | 'guest';
 export const HOST_PARTS: readonly HostPart[] = ['hypervisor', 'xenstored', 'backend', 'guest'];
 
 /** Which segments a part may map; everybody may read the tables in the first. */
 const SEGMENTS_OF: { readonly [P in 'backend' | 'guest' | 'hypervisor']: readonly SegmentName[] } = {
-  hypervisor: ['hypervisor', 'backend', 'guest'],
-  backend: ['hypervisor', 'backend', 'guest'],
-  guest: ['hypervisor', 'backend', 'guest'],
+  hypervisor: SEGMENT_NAMES,
+  backend: ['hypervisor', 'dom0', 'backend', 'guest'],
+  guest: ['hypervisor', 'dom0', 'guest'],
 };
 
 export interface LiveHostPlace {
@@ -64,12 +56,10 @@ export class LiveHost {
   readonly supervisors: { readonly [P in HostPart]: Supervisor };
   readonly #place: LiveHostPlace;
   readonly #config: HostConfig;
-  readonly #storeToken: string;
+  readonly store: HostStore;
   readonly #domains;
-  #port: number;
   /** Backend and guest are started to wait. */
   #held = false;
-  #client: Promise<XenstoreClient> | null = null;
 
   constructor(place: LiveHostPlace) {
     const { name, directory, options, record } = place;
@@ -78,8 +68,6 @@ export class LiveHost {
     this.domid = name === 'a' ? 1 : 2;
     this.memory = place.memory;
     const token = (): string => randomBytes(32).toString('base64url');
-    this.#storeToken = record?.storeToken ?? token();
-    this.#port = record?.port ?? 0;
     this.#config = {
       name,
       directory: `${directory}/${name}`,
@@ -91,6 +79,13 @@ export class LiveHost {
       tpmfront: options.tpmfront,
     };
     mkdirSync(this.#config.directory, { recursive: true, mode: 0o700 });
+    this.store = new HostStore({
+      xenstore: options.xenstore,
+      directory: this.#config.directory,
+      domid: this.domid,
+      token: record?.storeToken ?? null,
+      port: record?.port ?? 0,
+    });
     this.hypercalls = new HypercallClient(hypervisorSocket(this.#config), {
       agent: 'toolstack',
       token: this.#config.tokens.toolstack,
@@ -110,7 +105,7 @@ export class LiveHost {
   }
 
   get record(): HostRecord {
-    return { tokens: this.#config.tokens, storeToken: this.#storeToken, port: this.#port };
+    return { tokens: this.#config.tokens, storeToken: this.store.token, port: this.store.port };
   }
 
   get config(): HostConfig {
@@ -126,30 +121,19 @@ export class LiveHost {
     return this.#domains.guest;
   }
 
-  /** Where the store is, for people and programs. */
-  get storeAddress(): string {
-    const { xenstore } = this.#place.options;
-    return xenstore === 'sim' ? `${this.#config.directory}/xenstored.sock` : xenstore.path;
-  }
-
   /** Hypervisor and store. */
   async startMachine(): Promise<void> {
     const { hypervisor, xenstored } = this.supervisors;
     const starting: Promise<unknown>[] = [];
     if (hypervisor.running === null) starting.push(hypervisor.start());
-    if (this.#place.options.xenstore === 'sim' && xenstored.running === null) starting.push(xenstored.start());
+    if (this.store.own && xenstored.running === null) starting.push(xenstored.start());
     await within('hypervisor and xenstored to begin', PART_MILLISECONDS, Promise.all(starting));
   }
 
   /** A domain with its nodes, paused; its pages are empty. */
   async createDomain(): Promise<void> {
     await this.hypercalls.call('domctl_create', this.domid);
-    await this.#inStore(async (store) => {
-      // Before its nodes, not after them as libxl does: there is no hypervisor that this daemon could ask about domains.
-      if (this.#simulatedStore) await store.introduce({ domid: this.domid, frame: 1, eventChannel: 1 });
-      await createDomainNodes(store, this.domid);
-      await createVtpmNodes(store, this.domid);
-    });
+    await this.store.createGuest();
   }
 
   /** Starts the processes of backend and guest, which are to wait for `releaseParts`: that takes longer than all they do then. */
@@ -190,7 +174,7 @@ export class LiveHost {
     await until(
       `the backend on host ${this.name} in state ${state}`,
       HANDSHAKE_MILLISECONDS,
-      async () => (await this.backendState()) === state,
+      async () => (await this.store.backendState()) === state,
       signal,
     );
   }
@@ -199,75 +183,27 @@ export class LiveHost {
     await until(
       `the frontend on host ${this.name} in state ${state}`,
       HANDSHAKE_MILLISECONDS,
-      async () => (await this.frontendState()) === state,
+      async () => (await this.store.frontendState()) === state,
     );
-  }
-
-  async backendState(): Promise<XenbusState> {
-    return parseXenbusState(await this.read(backendNode(this.domid, DeviceNode.State)));
-  }
-
-  async frontendState(): Promise<XenbusState> {
-    return parseXenbusState(await this.read(frontendNode(this.domid, DeviceNode.State)));
-  }
-
-  async read(path: string): Promise<string | null> {
-    return this.#inStore(async (store) => {
-      try {
-        return await store.readText(path);
-      } catch (error) {
-        absent(error);
-        return null;
-      }
-    });
   }
 
   /** Asks the guest to suspend; it is to stop in its hypercall within the time. */
   async suspendGuest(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    const path = shutdownPath(this.domid);
-    await this.#inStore((store) => store.write(path, 'suspend'));
-    await until(
-      'the guest to acknowledge the suspend',
-      milliseconds,
-      async () => (await this.read(path)) === '',
-      signal,
-    );
+    await this.store.requestSuspend();
+    const acknowledged = (): Promise<boolean> => this.store.suspendAcknowledged();
+    await until('the guest to acknowledge the suspend', milliseconds, acknowledged, signal);
     await until('the guest to suspend', milliseconds, () => this.guestState === DomainState.Suspended, signal);
-  }
-
-  /** Takes a request back that the guest has not acknowledged. */
-  async withdrawSuspend(): Promise<void> {
-    const path = shutdownPath(this.domid);
-    await this.#inStore((store) =>
-      store.transaction(async (nodes) => {
-        if ((await nodes.readText(path)) === 'suspend') await nodes.write(path, '');
-      }),
-    );
   }
 
   /** The backend finishes what is there and takes nothing more. */
   async drain(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    await this.#inStore((store) => store.write(backendNode(this.domid, QUIESCE_NODE), '1'));
-    await until(
-      'the backend to quiesce',
-      milliseconds,
-      async () => (await this.read(backendNode(this.domid, QUIESCED_NODE))) !== null,
-      signal,
-    );
+    await this.store.requestQuiesce();
+    await until('the backend to quiesce', milliseconds, () => this.store.quiesced(), signal);
   }
 
   /** The fast way: the guest's hypercall returns, and no device is touched. */
   async resumeGuest(result: number): Promise<void> {
-    const quiesce = backendNode(this.domid, QUIESCE_NODE);
-    await this.#inStore(async (store) => {
-      if (await store.exists(quiesce)) {
-        await store.transaction(async (nodes) => {
-          await nodes.rm(backendNode(this.domid, QUIESCED_NODE)).catch(absent);
-          await nodes.rm(quiesce).catch(absent);
-        });
-      }
-      if (this.#simulatedStore) await store.resume(this.domid);
-    });
+    await this.store.resumeGuest();
     await this.hypercalls.call('domctl_resume', result);
   }
 
@@ -278,10 +214,7 @@ export class LiveHost {
     await this.hypercalls.call('domctl_agent_died', AGENTS.backend);
     await this.hypercalls.call('domctl_destroy');
     await this.hypercalls.call('domctl_clear_device');
-    await this.#inStore(async (store) => {
-      await removeNodes(store, this.domid);
-      if (this.#simulatedStore && (await store.isDomainIntroduced(this.domid))) await store.release(this.domid);
-    });
+    await this.store.removeGuest();
   }
 
   /** Sends the pages of the guest and its TPM to another host. False when they may not have arrived. */
@@ -293,42 +226,10 @@ export class LiveHost {
 
   async stop(): Promise<void> {
     this.hypercalls.close();
-    (await this.#client?.catch(() => null))?.close();
+    // Our own daemon ends with its nodes; another's must not keep them.
+    if (!this.store.own && this.guestState !== DomainState.Free) await this.store.removeGuest().catch(() => undefined);
+    await this.store.close();
     await Promise.all(HOST_PARTS.map((part) => this.supervisors[part].stop()));
-  }
-
-  /** Does `work`, which does no harm a second time, again when the store was lost meanwhile: it is being started again. */
-  async #inStore<T>(work: (store: XenstoreClient) => Promise<T>): Promise<T> {
-    for (const deadline = performance.now() + STORE_MILLISECONDS; ; ) {
-      try {
-        return await work(await this.#connected());
-      } catch (error) {
-        if (!hasCode(error, 'DISCONNECTED', 'UNREACHABLE') || performance.now() > deadline) throw error;
-      }
-      await sleep(STORE_RETRY_MILLISECONDS);
-    }
-  }
-
-  get #simulatedStore(): boolean {
-    return this.#place.options.xenstore === 'sim';
-  }
-
-  #connected(): Promise<XenstoreClient> {
-    if (this.#client !== null) return this.#client;
-    const { xenstore } = this.#place.options;
-    const transport =
-      xenstore === 'sim'
-        ? webSocket(`ws://127.0.0.1:${this.#port}/`, { token: this.#storeToken })
-        : unixSocket(xenstore.path);
-    const client = XenstoreClient.connect(transport, {
-      reconnect: { firstDelayMilliseconds: 5, delayMillisecondsMax: 200 },
-      timeoutMilliseconds: HANDSHAKE_MILLISECONDS,
-    });
-    this.#client = client;
-    client.catch(() => {
-      this.#client = null;
-    });
-    return client;
   }
 
   /** What the user space is given of this host. */
@@ -345,7 +246,7 @@ export class LiveHost {
       name: `${this.name}/${part}`,
       start: () => this.#start(part),
       ready: ({ url }) => {
-        if (url !== undefined) this.#port = Number(new URL(url).port);
+        if (url !== undefined) this.store.port = Number(new URL(url).port);
         this.#place.onChange();
       },
       ...(part === 'backend'
@@ -358,8 +259,7 @@ export class LiveHost {
     const { directory } = this.#config;
     const config = this.#partConfig(part);
     if (this.memory.buffer !== null) return startThread({ config, buffers: { [this.name]: this.memory.buffer } });
-    const own = part === 'xenstored' ? [] : this.memory.descriptorsOf(SEGMENTS_OF[part]);
-    const descriptors = part === 'hypervisor' ? (this.#place.guarded?.descriptors ?? own) : own;
+    const descriptors = this.#descriptorsFor(part);
     return startProcess({
       config,
       configFile: this.#configFile(part),
@@ -368,38 +268,24 @@ export class LiveHost {
     });
   }
 
+  #descriptorsFor(part: HostPart): readonly number[] {
+    if (part === 'xenstored') return [];
+    if (part === 'hypervisor') return this.#place.guarded?.descriptors ?? this.memory.descriptors;
+    return this.memory.descriptorsOf(SEGMENTS_OF[part]);
+  }
+
   #configFile(part: HostPart): string {
     return `${this.#config.directory}/${part}.json`;
   }
 
   #partConfig(part: HostPart): PartConfig {
-    const { directory } = this.#config;
-    if (part === 'xenstored') {
-      return {
-        part,
-        xenstored: {
-          unix: `${directory}/xenstored.sock`,
-          port: this.#port,
-          token: this.#storeToken,
-          stateFile: `${directory}/xenstored.state`,
-        },
-      };
-    }
+    if (part === 'xenstored') return { part, xenstored: this.store.daemonConfig };
     const grant = this.grantFor(FIRST_DESCRIPTOR, SEGMENTS_OF[part]);
     if (part === 'hypervisor') {
       const { guarded } = this.#place;
       const inherited = guarded?.descriptors.map((_descriptor, index) => FIRST_DESCRIPTOR + index) ?? [];
       return { part, ...grant, guarded: guarded === null ? null : { ...guarded, descriptors: inherited } };
     }
-    return { part, ...grant, store: this.#storePlace(part), held: this.#held };
-  }
-
-  #storePlace(part: 'backend' | 'guest'): StorePlace {
-    const { xenstore } = this.#place.options;
-    const domid = part === 'guest' ? this.domid : 0;
-    if (xenstore !== 'sim') return { address: xenstore.path, home: domainPath(domid) };
-    return part === 'guest'
-      ? { address: `ws://127.0.0.1:${this.#port}/domain/${domid}`, token: domainToken(this.#storeToken, domid) }
-      : { address: `ws://127.0.0.1:${this.#port}/`, token: this.#storeToken };
+    return { part, ...grant, store: this.store.placeFor(part), held: this.#held };
   }
 }

@@ -84,7 +84,7 @@ function hostStatus(host: LiveHost): HostStatus {
   return {
     name: host.name,
     guest: GUEST_STATES[host.guestState as DomainState],
-    store: host.storeAddress,
+    store: host.store.address,
     parts: HOST_PARTS.map((part) => partStatus(host.supervisors[part], part)),
   };
 }

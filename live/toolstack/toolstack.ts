@@ -8,6 +8,7 @@
 import { DomainState, SuspendResult } from '../../hypervisor/domain.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { XenbusState } from '../../protocol/xenbus.js';
+import { SEGMENT_NAMES } from '../memory/segments.js';
 import type { PartConfig } from '../parts/config.js';
 import { type HostMemory, processMemory, threadMemory } from './host-memory.js';
 import { FIRST_DESCRIPTOR, HOST_PARTS, type HostPart, LiveHost } from './live-host.js';
@@ -22,8 +23,7 @@ import { within } from './waiting.js';
 const SUSPEND_MILLISECONDS = 20_000;
 const USER_MILLISECONDS = 15_000;
 const USER_SEGMENTS = ['hypervisor', 'guest'] as const;
-/** Of three segments on each of two hosts. */
-const SEGMENTS = 3;
+const SEGMENTS = SEGMENT_NAMES.length;
 
 export type Progress = (message: string) => void;
 
@@ -253,7 +253,7 @@ export class Toolstack {
 
   async #goOnHere(): Promise<void> {
     const { owner } = this;
-    await owner.withdrawSuspend();
+    await owner.store.withdrawSuspend();
     if (owner.guestState === DomainState.Suspended) await owner.resumeGuest(SuspendResult.Cancelled);
   }
 

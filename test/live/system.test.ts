@@ -3,10 +3,16 @@
  * cancel, migration; and in the end nothing is left.
  */
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import t from 'tap';
 import { native } from '../../live/memory/native.js';
 import { up } from '../../live/system.js';
+import { XenstoreClient } from '../../xenstore-sim/client/index.js';
+import { unixSocket } from '../../xenstore-sim/client/unix-socket.js';
+import { Daemon } from '../../xenstore-sim/daemon.js';
+import { POLICIES, Store } from '../../xenstore-sim/index.js';
+import { serve } from '../../xenstore-sim/server/index.js';
 import { LiveRun, pause } from '../support/live/live-run.js';
 
 const MODES = native() === null ? ['threads'] : ['processes', 'threads'];
@@ -80,6 +86,17 @@ for (const mode of MODES) {
       t.same(await live.pcr(), live.expected);
     });
 
+    await t.test('a guest whose process dies while it is suspended hears the next request', async (t) => {
+      await live.control('suspend');
+      await live.control('kill', 'guest');
+      await live.control('cancel');
+      await live.extend();
+      await live.control('suspend');
+      await live.control('cancel');
+      await live.extend();
+      t.same(await live.pcr(), live.expected);
+    });
+
     await t.test('there and back, with commands all the while', async (t) => {
       for (const [to, from] of ['ba', 'ab']) {
         let moved = false;
@@ -124,3 +141,29 @@ t.test('another user is refused', { timeout: 30_000 }, async (t) => {
   t.equal((await live.status()).hosts[0]?.guest, 'running');
   t.strictSame(await live.end(), { files: false, processes: [] });
 });
+
+t.test(
+  'a store that runs already serves both hosts, and keeps nothing of the guest',
+  { timeout: 60_000 },
+  async (t) => {
+    const folder = mkdtempSync(`${tmpdir()}/quiesce-store-`);
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+    const unix = `${folder}/socket`;
+    const daemon = new Daemon(Store.empty({ ...POLICIES.c, domainsAppear: true }));
+    const server = await serve(daemon, { unix: { path: unix } });
+    t.teardown(() => server.close());
+    const live = await LiveRun.begin({ xenstore: { path: unix } });
+    await live.extend();
+    await live.control('migrate');
+    await live.extend();
+    t.same(await live.pcr(), live.expected);
+    t.equal((await live.status()).owner, 'b');
+    const client = await XenstoreClient.connect(unixSocket(unix));
+    t.equal(await client.readText('/local/domain/2/device/vtpm/0/state'), '4');
+    t.equal(await client.exists('/local/domain/1/device/vtpm/0'), false);
+    t.strictSame(await live.end(), { files: false, processes: [] });
+    t.equal(await client.exists('/local/domain/2'), false);
+    t.equal(await client.exists('/local/domain/0/backend/vtpm/2/0'), false);
+    client.close();
+  },
+);
