@@ -17,6 +17,7 @@ import { down, up } from '../live/system.js';
 import { control } from '../live/toolstack/control-client.js';
 import type { LiveOptions } from '../live/toolstack/options.js';
 import type { LiveStatus } from '../live/toolstack/status.js';
+import { initialiseSharedRing } from '../protocol/ring.js';
 import { FrontRing } from '../protocol/ring-front.js';
 import { median, print, spread } from './figures.js';
 import { Ends, type OpenEnds, RING } from './live-ends.js';
@@ -79,6 +80,7 @@ async function stream(descriptors: Descriptors): Promise<void> {
     const ends = Ends.open(descriptors);
     const { memory, front, back, ringPage } = ends;
     const ring = new FrontRing(RING.shape, { memory, sharedAddress: ringPage, privateAddress: front.privateAddress });
+    initialiseSharedRing(memory, ringPage);
     ring.initialise();
     const child = await echo('ring', '', descriptors);
     await delay(100);
@@ -91,7 +93,9 @@ async function stream(descriptors: Descriptors): Promise<void> {
         ring.commitRequest();
       }
       if (ring.push()) back.ringer.ring();
-      for (let n = ring.sampleResponses(); n > 0; n--, answered++) {
+      const waiting = ring.sampleResponses();
+      if (waiting < 0) throw new Error('bench: the ring is broken');
+      for (let n = waiting; n > 0; n--, answered++) {
         ring.copyResponse(copy);
         ring.consumeResponse();
       }
