@@ -6,7 +6,7 @@
 import { loadSession } from '../library/sessions.js';
 import { SCENARIOS } from '../scenarios/scenarios.js';
 import { find, findTpmback, findTpmfront } from '../simulator/drivers.js';
-import { explore } from '../simulator/explore/explore.js';
+import { explore, type Reduction } from '../simulator/explore/explore.js';
 import { worldOptions } from '../simulator/pairing.js';
 import { World } from '../simulator/world.js';
 import { median, print, spread, thousands } from './figures.js';
@@ -27,8 +27,8 @@ export function benchSpin(): void {
   print(
     `explore against SPIN's pan -O3 on the sequenced pair, one core, median [min .. max] of ${ROUNDS} rounds in turns`,
   );
-  situation('clean-migration', 8, []);
-  situation('cancelled-suspend', 200, ['CANCEL']);
+  situation('clean-migration', 8, 20, []);
+  situation('cancelled-suspend', 200, 17, ['CANCEL']);
 }
 
 interface Row {
@@ -39,16 +39,16 @@ interface Row {
 
 type Situation = keyof typeof SESSIONS;
 
-function situation(scenario: Situation, commands: number, defines: readonly string[]): void {
+function situation(scenario: Situation, commands: number, bits: number, defines: readonly string[]): void {
   const model = [`COMMANDS=${commands}`, ...defines];
   const pans = [WHOLE, [...WHOLE, '-DHC4'], ['-DSAFETY']].map((flags) => new Pan(model, flags));
   const [exact, compact, reducing] = pans as [Pan, Pan, Pan];
   const row = (name: string, run: () => PanRun): Row => ({ name, run, runs: [] });
-  const ours = row('explore', () => ourRun(scenario, commands, false));
-  const theirs = row('pan', () => exact.run());
-  const oursReduced = row('explore', () => ourRun(scenario, commands, true));
-  const theirsReduced = row('pan', () => reducing.run());
-  const rows = [ours, theirs, row('pan -DHC4', () => compact.run()), oursReduced, theirsReduced];
+  const ours = row('explore', () => ourRun(scenario, commands, 'none'));
+  const theirs = row('pan', () => exact.run(bits));
+  const oursReduced = row('explore', () => ourRun(scenario, commands));
+  const theirsReduced = row('pan', () => reducing.run(bits));
+  const rows = [ours, theirs, row('pan -DHC4', () => compact.run(bits)), oursReduced, theirsReduced];
   try {
     for (let round = -1; round < ROUNDS; round++)
       for (const { run, runs } of rows) {
@@ -60,16 +60,16 @@ function situation(scenario: Situation, commands: number, defines: readonly stri
     for (const pan of pans) pan.close();
   }
   print('');
-  print(`${scenario}, ${commands} commands: the whole graph, transitions/s`);
+  print(`${scenario}, ${commands} commands: the whole graph, transitions for a second of the processor`);
   for (const one of rows.slice(0, 3)) print(`  ${speedOf(one)}`);
   print(`  ${'ratio'.padEnd(12)}${spread(ratios(ours, theirs), times)}   of explore to pan`);
-  print(`${scenario}, ${commands} commands: each with its reduction, seconds to the verdict`);
+  print(`${scenario}, ${commands} commands: each with its reduction, seconds of the processor to the verdict`);
   for (const one of rows.slice(3)) print(`  ${secondsOf(one)}`);
   const faster = theirsReduced.runs.map(({ seconds }, round) => seconds / (oursReduced.runs[round] as PanRun).seconds);
   print(`  ${'ratio'.padEnd(12)}${spread(faster, times)}   of pan to explore`);
 }
 
-function ourRun(scenario: Situation, commands: number, reduction: boolean): PanRun {
+function ourRun(scenario: Situation, commands: number, reduction?: Reduction): PanRun {
   const session = loadSession(SESSIONS[scenario]);
   const front = findTpmfront('sequenced');
   const pairing = {
@@ -78,10 +78,11 @@ function ourRun(scenario: Situation, commands: number, reduction: boolean): PanR
     tpmback: findTpmback(front.tpmback),
     session,
   };
-  const start = process.hrtime.bigint();
-  const world = new World(worldOptions(pairing, { commands, reduction }));
-  const { states, transitions, holds } = explore(world, { order: 'dfs', reduction: world.reducing ? 'hosts' : 'none' });
-  return { states, transitions, holds, seconds: Number(process.hrtime.bigint() - start) / 1e9 };
+  const start = process.cpuUsage();
+  const world = new World(worldOptions(pairing, { commands }));
+  const { states, transitions, holds } = explore(world, { order: 'dfs', reduction });
+  const { user, system } = process.cpuUsage(start);
+  return { states, transitions, holds, seconds: (user + system) / 1e6 };
 }
 
 function ratios(ours: Row, theirs: Row): readonly number[] {

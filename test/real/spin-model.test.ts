@@ -39,7 +39,7 @@ for (const [scenario, defines] of [
       const { states, ends } = graphOf(scenario, commands);
       const pan = new Pan([`COMMANDS=${commands}`, ...defines], ['-DSAFETY', '-DNOREDUCE']);
       t.teardown(() => pan.close());
-      const found = pan.run();
+      const found = pan.run(18);
       // Two before the processes are started; an end is judged, left, and its process ends.
       t.match(found, { holds: true, states: states + 2 + 3 * ends }, `${commands} commands`);
     }
@@ -51,5 +51,5 @@ t.test('the assertions of the model are looked at', LIMIT, async (t) => {
     model.replace('G.sequence++', 'G.sequence = G.sequence + 2'),
   );
   t.teardown(() => pan.close());
-  t.match(pan.run(), { holds: false });
+  t.match(pan.run(18), { holds: false });
 });
