@@ -137,8 +137,8 @@ export function runGuest(
       ...front.timers.map(({ address }) => ({ address, ticking: () => true })),
     ],
     running: () => domain.running,
-    // Only while a command is under way; then the next thing to happen is its answer.
-    mayBlock: () => request.accepted !== request.answered,
+    // Its event loop brings watch events only, and they can wait for a moment.
+    mayBlock: () => true,
     onFault,
   });
   scheduler.kick();
