@@ -33,9 +33,12 @@ export interface RedisSettings {
   readonly keeps?: boolean;
 }
 
+/** Ends the server when its input ends: with this process too, however that ends. */
+const KEEPER = 'redis-server "$@" & read -r line; kill -KILL $!; wait $!';
+
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running) child.stdin?.destroy();
 });
 
 export async function redisServer({ password, keeps = false }: RedisSettings = {}): Promise<RedisServer> {
@@ -49,7 +52,7 @@ export async function redisServer({ password, keeps = false }: RedisSettings = {
     url: `unix://${socket}`,
     socket,
     async start() {
-      child = spawn('redis-server', argv, { stdio: 'ignore' });
+      child = spawn('sh', ['-c', KEEPER, 'sh', ...argv], { stdio: ['pipe', 'ignore', 'ignore'] });
       running.add(child);
       const end = Date.now() + START_MILLISECONDS;
       while (!(await answers(socket))) {
@@ -60,7 +63,7 @@ export async function redisServer({ password, keeps = false }: RedisSettings = {
     async stop() {
       if (child === null) return;
       const ended = once(child, 'exit');
-      child.kill('SIGKILL');
+      child.stdin?.end();
       await ended;
       running.delete(child);
       child = null;
