@@ -60,8 +60,16 @@ export class UserSpace implements CommandExecutor {
   async execute(command: Uint8Array, { locality }: ExecuteOptions): Promise<Uint8Array> {
     if (command.length > PAGE_SIZE) throw tooLong(command.length);
     await this.#until(() => this.#idle);
-    const number = this.#handDown(command, locality);
-    await this.#until(() => this.#answered(number, command, locality));
+    let number = this.#handDown(command, locality);
+    await this.#until(() => {
+      this.#follow();
+      const { accepted, answered } = this.#request;
+      if (answered === number) return true;
+      // A guest that was saved before the command came down does not know of it where it goes on.
+      if (this.#host.guest.running && accepted !== number && accepted === answered)
+        number = this.#handDown(command, locality);
+      return false;
+    });
     return this.#answer(command.length);
   }
 
@@ -73,10 +81,13 @@ export class UserSpace implements CommandExecutor {
     return this.#hosts[this.#current] as UserHost;
   }
 
-  /** A predecessor of this process may have left a command behind. */
+  /**
+   * A predecessor of this process may have left a command behind. While no copy of the guest runs it cannot be told which
+   * one will: what is written into the other is lost.
+   */
   get #idle(): boolean {
     this.#follow();
-    return this.#request.accepted === this.#request.answered;
+    return this.#host.guest.running && this.#request.accepted === this.#request.answered;
   }
 
   #handDown(command: Uint8Array, locality: number): number {
@@ -89,15 +100,6 @@ export class UserSpace implements CommandExecutor {
     request.accepted = number;
     kernel.ring();
     return number;
-  }
-
-  /** A guest that was saved before the command came down does not know of it where it goes on: it is handed down again. */
-  #answered(number: number, command: Uint8Array, locality: number): boolean {
-    this.#follow();
-    const { accepted, answered } = this.#request;
-    if (answered === number) return true;
-    if (accepted !== number && accepted === answered) this.#handDown(command, locality);
-    return false;
   }
 
   /** At most one of the copies of the guest runs. While none does, the last one counts. */

@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import t from 'tap';
 import { native } from '../../live/memory/native.js';
@@ -116,7 +117,36 @@ for (const mode of MODES) {
       }
     });
 
+    // A new user space does not know where the guest was last, and no copy of it runs.
+    if (!threads)
+      await t.test('a user space that begins while the guest is suspended on the second host', async (t) => {
+        await live.control('migrate');
+        await live.control('suspend');
+        const before = (await live.status()).user.pid;
+        await live.control('kill', 'user');
+        for (let pid = before; pid === before || pid === 0; ) pid = (await live.statusAgain()).user.pid;
+        while (!(await listens(live.port))) await pause(10);
+        const waits = live.extend();
+        t.equal(await Promise.race([waits.then(() => 'answered'), pause(200).then(() => 'waits')]), 'waits');
+        await live.control('cancel');
+        t.equal(await Promise.race([waits.then(() => 'answered'), pause(5000).then(() => 'waits')]), 'answered');
+        t.same(await live.pcr(), live.expected);
+        t.equal((await live.status()).exactlyOnce, true);
+        await live.control('migrate');
+      });
+
     t.strictSame(await live.end(), { files: false, processes: [] });
+  });
+}
+
+/** Whether somebody takes connections on this port. */
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
   });
 }
 
