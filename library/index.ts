@@ -7,7 +7,8 @@
  * what it knows in its `layout`, and its work in `tasks` of steps; see docs/own-drivers.md.
  */
 
-export { type BackendServices, FRONTEND_TOKEN, SCAN_TOKEN, type Tpmback } from '../backend/tpmback/tpmback.js';
+export { FRONTEND_TOKEN, SCAN_TOKEN } from '../backend/device-directory.js';
+export type { BackendServices, Tpmback } from '../backend/tpmback/tpmback.js';
 export { TpmbackV1 } from '../backend/tpmback/v1.js';
 export { TpmbackV2, TpmbackV2State } from '../backend/tpmback/v2.js';
 export { LinuxTpmfront } from '../frontend/tpmfront/linux.js';

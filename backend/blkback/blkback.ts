@@ -19,12 +19,13 @@ import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import type { AnyLayout } from '../../protocol/layout.js';
 import { RING_OVERFLOW, type RingShape, ringShape } from '../../protocol/ring.js';
 import { BackRing } from '../../protocol/ring-back.js';
+import { vbdPaths } from '../../protocol/vbd-paths.js';
 import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
+import { DeviceDirectory } from '../device-directory.js';
 import type { DeviceTable } from '../device-opening/device-table.js';
 import { DeviceOpening } from '../device-opening/opening.js';
 import type { BlockDevice } from './block-device.js';
-import { VbdDirectory } from './directory.js';
 import { BlkbackState, MAX_INDIRECT_SEGMENTS } from './memory.js';
 import { TakenRequests } from './requests.js';
 import type { BlkbackRules } from './rules.js';
@@ -72,7 +73,7 @@ export class Blkback {
   readonly layout: AnyLayout = BlkbackState;
   readonly services: BlkbackServices;
   readonly state: ReturnType<typeof BlkbackState.view>;
-  readonly directory: VbdDirectory;
+  readonly directory: DeviceDirectory;
   readonly requests: TakenRequests;
   readonly opening: DeviceOpening;
   readonly serveTask: Task<Blkback>;
@@ -87,7 +88,7 @@ export class Blkback {
     this.services = services;
     this.state = BlkbackState.view(memory).at(page);
     this.#shapes = BLKIF_ABIS.map(({ entrySize }) => ringShape({ entrySize, size: services.ringSize }));
-    this.directory = new VbdDirectory(store, domain.domid, frontendDomid);
+    this.directory = new DeviceDirectory(store, domain.domid, () => vbdPaths(domain.domid, frontendDomid()));
     this.opening = new DeviceOpening({
       memory,
       address: page + BlkbackState.offset.opening,

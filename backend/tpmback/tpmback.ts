@@ -57,6 +57,3 @@ export interface Tpmback {
   watchesFired(named: boolean): void;
   interrupt(): void;
 }
-
-export const SCAN_TOKEN = 'scan';
-export const FRONTEND_TOKEN = 'frontend';

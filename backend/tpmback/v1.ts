@@ -11,8 +11,9 @@ import { type AnyLayout, bool, layout, u8, u32 } from '../../protocol/layout.js'
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { TpmifTxRequest64 } from '../../protocol/tpmif-v1.js';
 import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
-import { DeviceDirectory } from './device-directory.js';
+import type { DeviceDirectory } from '../device-directory.js';
 import type { BackendServices, Tpmback } from './tpmback.js';
+import { VtpmDirectory } from './vtpm-directory.js';
 
 /** A packet is answered with TPM_FAIL after this time for each frontend of the host. */
 export const PROCESSING_MILLISECONDS = 60_000;
@@ -64,7 +65,7 @@ export class TpmbackV1 implements Tpmback {
 
   constructor(services: BackendServices) {
     this.services = services;
-    this.directory = new DeviceDirectory(services);
+    this.directory = new VtpmDirectory(services);
     this.state = TpmbackV1State.view(services.memory).at(services.page);
     this.#entry = TpmifTxRequest64.view(services.memory);
     const create = (definition: TaskDefinition<TpmbackV1>, field: 'serve' | 'connect'): Task<never> =>

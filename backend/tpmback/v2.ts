@@ -16,10 +16,11 @@ import { type AnyLayout, bool, bytes, layout, u8, u32 } from '../../protocol/lay
 import { nextSequence, SEQUENCE_TRAILER_OFFSET, SequenceNode, SequenceTrailer } from '../../protocol/tpmif-sequence.js';
 import { checkLength, payloadOffset, TpmifSharedPage, TpmifState } from '../../protocol/tpmif-v2.js';
 import { DeviceNode, XenbusState } from '../../protocol/xenbus.js';
+import type { DeviceDirectory } from '../device-directory.js';
 import { DeviceOpening } from '../device-opening/opening.js';
 import { OpeningState } from '../device-opening/state.js';
-import { DeviceDirectory } from './device-directory.js';
 import type { BackendServices, Tpmback } from './tpmback.js';
+import { VtpmDirectory } from './vtpm-directory.js';
 
 export const TpmbackV2State = layout('tpmback v2', {
   /** The device directory has been found. */
@@ -91,7 +92,7 @@ export class TpmbackV2 implements Tpmback {
     this.name = extension ? 'sequenced' : 'v2';
     this.services = services;
     this.#extension = extension;
-    this.directory = new DeviceDirectory(services);
+    this.directory = new VtpmDirectory(services);
     this.opening = this.#openingOf(services);
     this.state = TpmbackV2State.view(services.memory).at(services.page);
     this.#page = TpmifSharedPage.view(services.memory);

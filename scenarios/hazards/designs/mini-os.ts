@@ -2,9 +2,9 @@
  * A frontend that goes from state 1 straight to 4, as that of mini-os, and a backend to which only state 3 means that
  * the ring may be mapped.
  */
-import { DeviceDirectory } from '../../../backend/tpmback/device-directory.js';
 import type { BackendServices } from '../../../backend/tpmback/tpmback.js';
 import { TpmbackV2 } from '../../../backend/tpmback/v2.js';
+import { VtpmDirectory } from '../../../backend/tpmback/vtpm-directory.js';
 import type { GuestServices } from '../../../frontend/tpmfront/tpmfront.js';
 import { Connection, V2Tpmfront } from '../../../frontend/tpmfront/v2.js';
 import { type TaskDefinition, task } from '../../../hypervisor/steps.js';
@@ -31,7 +31,7 @@ export class MiniOsTpmfront extends V2Tpmfront {
   }
 }
 
-class SeesOnlyThree extends DeviceDirectory {
+class SeesOnlyThree extends VtpmDirectory {
   override frontendState(): XenbusState {
     const state = super.frontendState();
     return state === XenbusState.Connected ? XenbusState.Initialising : state;
@@ -39,7 +39,7 @@ class SeesOnlyThree extends DeviceDirectory {
 }
 
 export class OnlyOnThreeTpmback extends TpmbackV2 {
-  override readonly directory: DeviceDirectory;
+  override readonly directory: VtpmDirectory;
 
   constructor(services: BackendServices) {
     super(services, false);
