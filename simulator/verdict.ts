@@ -7,16 +7,13 @@
  */
 import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
-import { decideWorld } from './explore/decide.js';
-import type { Exploration, Progress, Reduction } from './explore/explore.js';
-import type { LengthProof } from './explore/shortest.js';
+import { decideWorld, type TokenOf, verdictOf, type WorldVerdict } from './explore/decide.js';
+import type { Progress, Reduction } from './explore/explore.js';
 import { type Pairing, worldOptions } from './pairing.js';
-import { nameChoices } from './replay.js';
 import type { WorldNames } from './schedule.js';
 import { formatToken } from './token.js';
 import { World } from './world.js';
 import { USUAL_DAEMON } from './world-options.js';
-import type { OracleName } from './world-state.js';
 
 export type Order = 'dfs' | 'bfs';
 
@@ -37,55 +34,19 @@ export interface VerdictOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-export interface Verdict {
+export interface Verdict extends WorldVerdict {
   readonly scenario: string;
   readonly tpmfront: string;
   readonly tpmback: string;
-  /** No failure was found. A proof only when `complete`. */
-  readonly holds: boolean;
-  /** Every reachable state was seen. False after a failure, at which the search ends. */
-  readonly complete: boolean;
-  /** The oracle that failed. */
-  readonly oracle: OracleName | null;
-  /** What the machine reported, when a driver threw or touched memory it may not. */
-  readonly fault: string | null;
-  /** What the search left out that the verdict, or the schedule, comes from. */
-  readonly reduction: Reduction;
-  /** Of that search. */
-  readonly states: number;
-  readonly transitions: number;
-  /** Choices that there were in those states: without reduction, in a complete search, as many as transitions. */
-  readonly offered: number;
-  /** Of a failure, whether there is a shorter schedule. */
-  readonly shortest: LengthProof | null;
-  /** Names of the choices that lead to the failure; empty when there is none. */
-  readonly schedule: readonly string[];
-  /** Replays the schedule; null when there is none. */
-  readonly token: string | null;
 }
 
 /** Throws `USAGE` when the two ends speak different rings. */
 export function decide(pairing: Pairing, options: VerdictOptions = {}): Verdict {
   const names = namesOf(pairing, options);
   const world = worldOf(pairing, names);
-  const found = decideWorld(world, options);
-  const { holds, complete, oracle, fault, reduction, states, transitions, offered, shortest } = found;
   const { scenario, tpmfront, tpmback } = names;
-  return {
-    scenario,
-    tpmfront,
-    tpmback,
-    holds,
-    complete,
-    oracle,
-    fault,
-    reduction,
-    states,
-    transitions,
-    offered,
-    shortest,
-    ...scheduleOf(world, names, found),
-  };
+  const tokenOf: TokenOf = (steps, hashBytes) => formatToken({ ...names, steps }, hashBytes);
+  return { scenario, tpmfront, tpmback, ...verdictOf(world, decideWorld(world, options), tokenOf) };
 }
 
 /** The world that `names` name, given the things themselves. */
@@ -108,14 +69,4 @@ export function namesOf(
     grain: grain ?? 'fine',
     daemon: daemon ?? USUAL_DAEMON,
   };
-}
-
-function scheduleOf(
-  world: World,
-  names: WorldNames,
-  { holds, choices }: Exploration,
-): Pick<Verdict, 'schedule' | 'token'> {
-  if (holds) return { schedule: [], token: null };
-  const { steps, hashBytes } = nameChoices(world, choices);
-  return { schedule: steps, token: formatToken({ ...names, steps }, hashBytes) };
 }

@@ -2,7 +2,9 @@
  * Two searches in one verdict: depth-first covers everything or finds some failure quickly; a failure found is searched
  * again breadth-first, because only then is its schedule a shortest one.
  */
-import type { Replayable } from '../replay.js';
+import { nameChoices, type Replayable } from '../replay.js';
+import type { HashBytes } from '../token.js';
+import type { OracleName } from '../world-state.js';
 import { type Exploration, explore, type Progress, type Reduction } from './explore.js';
 import { type LengthProof, lengthProof } from './shortest.js';
 
@@ -19,6 +21,43 @@ export interface DecideOptions {
 /** What is said of a world: the exploration that the verdict comes from, and of a failure whether there is a shorter way. */
 export interface Decided extends Exploration {
   readonly shortest: LengthProof | null;
+}
+
+/** What is said of every world. Its kind adds the names of what was put into it. */
+export interface WorldVerdict {
+  /** No failure was found. A proof only when `complete`. */
+  readonly holds: boolean;
+  /** Every reachable state was seen. False after a failure, at which the search ends. */
+  readonly complete: boolean;
+  /** The oracle that failed. */
+  readonly oracle: OracleName | null;
+  /** What went wrong, in words, where there are any. */
+  readonly fault: string | null;
+  /** What the search left out that the verdict, or the schedule, comes from. */
+  readonly reduction: Reduction;
+  /** Of that search. */
+  readonly states: number;
+  readonly transitions: number;
+  /** Choices that there were in those states: without reduction, in a complete search, as many as transitions. */
+  readonly offered: number;
+  /** Of a failure, whether there is a shorter schedule. */
+  readonly shortest: LengthProof | null;
+  /** Names of the choices that lead to the failure; empty when there is none. */
+  readonly schedule: readonly string[];
+  /** Replays the schedule; null when there is none. */
+  readonly token: string | null;
+}
+
+/** The token of a schedule in a world of some kind; `hashBytes` of each step's name are enough to tell it from the others. */
+export type TokenOf = (steps: readonly string[], hashBytes: HashBytes) => string;
+
+/** Of a world, and how it was decided, what is said; in the order in which it is printed. */
+export function verdictOf(world: Replayable, decided: Decided, tokenOf: TokenOf): WorldVerdict {
+  const { holds, complete, oracle, fault, reduction, states, transitions, offered, shortest, choices } = decided;
+  const said = { holds, complete, oracle, fault, reduction, states, transitions, offered, shortest };
+  if (holds) return { ...said, schedule: [], token: null };
+  const { steps, hashBytes } = nameChoices(world, choices);
+  return { ...said, schedule: steps, token: tokenOf(steps, hashBytes) };
 }
 
 /** `afterFirst` is called between the searches. */
