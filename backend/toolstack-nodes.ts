@@ -3,8 +3,15 @@
  */
 
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
-import { backendPath, DeviceNode, domainPath, frontendPath, shutdownPath } from '../protocol/xenbus.js';
+import { DeviceNode, domainPath, shutdownPath } from '../protocol/xenbus.js';
 import type { StoreAccess } from '../xenstore-sim/store-access.js';
+import {
+  type DevicePlace,
+  deviceDirectories,
+  writeOwned as own,
+  removeWithEmptyParents,
+  writeDeviceNodes,
+} from './device-nodes.js';
 
 /** One virtual TPM, whoever runs it; both devices of a migrating guest carry it. */
 export const VTPM_UUID = '00000000-0000-4000-8000-000000000001';
@@ -34,51 +41,31 @@ export function writeDomainNodes(store: StoreAccess, domid: number): void {
   });
 }
 
-/** Front directory, back directory and libxl's private copy in one transaction, front first. */
 export function writeVtpmNodes(store: StoreAccess, place: VtpmPlace): void {
-  const front = frontendPath({ frontend: place.frontend, handle: 0 });
-  const back = backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 });
-  const kept = privatePath(place.frontend);
-  const frontPermissions = [`n${place.frontend}`, `r${place.backend}`];
-  store.transaction(() => {
-    store.remove(kept);
-    store.write(`${kept}/${DeviceNode.Frontend}`, front);
-    store.write(`${kept}/${DeviceNode.Backend}`, back);
-    store.remove(front);
-    store.mkdir(front);
-    store.setPermissions(front, frontPermissions);
-    store.write(`${front}/${DeviceNode.Backend}`, back);
-    for (const [node, value] of [
-      [DeviceNode.BackendId, String(place.backend)],
+  const { frontend, backend } = place;
+  writeDeviceNodes(store, vtpmDevice(place), {
+    front: [
+      [DeviceNode.BackendId, String(backend)],
       [DeviceNode.State, '1'],
       [DeviceNode.Handle, '0'],
-    ] as const) {
-      own(store, `${front}/${node}`, value, frontPermissions);
-    }
-    store.remove(back);
-    store.mkdir(back);
-    store.setPermissions(back, [`n${place.backend}`, `r${place.frontend}`]);
-    store.write(`${back}/${DeviceNode.Frontend}`, front);
-    const rest = [
-      [DeviceNode.FrontendId, String(place.frontend)],
+    ],
+    back: [
+      [DeviceNode.FrontendId, String(frontend)],
       [DeviceNode.Online, '1'],
       [DeviceNode.State, '1'],
       [DeviceNode.Handle, '0'],
       [DeviceNode.Uuid, VTPM_UUID],
       [DeviceNode.Resume, 'False'],
-    ] as const;
-    for (const [node, value] of rest) store.write(`${back}/${node}`, value);
-    for (const [node, value] of rest) store.write(`${kept}/${node}`, value);
-    if (place.instance) store.write(`${back}/${DeviceNode.Instance}`, '1');
+    ],
+    extra: place.instance ? [[DeviceNode.Instance, '1']] : [],
   });
 }
 
 /** Asks the backend to close; it answers with state 6. */
 export function closeVtpm(store: StoreAccess, place: VtpmPlace): void {
-  const front = frontendPath({ frontend: place.frontend, handle: 0 });
-  const back = backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 });
+  const { front, back } = deviceDirectories(vtpmDevice(place));
   store.transaction(() => {
-    removeWithEmptyParents(store, front);
+    removeWithEmptyParents(store, 'vtpm', front);
     store.write(`${back}/${DeviceNode.Online}`, '0');
     store.write(`${back}/${DeviceNode.State}`, '5');
   });
@@ -86,12 +73,11 @@ export function closeVtpm(store: StoreAccess, place: VtpmPlace): void {
 
 /** Removes what is left of a closed device. */
 export function removeVtpmNodes(store: StoreAccess, place: VtpmPlace): void {
-  const back = backendPath({ frontend: place.frontend, backend: place.backend, handle: 0 });
-  const kept = privatePath(place.frontend);
+  const { front, back, kept } = deviceDirectories(vtpmDevice(place));
   store.transaction(() => {
-    store.remove(frontendPath({ frontend: place.frontend, handle: 0 }));
-    removeWithEmptyParents(store, kept);
-    removeWithEmptyParents(store, back);
+    store.remove(front);
+    removeWithEmptyParents(store, 'vtpm', kept);
+    removeWithEmptyParents(store, 'vtpm', back);
   });
 }
 
@@ -120,27 +106,6 @@ export function suspendAcknowledged(store: PeekableStore, domid: number): boolea
 /** Asked for in every state; made once for the few domains of a world. */
 const SHUTDOWN_PATHS: readonly string[] = [0, 1, 2, 3].map(shutdownPath);
 
-function own(store: StoreAccess, path: string, value: string, permissions: readonly string[]): void {
-  store.write(path, value);
-  store.setPermissions(path, permissions);
-}
-
-function privatePath(domid: number): string {
-  return `/libxl/${domid}/device/vtpm/0`;
-}
-
-/** The directories above that are left empty go too, up to that of all vTPMs. */
-function removeWithEmptyParents(store: StoreAccess, path: string): void {
-  store.remove(path);
-  let above = parent(path);
-  while (OF_VTPMS.test(above) && store.list(above)?.length === 0) {
-    store.remove(above);
-    above = parent(above);
-  }
-}
-
-const OF_VTPMS = /\/vtpm(\/|$)/;
-
-function parent(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
+function vtpmDevice({ frontend, backend }: VtpmPlace): DevicePlace {
+  return { kind: 'vtpm', frontend, backend, handle: 0 };
 }

@@ -27,12 +27,12 @@ import { PAGE_SIZE } from '../../protocol/memory.js';
 import { ringShape } from '../../protocol/ring.js';
 import { finite, POLICIES, Store } from '../../xenstore-sim/index.js';
 import type { Grain } from '../actors.js';
+import { BackendProcess } from '../backend-process.js';
 import { StoreClient, type StoreListener } from '../store-client.js';
 import { StoreValues } from '../store-value.js';
 import { USUAL_DAEMON } from '../world-options.js';
 import { ANY_DEVICE } from './any-device.js';
 import { Disk } from './disk.js';
-import { BlkbackProcess } from './process.js';
 import { type BlockPlan, BlockToolstack } from './toolstack.js';
 import { SCRIPT_WRITES, type ScriptWrites } from './toolstack-nodes.js';
 
@@ -65,6 +65,8 @@ export interface BlockWorldOptions {
 }
 
 export const BlockWorldState = layout('block world', { violations: u32, kills: u32, strikes: bool });
+
+export type BlkbackProcess = BackendProcess<Blkback>;
 
 /** One place for the guest: the domain, its backend, its connections to the store of its host, and its image. */
 export interface BlockSlot {
@@ -190,9 +192,9 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
       agent,
       frontendDomid: () => domid,
     });
-    const backend = new BlkbackProcess(
+    const backend = new BackendProcess(
       memory,
-      { name: `blkback${domid}`, agent, page, domain: dom0, host, store },
+      { name: `blkback${domid}`, agent, page, pages: BLKBACK_PAGES, domain: dom0, host, store },
       driver,
     );
     const toolstackStore = toolstackStores[hostIndex] as StoreClient;

@@ -2,9 +2,15 @@
  * What the toolstack and the block script write into xenstore for a virtual disk: libxl 4.17 and the stock script as
  * recorded, node by node.
  */
+import {
+  type DevicePlace,
+  deviceDirectories,
+  removeWithEmptyParents,
+  writeDeviceNodes,
+} from '../../backend/device-nodes.js';
 import { BlkifNode } from '../../protocol/blkif-nodes.js';
 import { vbdPaths, XVDA } from '../../protocol/vbd-paths.js';
-import { backendPath, DeviceNode, frontendPath } from '../../protocol/xenbus.js';
+import { DeviceNode } from '../../protocol/xenbus.js';
 import type { StoreClient } from '../store-client.js';
 
 export interface VbdPlace {
@@ -14,34 +20,17 @@ export interface VbdPlace {
 
 export const PARAMS = '/lab/guest/disk.img';
 
-/** Front directory, back directory and libxl's private copy in one transaction, front first. */
 export function writeVbdNodes(store: StoreClient, place: VbdPlace): void {
-  const { front, back, kept } = directories(place);
-  const frontPermissions = [`n${place.frontend}`, `r${place.backend}`];
-  store.transaction(() => {
-    store.remove(kept);
-    store.write(`${kept}/${DeviceNode.Frontend}`, front);
-    store.write(`${kept}/${DeviceNode.Backend}`, back);
-    store.remove(front);
-    store.mkdir(front);
-    store.setPermissions(front, frontPermissions);
-    store.write(`${front}/${DeviceNode.Backend}`, back);
-    for (const [node, value] of [
+  writeDeviceNodes(store, vbdDevice(place), {
+    front: [
       [DeviceNode.BackendId, String(place.backend)],
       [DeviceNode.State, '1'],
       [BlkifNode.VirtualDevice, String(XVDA)],
       [BlkifNode.DeviceType, 'disk'],
       ['trusted', '1'],
       [BlkifNode.Protocol, 'x86_64-abi'],
-    ] as const) {
-      store.write(`${front}/${node}`, value);
-      store.setPermissions(`${front}/${node}`, frontPermissions);
-    }
-    store.remove(back);
-    store.mkdir(back);
-    store.setPermissions(back, [`n${place.backend}`, `r${place.frontend}`]);
-    store.write(`${back}/${DeviceNode.Frontend}`, front);
-    const rest = [
+    ],
+    back: [
       [BlkifNode.Params, PARAMS],
       [BlkifNode.Script, '/etc/xen/scripts/block'],
       [DeviceNode.FrontendId, String(place.frontend)],
@@ -55,9 +44,7 @@ export function writeVbdNodes(store: StoreClient, place: VbdPlace): void {
       [BlkifNode.DeviceType, 'disk'],
       ['discard-enable', '1'],
       ['specification', 'xen'],
-    ] as const;
-    for (const [node, value] of rest) store.write(`${back}/${node}`, value);
-    for (const [node, value] of rest) store.write(`${kept}/${node}`, value);
+    ],
   });
 }
 
@@ -82,9 +69,9 @@ export function writeScriptNode(
 
 /** The guest ends or leaves: its directory goes first, and the backend notices. One that has closed is not asked to. */
 export function closeVbd(store: StoreClient, place: VbdPlace): void {
-  const { front, back } = directories(place);
+  const { front, back } = deviceDirectories(vbdDevice(place));
   store.transaction(() => {
-    removeWithEmptyParents(store, front);
+    removeWithEmptyParents(store, 'vbd', front);
     store.write(`${back}/${DeviceNode.Online}`, '0');
     if (store.read(`${back}/${DeviceNode.State}`) !== '6') store.write(`${back}/${DeviceNode.State}`, '5');
   });
@@ -92,7 +79,7 @@ export function closeVbd(store: StoreClient, place: VbdPlace): void {
 
 /** Hot removal: the guest's directory stays, for the guest to close its end. */
 export function detachVbd(store: StoreClient, place: VbdPlace): void {
-  const { back } = directories(place);
+  const { back } = deviceDirectories(vbdDevice(place));
   store.transaction(() => {
     store.write(`${back}/${DeviceNode.Online}`, '0');
     store.write(`${back}/${DeviceNode.State}`, '5');
@@ -101,11 +88,11 @@ export function detachVbd(store: StoreClient, place: VbdPlace): void {
 
 /** Removes what is left of a closed device. */
 export function removeVbdNodes(store: StoreClient, place: VbdPlace): void {
-  const { front, back, kept } = directories(place);
+  const { front, back, kept } = deviceDirectories(vbdDevice(place));
   store.transaction(() => {
-    removeWithEmptyParents(store, front);
-    removeWithEmptyParents(store, kept);
-    removeWithEmptyParents(store, back);
+    removeWithEmptyParents(store, 'vbd', front);
+    removeWithEmptyParents(store, 'vbd', kept);
+    removeWithEmptyParents(store, 'vbd', back);
   });
 }
 
@@ -113,24 +100,6 @@ export function vbdState(store: StoreClient, place: VbdPlace): string | null {
   return store.peek(vbdPaths(place.backend, place.frontend).back(DeviceNode.State));
 }
 
-function directories({ frontend, backend }: VbdPlace): { front: string; back: string; kept: string } {
-  return {
-    front: frontendPath({ kind: 'vbd', frontend, handle: XVDA }),
-    back: backendPath({ kind: 'vbd', frontend, backend, handle: XVDA }),
-    kept: `/libxl/${frontend}/device/vbd/${XVDA}`,
-  };
-}
-
-/** The directories above that are left empty go too, up to that of all disks. */
-function removeWithEmptyParents(store: StoreClient, path: string): void {
-  store.remove(path);
-  let above = parent(path);
-  while (/\/vbd(\/|$)/.test(above) && store.list(above)?.length === 0) {
-    store.remove(above);
-    above = parent(above);
-  }
-}
-
-function parent(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
+function vbdDevice({ frontend, backend }: VbdPlace): DevicePlace {
+  return { kind: 'vbd', frontend, backend, handle: XVDA };
 }

@@ -27,10 +27,15 @@ import type { StoreListener } from '../store-client.js';
 import type { Recordable } from '../trace.js';
 import { firstOracle, type OracleName, oracleBit } from '../world-state.js';
 import type { Disk } from './disk.js';
-import { type BlockMachine, type BlockSlot, type BlockWorldOptions, buildBlockMachine } from './machine.js';
+import {
+  type BlkbackProcess,
+  type BlockMachine,
+  type BlockSlot,
+  type BlockWorldOptions,
+  buildBlockMachine,
+} from './machine.js';
 import { blockMemoryNames } from './memory-names.js';
 import { BlockOracles } from './oracles.js';
-import type { BlkbackProcess } from './process.js';
 import type { BlockPlan } from './toolstack.js';
 
 export type { BlockWorldOptions } from './machine.js';
