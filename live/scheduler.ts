@@ -12,10 +12,23 @@ import type { BellListener } from './memory/event-loop-bell.js';
 import type { SharedMemory } from './memory/shared-memory.js';
 
 export interface LiveActor {
+  /** What it does next, as the simulator names it; asked before it is done, and only where somebody watches. */
+  name(): string;
   ready(): boolean;
   run(): void;
   /** Nobody else of this process acts while this holds: a spinlock with interrupts off. */
   exclusive?(): boolean;
+}
+
+/** Somebody who looks at every step of a process, and may hold it back. */
+export interface StepWatch {
+  /**
+   * A step is about to be taken. False: not now; whoever says so kicks the scheduler when it may be. With `locked` the
+   * process holds a lock, and the watch is to wait until it may say true.
+   */
+  begin(name: string, locked: boolean): boolean;
+  /** The step is done, and committed. */
+  end(): void;
 }
 
 export interface SchedulerPlace {
@@ -28,6 +41,8 @@ export interface SchedulerPlace {
   readonly running: () => boolean;
   /** Whether the thread may block for a moment: the event loop has nothing to wait for that is nearer. */
   readonly mayBlock: () => boolean;
+  /** Null, as usual: nobody watches. */
+  readonly watch: StepWatch | null;
   /** Called for what a driver throws; the process cannot go on. */
   readonly onFault: (error: unknown) => void;
 }
@@ -111,19 +126,23 @@ export class Scheduler {
 
   /** Lets everybody act who can. False when it takes long: the event loop must have its turn. */
   #runAll(): boolean {
-    const { actors, memory, running } = this.#place;
+    const { actors, memory, running, watch } = this.#place;
     let steps = 0;
     for (let progress = true; progress; ) {
       progress = false;
       for (const actor of actors) {
         if (!running()) return true;
         if (!actor.ready()) continue;
+        if (watch !== null && !watch.begin(actor.name(), false)) continue;
         progress = true;
-        do {
+        for (;;) {
           actor.run();
           memory.commit();
           steps++;
-        } while (actor.exclusive?.() === true);
+          watch?.end();
+          if (actor.exclusive?.() !== true) break;
+          watch?.begin(actor.name(), true);
+        }
       }
       if (steps > STEPS_MAX) return false;
     }
@@ -161,9 +180,10 @@ export class Scheduler {
   }
 }
 
-/** A task as an actor: one step at a time, and to its end where it holds a lock. */
-export function taskActor(task: Task<never>): LiveActor {
+/** A task of `owner` as an actor: one step at a time, and to its end where it holds a lock. */
+export function taskActor(owner: string, task: Task<never>): LiveActor {
   return {
+    name: () => `${owner}.${task.definition.name}/${task.next}`,
     ready: () => task.ready(),
     run: () => task.step(),
     ...(task.definition.exclusive ? { exclusive: () => task.ready() } : {}),

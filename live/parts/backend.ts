@@ -78,12 +78,14 @@ export async function runBackend(
   const { doorbell, listener } = doorbellOf(memory, host, 'backend', grant, () => scheduler?.rung());
   let started = false;
   const { services } = driver;
+  const name = `tpmback${host.domid}`;
   const scheduler: Scheduler | undefined = new Scheduler({
     memory,
     doorbell,
     listener,
     actors: [
       {
+        name: () => `${name}/start`,
         ready: () => !started,
         run: () => {
           started = true;
@@ -91,14 +93,16 @@ export async function runBackend(
         },
       },
       {
+        name: () => `${name}/interrupt`,
         ready: () => driver.port !== 0 && driver.interruptible && services.host.events.deliverable(dom0, driver.port),
         run: () => {
           services.host.events.acknowledge(dom0, driver.port);
           driver.interrupt();
         },
       },
-      ...driver.tasks.map((task) => taskActor(task)),
+      ...driver.tasks.map((task) => taskActor(name, task)),
       {
+        name: () => `${name}/watches`,
         ready: () => watchesFired,
         run: () => {
           watchesFired = false;
@@ -109,6 +113,7 @@ export async function runBackend(
     timers: [],
     running: () => true,
     mayBlock: () => !device.busy && driver.state.connected,
+    watch: null,
     onFault,
   });
   scheduler.kick();

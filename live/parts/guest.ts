@@ -99,26 +99,30 @@ export function runGuest(
   );
 
   const { front } = guest;
+  const { name } = domain;
   const request = requestPage(memory, domain.page(REQUEST_PFN));
   const boot = new Boot(guest, domain);
   const actors: readonly LiveActor[] = [
     boot,
     {
+      name: () => `${name}.tpmfront/interrupt`,
       ready: () => front.port !== 0 && guest.host.events.deliverable(domain, front.port),
       run: () => {
         guest.host.events.acknowledge(domain, front.port);
         front.interrupt();
       },
     },
-    ...front.tasks.map((task) => taskActor(task)),
+    ...front.tasks.map((task) => taskActor(`${name}.tpmfront`, task)),
     {
       // The system call: a command that was handed down and not taken yet.
+      name: () => `${name}.user/write`,
       ready: () => !guest.userTask.running && request.accepted !== guest.user.position,
       run: () => guest.userTask.start(),
     },
-    taskActor(guest.userTask as never),
-    taskActor(guest.manageTask as never),
+    taskActor(name, guest.userTask as never),
+    taskActor(name, guest.manageTask as never),
     {
+      name: () => `${name}.xenwatch/${events[0]?.token} ${events[0]?.path}`,
       ready: () => guest.watching && events.length > 0,
       run: () => {
         const event = events.shift();
@@ -139,6 +143,7 @@ export function runGuest(
     running: () => domain.running,
     // Its event loop brings watch events only, and they can wait for a moment.
     mayBlock: () => true,
+    watch: null,
     onFault,
   });
   scheduler.kick();
@@ -157,6 +162,10 @@ class Boot implements LiveActor {
   constructor(guest: Guest, domain: Domain) {
     this.#guest = guest;
     this.#domain = domain;
+  }
+
+  name(): string {
+    return `${this.#domain.name}/boot`;
   }
 
   ready(): boolean {
