@@ -128,7 +128,7 @@ export class TpmbackV2 implements Tpmback {
     if (!state.known) {
       // A device that is being taken away before it was ever looked at is only closed.
       if (own === XenbusState.Closing) this.#switchState(XenbusState.Closed);
-      else if (own !== XenbusState.Unknown && own !== XenbusState.Closed) this.#probe();
+      else if (own !== XenbusState.Unknown && (own !== XenbusState.Closed || this.#online)) this.#probe(own);
       return;
     }
     if (own === XenbusState.Unknown) {
@@ -154,6 +154,8 @@ export class TpmbackV2 implements Tpmback {
       if (closing) opening?.forget();
     } else if (front === XenbusState.Closing) {
       this.#switchState(XenbusState.Closing);
+    } else if (front === XenbusState.Initialising && state.xenbus_state === XenbusState.Closed && this.#online) {
+      this.#switchState(XenbusState.InitWait);
     } else if (front === XenbusState.Initialised || front === XenbusState.Connected) {
       const may = state.xenbus_state === XenbusState.InitWait && opening?.state.verified !== false;
       if (may && !state.connected && !this.#connectTask.running) this.#connectTask.start();
@@ -176,12 +178,14 @@ export class TpmbackV2 implements Tpmback {
     }
   }
 
-  #probe(): void {
+  /** Where a predecessor has closed, closed it stays until a frontend opens: it may have refused what it was to open. */
+  #probe(own: XenbusState): void {
     const { state, directory } = this;
     state.known = true;
     if (this.#extension) directory.write(SequenceNode.Feature, '1');
     this.opening?.announce();
-    this.#switchState(XenbusState.InitWait);
+    if (own === XenbusState.Closed) state.xenbus_state = XenbusState.Closed;
+    else this.#switchState(XenbusState.InitWait);
     directory.write(DeviceNode.FeatureProtocolV2, '1');
     directory.watchFrontend();
     this.opening?.watch();

@@ -15,15 +15,16 @@ import {
 import { publishIdentity, withdrawIdentity } from '../../backend/identity-nodes.js';
 import { closeVtpm } from '../../backend/toolstack-nodes.js';
 import { explore } from '../../simulator/explore/explore.js';
-import type { StoreOperation } from '../../simulator/store-client.js';
-import { choicesOf, runUntil, type Situation, shortest, take, worldOf } from '../support/worlds.js';
+import type { StoreClient, StoreOperation } from '../../simulator/store-client.js';
+import { NO_FAULTS } from '../../simulator/world-options.js';
+import { choicesOf, runUntil, type Situation, scenarioOf, shortest, take, worldOf } from '../support/worlds.js';
 
 const PAIRS = ['quiesce', 'sequenced'] as const;
 const SCENARIOS = ['connect', 'clean-migration', 'cancelled-suspend', 'save-restore', 'backend-restart'] as const;
 const BACK = '/local/domain/0/backend/vtpm/1/0';
 const ERROR = '/local/domain/0/error/backend/vtpm/1/0/error';
 
-function withVolume(front: string, scenario: string, rules: OpeningRules, recycles = 0): Situation {
+function withVolume(front: string, scenario: Situation['scenario'], rules: OpeningRules, recycles = 0): Situation {
   return { front, scenario, commands: 1, grain: 'coarse', stateVolume: { rules, recycles } };
 }
 
@@ -71,8 +72,8 @@ t.test('opened by identity, no vTPM is ever served from the state of another', a
 });
 
 /** The vTPM is refused before its guest has looked for it. */
-function refused(listener: (operation: StoreOperation) => void) {
-  const world = worldOf({ ...withVolume('sequenced', 'connect', HELD, 1), listener });
+function refused(listener: (operation: StoreOperation) => void, scenario: Situation['scenario'] = 'connect') {
+  const world = worldOf({ ...withVolume('sequenced', scenario, HELD, 1), listener });
   const [{ backend, volume }] = world.machine.slots;
   take(world, 'fault/volume of tpm1');
   runUntil(world, () => backend.store.peek(`${BACK}/state`) === '5', ['guest1']);
@@ -143,4 +144,55 @@ t.test('nodes that are corrected are taken, and the guest gets its vTPM', async 
   t.equal(backend.store.peek(`${BACK}/state`), '4');
   t.equal(world.machine.slots[0].device.state.executed, 1, 'the command was executed');
   t.strictSame(choicesOf(world), []);
+});
+
+const MORTAL = scenarioOf('connect', { faults: { ...NO_FAULTS, backendKills: 1 } });
+
+/** As `refused`, and its process dies; `unseen` is what happens meanwhile, of which it hears nothing. */
+function refusedAndKilled(unseen: (store: StoreClient) => void) {
+  const { world, backend, volume } = refused(() => undefined, MORTAL);
+  unseen(backend.store);
+  take(world, 'fault/kill tpmback1');
+  take(world, 'supervisor/restart tpmback1');
+  return { world, backend, volume };
+}
+
+const CORRECTED = { major: 0xfd, minor: 0, diskseq: 0xbn, bootId: null };
+
+// What it finds is its own Closing. The device is online: it closes, looks anew, and opens for a frontend that begins.
+t.test('a backend that dies after a refusal refuses again, until the nodes are corrected', async (t) => {
+  const { world, backend, volume } = refusedAndKilled(() => undefined);
+  runUntil(world, () => false, ['guest1', 'fault/']);
+  t.equal(backend.store.peek(`${BACK}/state`), '5');
+  t.match(backend.store.peek(ERROR), /^19 expected device fd:0, diskseq a, found fd:0, diskseq b/);
+  t.equal(volume?.openers, 0);
+  withdrawIdentity(backend.store, BACK);
+  publishIdentity(backend.store, BACK, CORRECTED);
+  take(world, 'tpmback1/watches');
+  t.equal(backend.store.peek(`${BACK}/state`), '2', 'it waits for the guest');
+  runUntil(world, () => false, ['fault/']);
+  t.equal(backend.store.peek(`${BACK}/state`), '4');
+  t.equal(world.machine.slots[0].device.state.executed, 1, 'the command was executed');
+});
+
+t.test('nodes that are corrected while no backend runs are taken by the next one', async (t) => {
+  const { world, backend, volume } = refusedAndKilled((store) => {
+    withdrawIdentity(store, BACK);
+    publishIdentity(store, BACK, CORRECTED);
+  });
+  runUntil(world, () => false, ['guest1', 'fault/']);
+  t.equal(backend.store.peek(`${BACK}/state`), '2', 'it waits for the guest, which has not begun');
+  t.equal(volume?.openers, 1);
+  runUntil(world, () => false, ['fault/']);
+  t.equal(backend.store.peek(`${BACK}/state`), '4');
+  t.equal(world.machine.slots[0].device.state.executed, 1);
+});
+
+t.test('a backend that dies after a refusal is not in the way of a device that is taken away', async (t) => {
+  const { world, backend, volume } = refusedAndKilled((store) =>
+    closeVtpm(store, { frontend: 1, backend: 0, instance: false }),
+  );
+  runUntil(world, () => false, ['guest1', 'fault/']);
+  t.equal(backend.store.peek(`${BACK}/state`), '6');
+  t.equal(volume?.openers, 0);
 });
