@@ -10,10 +10,14 @@ import { dumpDaemon } from '../../xenstore-sim/state/dump.js';
 import { loadDaemon } from '../../xenstore-sim/state/load.js';
 import { readStateStream } from '../../xenstore-sim/state/read-stream.js';
 import { writeStateStream } from '../../xenstore-sim/state/write-stream.js';
+import { drawPort } from '../loopback-ports.js';
 import type { XenstoredConfig } from './config.js';
 
 /** There is no hypervisor to ask which domains there are: a domain is there once it is introduced. */
 const POLICY = { ...POLICIES.c, domainsAppear: true };
+
+/** Ports that are tried when any will do. */
+const PORTS_TRIED = 64;
 
 export interface RunningStore {
   /** `ws://127.0.0.1:PORT/` */
@@ -24,13 +28,23 @@ export interface RunningStore {
 export async function runXenstored(config: XenstoredConfig): Promise<RunningStore> {
   const { stateFile, unix, port, token } = config;
   const daemon = existsSync(stateFile) ? load(stateFile) : new Daemon(Store.empty(POLICY));
-  rmSync(unix, { force: true });
-  const server = await serve(durable(daemon, stateFile), {
-    unix: { path: unix },
-    webSocket: { port, token, origins: [] },
+  const server = await listenOn(port, (own) => {
+    rmSync(unix, { force: true });
+    return serve(durable(daemon, stateFile), { unix: { path: unix }, webSocket: { port: own, token, origins: [] } });
   });
   const listener = server.listeners.find(({ kind }) => kind === 'websocket');
   return { url: listener?.kind === 'websocket' ? listener.url : '', close: () => server.close() };
+}
+
+/** The first time any port will do; from then on it is the one that clients know. */
+async function listenOn<Server>(port: number, listen: (port: number) => Promise<Server>): Promise<Server> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await listen(port === 0 ? drawPort() : port);
+    } catch (error) {
+      if (port !== 0 || tried === PORTS_TRIED) throw error;
+    }
+  }
 }
 
 /** Clients of the old daemon are not there any more. */

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { getuid } from 'node:process';
 import { cannotListen, failureOf } from '../../xenstore-sim/server/listener.js';
 import { bindUnix } from '../../xenstore-sim/server/unix-listener.js';
+import { drawPort } from '../loopback-ports.js';
 
 export type TctiAddress =
   /** On the loopback address; any program of this machine can connect. 0: a port that is free, and so is the next. */
@@ -108,8 +109,8 @@ async function listenPair([commands, second]: readonly [Server, Server], port: n
 async function listenAnywhere([commands, second]: readonly [Server, Server]): Promise<number> {
   let error: Error | undefined;
   for (let tried = 0; tried < PAIRS_TRIED; tried++) {
-    error = await bindPort(commands, 0);
-    if (error !== undefined) break;
+    error = await bindPort(commands, drawPort());
+    if (error !== undefined) continue;
     const { port } = commands.address() as AddressInfo;
     if (port < PORT_MAX) {
       error = await bindPort(second, port + 1);
