@@ -42,6 +42,7 @@ export function liveOptions(args: Arguments, tpmfronts: readonly string[]): Live
   if (!tpmfronts.includes(tpmfront)) {
     throw new QuiesceError('UNKNOWN_NAME', `there is no tpmfront '${tpmfront}' here; known: ${tpmfronts.join(', ')}`);
   }
+  const trace = args.text('trace');
   const mebibytes = args.integer('memory', { minimum: 0, maximum: FILLER_PAGES_MAX / PAGES_OF_MIB }) ?? 0;
   return {
     tpm: args.oneOf('tpm', ['model', 'swtpm']) ?? 'model',
@@ -54,6 +55,8 @@ export function liveOptions(args: Arguments, tpmfronts: readonly string[]): Live
     },
     fillerPages: mebibytes * PAGES_OF_MIB,
     threads: args.flag('threads') || native() === null,
+    trace: trace === undefined ? null : resolve(trace),
+    drain: !args.flag('no-drain'),
   };
 }
 

@@ -49,6 +49,8 @@ export const liveCommand: Command = {
     port: { value: 'N', help: 'up: TCP port of the endpoint on 127.0.0.1, 0 for any (0)' },
     memory: { value: 'MIB', help: 'up: memory of the guest beside what its drivers need (0)' },
     threads: { help: 'up: parts are threads of one process' },
+    trace: { value: 'DIR', help: 'up: each part writes what it does into this folder (live conform)' },
+    'no-drain': { help: 'up: a migration does not ask the backend to quiesce first' },
     minutes: { value: 'N', help: 'soak: how long (1)' },
     seed: { value: 'S', help: 'soak: what happens, and when (1)' },
     directory: { value: 'PATH', help: 'where sockets and files are (a folder of this user)' },

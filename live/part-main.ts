@@ -32,6 +32,8 @@ export interface ThreadData {
   readonly config: PartConfig;
   /** Memory of the hosts, by their names. */
   readonly buffers: { readonly [host: string]: SharedArrayBuffer };
+  /** Of the trace. */
+  readonly clock: SharedArrayBuffer;
 }
 
 type Stop = () => void | Promise<void>;
@@ -61,8 +63,8 @@ async function start(config: PartConfig): Promise<{ readonly stop: Stop; readonl
 }
 
 /** A thread gets its memory by the side of its configuration. */
-function withBuffers(config: PartConfig, buffers: ThreadData['buffers']): PartConfig {
-  const memory = (host: string): MemoryGrant => ({ kind: 'thread', buffer: buffers[host] as SharedArrayBuffer });
+function withBuffers(config: PartConfig, { buffers, clock }: ThreadData): PartConfig {
+  const memory = (host: string): MemoryGrant => ({ kind: 'thread', buffer: buffers[host] as SharedArrayBuffer, clock });
   if (config.part === 'xenstored') return config;
   if (config.part === 'user')
     return { ...config, hosts: config.hosts.map(({ host }) => ({ host, memory: memory(host.name) })) };
@@ -71,8 +73,8 @@ function withBuffers(config: PartConfig, buffers: ThreadData['buffers']): PartCo
 
 function readConfig(): PartConfig {
   if (isMainThread) return JSON.parse(readFileSync(argv[2] ?? '', 'utf8')) as PartConfig;
-  const { config, buffers } = workerData as ThreadData;
-  return withBuffers(config, buffers);
+  const data = workerData as ThreadData;
+  return withBuffers(data.config, data);
 }
 
 function tell(report: PartReport): void {

@@ -1,7 +1,7 @@
 /**
  * A live system from outside: begin it, drive it, end it.
  */
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { geteuid } from 'node:process';
 import { QuiesceError } from '../protocol/errors.js';
@@ -13,6 +13,7 @@ import { type LiveOptions, writeOptions } from './toolstack/options.js';
 import { startTimeOf } from './toolstack/spawn.js';
 import type { LiveStatus } from './toolstack/status.js';
 import { sleep, until } from './toolstack/waiting.js';
+import { createClockFile } from './trace/clock.js';
 
 const LISTEN_MILLISECONDS = 10_000;
 const UP_MILLISECONDS = 60_000;
@@ -30,6 +31,7 @@ export async function up(
   onProgress: (message: string) => void = () => undefined,
   milliseconds = UP_MILLISECONDS,
 ): Promise<LiveStatus> {
+  if (options.trace !== undefined && options.trace !== null) makeTraceDirectory(options.trace);
   makeDirectory(directory);
   writeOptions(directory, options);
   const child = startToolstack(directory, []);
@@ -74,6 +76,15 @@ function listens(directory: string): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
+}
+
+/** Throws `LIVE_STATE` for a folder that holds anything. */
+function makeTraceDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const [found] = readdirSync(directory);
+  if (found !== undefined)
+    throw new QuiesceError('LIVE_STATE', `--trace: expected an empty folder, found ${found} in ${directory}`);
+  createClockFile(directory);
 }
 
 function makeDirectory(directory: string): void {

@@ -168,6 +168,11 @@ export class TpmbackV2 implements Tpmback {
     return this.directory.read(DeviceNode.Online) === '1';
   }
 
+  /** Where packets lie in the mapped ring page. */
+  get packetAddress(): number {
+    return this.#ring().base + payloadOffset();
+  }
+
   interrupt(): void {
     // Anything but SUBMIT is a spurious event, or a cancel of a command that is done.
     const pageState = this.#ring().state;

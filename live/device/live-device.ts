@@ -24,6 +24,8 @@ const NOTHING_EXECUTED = { sequence: 0, executed: 0, chainLow: 0, chainHigh: 0, 
 export interface DeviceHandlers {
   /** A command is answered. */
   readonly onDone: () => void;
+  /** Told of each answer, and to call `keep`, by which it becomes what the TPM has executed; null where nobody cares. */
+  readonly onAnswer?: ((answer: Uint8Array, keep: () => void) => void) | null;
   /** The TPM is gone: the process must end, and the next one goes on with what is kept. */
   readonly onLost: (error: unknown) => void;
 }
@@ -38,6 +40,7 @@ export class LiveTpmDevice implements BackendDevice {
   readonly #executeWord: number;
   readonly #onDone: () => void;
   readonly #onLost: (error: unknown) => void;
+  readonly #onAnswer: ((answer: Uint8Array, keep: () => void) => void) | null;
 
   /** `base` is the address of the backend's segment. */
   private constructor(memory: SharedMemory, vtpm: VtpmDevice, base: number, handlers: DeviceHandlers) {
@@ -51,6 +54,7 @@ export class LiveTpmDevice implements BackendDevice {
     this.#executeWord = (address + TpmDeviceState.offset.execute) >>> 2;
     this.#onDone = handlers.onDone;
     this.#onLost = handlers.onLost;
+    this.#onAnswer = handlers.onAnswer ?? null;
   }
 
   /** Makes the TPM with what is kept of it; where nothing is, a new one is made and kept. */
@@ -120,9 +124,13 @@ export class LiveTpmDevice implements BackendDevice {
       chainHigh: effect === 0 ? state.chain_high : mixSecond(state.chain_high | 0, effect) >>> 0,
       response,
     };
-    this.#kept.keep(kept, after);
-    this.#publish(kept);
-    memory.write32(this.#executeWord << 2, 0);
+    const keep = (): void => {
+      this.#kept.keep(kept, after);
+      this.#publish(kept);
+      memory.write32(this.#executeWord << 2, 0);
+    };
+    if (this.#onAnswer === null) keep();
+    else this.#onAnswer(response, keep);
   }
 
   /** What backends look at, from what is kept. */

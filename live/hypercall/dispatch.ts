@@ -8,12 +8,14 @@ import { PAGE_SIZE } from '../../protocol/memory.js';
 import { BACKEND_PROCESS_PAGE, DEVICE_PAGE, type MachinePlan } from '../memory/segments.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
 import { AGENTS, type AgentName } from '../tables.js';
+import type { TraceWriter } from '../trace/writer.js';
 import { type CallName, EPERM, ESRCH, isPrivileged } from './calls.js';
 
 export interface Dispatcher {
   readonly memory: SharedMemory;
   readonly plan: MachinePlan;
   readonly host: Host;
+  readonly trace: TraceWriter | null;
   /** Wakes the process of an agent, whose domain has changed. */
   readonly wake: (agent: 'guest' | 'backend') => void;
 }

@@ -9,10 +9,12 @@
 import { createHash } from 'node:crypto';
 import { unlinkSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
+import { TpmDeviceState } from '../../backend/tpm/device.js';
 import { FIRST_GUEST_PFN } from '../../hypervisor/domain.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { DEVICE_PAGE, type MachinePlan } from '../memory/segments.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
+import { type TraceWriter, traced } from '../trace/writer.js';
 
 const MAGIC = Buffer.from('QLIVE\0\0\x01', 'latin1');
 const HEADER_BYTES = MAGIC.length + 8;
@@ -21,10 +23,12 @@ const END = 0xffff_ffff;
 const DIGEST_BYTES = 32;
 /** A peer that says nothing for so long is taken for dead. */
 const SILENCE_MILLISECONDS = 5000;
+const IDLE_LOOK_MILLISECONDS = 1;
 
 export interface TransferPlace {
   readonly memory: SharedMemory;
   readonly plan: MachinePlan;
+  readonly trace: TraceWriter | null;
 }
 
 /** Sends to whoever listens at `path`. Resolves to 0 when the other side has everything, to -1 when it is not sure to. */
@@ -43,7 +47,7 @@ export function sendPages(place: TransferPlace, path: string): Promise<number> {
   });
 }
 
-async function writePages({ memory, plan }: TransferPlace, socket: Socket): Promise<void> {
+async function writePages({ memory, plan, trace }: TransferPlace, socket: Socket): Promise<void> {
   const hash = createHash('sha256');
   const write = async (bytes: Uint8Array): Promise<void> => {
     hash.update(bytes);
@@ -58,16 +62,28 @@ async function writePages({ memory, plan }: TransferPlace, socket: Socket): Prom
   header.writeUInt32LE(plan.guest.pages, MAGIC.length);
   header.writeUInt32LE(plan.backend.pages - DEVICE_PAGE, MAGIC.length + 4);
   await write(header);
-  for (let pfn = FIRST_GUEST_PFN; pfn < plan.guest.pages; pfn++) {
-    await writePage(memory, plan.guest.firstFrame + pfn, pfn, write);
-  }
-  for (let page = DEVICE_PAGE; page < plan.backend.pages; page++) {
-    await writePage(memory, plan.backend.firstFrame + page, (page - DEVICE_PAGE + DEVICE_BIT) >>> 0, write);
-  }
+  await traced(trace, 'toolstack.run/save_memory', async () => {
+    for (let pfn = FIRST_GUEST_PFN; pfn < plan.guest.pages; pfn++) {
+      await writePage(memory, plan.guest.firstFrame + pfn, pfn, write);
+    }
+  });
+  await traced(trace, 'toolstack.run/save_vtpm', async () => {
+    await idle(memory, plan);
+    for (let page = DEVICE_PAGE; page < plan.backend.pages; page++) {
+      await writePage(memory, plan.backend.firstFrame + page, (page - DEVICE_PAGE + DEVICE_BIT) >>> 0, write);
+    }
+  });
   const end = Buffer.alloc(4);
   end.writeUInt32LE(END);
   await write(end);
   socket.write(hash.digest());
+}
+
+/** A TPM that executes is waited for: its state is that of before the command or of after it. A backend that has quiesced is idle. */
+async function idle({ words }: SharedMemory, plan: MachinePlan): Promise<void> {
+  const executes = ((plan.backend.firstFrame + DEVICE_PAGE) * PAGE_SIZE + TpmDeviceState.offset.execute) >>> 2;
+  while (Atomics.load(words, executes) !== 0)
+    await new Promise((resolve) => setTimeout(resolve, IDLE_LOOK_MILLISECONDS));
 }
 
 async function writePage(

@@ -17,8 +17,12 @@ import { LiveStore } from '../portal/live-store.js';
 import { Portal } from '../portal/portal.js';
 import { Scheduler, taskActor } from '../scheduler.js';
 import { AGENTS, dom0Place, guestPlace, RemoteDomain } from '../tables.js';
+import { backendRecorder, recordAnswer } from '../trace/backend-recorder.js';
+import { ObservedMemory } from '../trace/observed-memory.js';
+import { openTrace } from '../trace/open.js';
+import { laterLog, type StepRecorder } from '../trace/recorder.js';
 import { type HostConfig, hypervisorSocket, type MemoryGrant, type StorePlace } from './config.js';
-import { doorbellOf, openMemory, openSegment, openTables, ringerOf } from './machine.js';
+import { doorbellOf, openMemory, openSegment, openSpace, openTables, ringerOf } from './machine.js';
 
 const SEQUENCE_BITS = 32;
 
@@ -28,7 +32,9 @@ export async function runBackend(
   grant: MemoryGrant,
   onFault: (error: unknown) => void,
 ): Promise<() => Promise<void>> {
-  const memory = openMemory(host, grant);
+  const trace = openTrace(host, grant, 'backend');
+  const observed = trace === null ? null : ObservedMemory.over(openSpace(host, grant));
+  const memory = observed ?? openMemory(host, grant);
   const { space } = memory;
   const { plan } = space;
   openTables(space);
@@ -37,9 +43,13 @@ export async function runBackend(
   // Where the guest's process is woken; its other pages come with its grants.
   space.open(plan.guest.firstFrame, 1, Rights.Store);
 
+  // Until there is a recorder nobody takes a step.
+  let recorder: StepRecorder | null = null;
+  const log = trace === null ? null : laterLog(() => recorder);
   const base = plan.backend.firstFrame * PAGE_SIZE;
   const device = await LiveTpmDevice.open(memory, base, (kept) => createVtpm(kept, { host, onLost: onFault }), {
     onDone: () => scheduler?.kickNow(),
+    onAnswer: trace === null ? null : (answer, keep) => recordAnswer(trace, `tpm${host.domid}`, answer, keep),
     onLost: onFault,
   });
 
@@ -65,7 +75,7 @@ export async function runBackend(
         find: (domid) => (domid === 0 ? dom0 : guest),
         ringerOf: (domid) => (domid === 0 ? undefined : ringer),
       }),
-      store: new LiveStore(portal, 'tpmback'),
+      store: new LiveStore(portal, 'tpmback', log),
       device,
       probe: NO_PROBE,
       page: base + BACKEND_PROCESS_PAGE * PAGE_SIZE,
@@ -75,6 +85,7 @@ export async function runBackend(
     },
     true,
   );
+  if (trace !== null && observed !== null) recorder = backendRecorder(trace, observed, guest, driver);
   const { doorbell, listener } = doorbellOf(memory, host, 'backend', grant, () => scheduler?.rung());
   let started = false;
   const { services } = driver;
@@ -113,7 +124,7 @@ export async function runBackend(
     timers: [],
     running: () => true,
     mayBlock: () => !device.busy && driver.state.connected,
-    watch: null,
+    watch: recorder,
     onFault,
   });
   scheduler.kick();

@@ -4,6 +4,7 @@
  */
 import type { SegmentName } from '../memory/segments.js';
 import type { AgentName } from '../tables.js';
+import type { TracePlace } from '../trace/open.js';
 
 export type PartName = PartConfig['part'];
 
@@ -29,6 +30,8 @@ export interface HostConfig {
   /** A new TPM is sent Startup(CLEAR). */
   readonly startup: boolean;
   readonly tpmfront: string;
+  /** Null, as usual: nobody writes down what it does. */
+  readonly trace: TracePlace | null;
 }
 
 export interface XenstoredConfig {
@@ -48,7 +51,8 @@ export interface TctiConfig {
 /** What a part is started with: descriptors of segments from some number on, or the memory itself. */
 export type MemoryGrant =
   | { readonly kind: 'process'; readonly firstDescriptor: number; readonly segments: readonly SegmentName[] }
-  | { readonly kind: 'thread'; readonly buffer: SharedArrayBuffer };
+  /** `clock`: of the trace. */
+  | { readonly kind: 'thread'; readonly buffer: SharedArrayBuffer; readonly clock: SharedArrayBuffer };
 
 /** One host as a part sees it. */
 export interface HostGrant {

@@ -22,11 +22,15 @@ import type { WatchEvent } from '../portal/messages.js';
 import { Portal } from '../portal/portal.js';
 import { type LiveActor, Scheduler, taskActor } from '../scheduler.js';
 import { dom0Place, guestPlace, RemoteDomain } from '../tables.js';
+import { guestRecorder } from '../trace/guest-recorder.js';
+import { ObservedMemory } from '../trace/observed-memory.js';
+import { openTrace } from '../trace/open.js';
+import { laterLog, type StepRecorder } from '../trace/recorder.js';
 import { LiveCommands } from '../user/live-commands.js';
 import { requestPage } from '../user/request-page.js';
 import { type HostConfig, hypervisorSocket, type MemoryGrant, type StorePlace, userBellPath } from './config.js';
 import { GuestHistoryProbe } from './history-probe.js';
-import { doorbellOf, openMemory, openSegment, openTables, ringerOf } from './machine.js';
+import { doorbellOf, openMemory, openSegment, openSpace, openTables, ringerOf } from './machine.js';
 
 const SEQUENCE_BITS = 32;
 
@@ -36,7 +40,9 @@ export function runGuest(
   grant: MemoryGrant,
   onFault: (error: unknown) => void,
 ): () => void {
-  const memory = openMemory(host, grant);
+  const trace = openTrace(host, grant, 'guest');
+  const observed = trace === null ? null : ObservedMemory.over(openSpace(host, grant));
+  const memory = observed ?? openMemory(host, grant);
   const { space } = memory;
   const { plan } = space;
   openTables(space);
@@ -74,6 +80,9 @@ export function runGuest(
     () => guest.user.position,
     () => userSpace.ring(),
   );
+  // Until there is a recorder nobody takes a step.
+  let recorder: StepRecorder | null = null;
+  const log = trace === null ? null : laterLog(() => recorder);
   assert(host.tpmfront in CREATE_TPMFRONT, `guest: there is no tpmfront ${host.tpmfront}`);
   const guest: Guest = new Guest(
     memory,
@@ -86,9 +95,9 @@ export function runGuest(
         find: (domid) => (domid === 0 ? dom0 : domain),
         ringerOf: (domid) => (domid === 0 ? backend : undefined),
       }),
-      store: new LiveStore(portal, domain.name),
+      store: new LiveStore(portal, domain.name, log),
       commands,
-      probe: new GuestHistoryProbe(memory, domain, commands),
+      probe: new GuestHistoryProbe(memory, domain, commands, log),
       user: 'sleep',
       kernel: 'linux',
       sequenceBits: SEQUENCE_BITS,
@@ -130,6 +139,7 @@ export function runGuest(
       },
     },
   ];
+  if (trace !== null && observed !== null) recorder = guestRecorder(trace, observed, guest);
   const { doorbell, listener } = doorbellOf(memory, host, 'guest', grant, () => scheduler.rung());
   const scheduler: Scheduler = new Scheduler({
     memory,
@@ -143,7 +153,7 @@ export function runGuest(
     running: () => domain.running,
     // Its event loop brings watch events only, and they can wait for a moment.
     mayBlock: () => true,
-    watch: null,
+    watch: recorder,
     onFault,
   });
   scheduler.kick();

@@ -16,6 +16,7 @@ import { HYPERVISOR_JOURNAL_FRAME, TABLES_FRAME } from '../memory/segments.js';
 import { UndoJournal } from '../memory/undo-journal.js';
 import { type AgentName, dom0Place, guestPlace, MAPTRACK } from '../tables.js';
 import { guardToolstack } from '../toolstack/guard.js';
+import { openTrace } from '../trace/open.js';
 import { type HostConfig, hypervisorSocket, type MemoryGrant, type ToolstackPlace } from './config.js';
 import { openAll, openMemory, ringerOf } from './machine.js';
 
@@ -43,7 +44,8 @@ export async function runHypervisor(
     guest: ringerOf(memory, host, 'guest', grant),
     backend: ringerOf(memory, host, 'backend', grant),
   };
-  const place: Dispatcher = { memory, plan, host: machine, wake: (agent) => ringers[agent].ring() };
+  const trace = openTrace(host, grant, 'hypervisor');
+  const place: Dispatcher = { memory, plan, host: machine, trace, wake: (agent) => ringers[agent].ring() };
 
   const path = hypervisorSocket(host);
   // One that is there is of a hypervisor that was killed: the folder is this host's own.

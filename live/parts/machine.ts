@@ -14,12 +14,16 @@ import { dom0Place, guestPlace } from '../tables.js';
 import { bellPath, type HostConfig, type MemoryGrant } from './config.js';
 
 export function openMemory(host: HostConfig, grant: MemoryGrant): SharedMemory {
+  return new SharedMemory(openSpace(host, grant));
+}
+
+export function openSpace(host: HostConfig, grant: MemoryGrant): AddressSpace {
   const plan = machinePlan(host.fillerPages);
-  if (grant.kind === 'thread') return new SharedMemory(threadAddressSpace(plan, grant.buffer));
+  if (grant.kind === 'thread') return threadAddressSpace(plan, grant.buffer);
   const calls = native();
   assert(calls !== null, 'live: expected koffi in a part that is a process');
   const descriptors = Object.fromEntries(grant.segments.map((name, index) => [name, grant.firstDescriptor + index]));
-  return new SharedMemory(processAddressSpace(calls, plan, descriptors));
+  return processAddressSpace(calls, plan, descriptors);
 }
 
 /** Opens what everybody may read. */

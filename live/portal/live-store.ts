@@ -2,6 +2,7 @@
  * A driver's xenstore, over a real connection.
  */
 import { QuiesceError } from '../../protocol/errors.js';
+import type { TracedRequest } from '../../protocol/live-trace.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 import type { PortalReply, StoreOperation } from './messages.js';
 import type { Portal } from './portal.js';
@@ -21,20 +22,45 @@ class StoreFailure extends Error {
   }
 }
 
+/** Operations as the log of a xenstored names them. */
+const TRACED_NAMES: { readonly [O in StoreOperation]: string } = {
+  read: 'READ',
+  directory: 'DIRECTORY',
+  write: 'WRITE',
+  mkdir: 'MKDIR',
+  rm: 'RM',
+  setPermissions: 'SET_PERMS',
+  watch: 'WATCH',
+  unwatch: 'UNWATCH',
+  start: 'TRANSACTION_START',
+  commit: 'TRANSACTION_END',
+  abort: 'TRANSACTION_END',
+};
+
+/** Who writes requests down. */
+export interface RequestLog {
+  /** Those of the present step. */
+  readonly requests: TracedRequest[];
+}
+
 export class LiveStore implements StoreAccess {
   readonly #portal: Portal;
   readonly #name: string;
+  readonly #log: RequestLog | null;
   #transaction = 0;
 
   /** `name` is whose it is, for messages. */
-  constructor(portal: Portal, name: string) {
+  constructor(portal: Portal, name: string, log: RequestLog | null = null) {
     this.#portal = portal;
     this.#name = name;
+    this.#log = log;
   }
 
   read(path: string): string | null {
     const answer = this.#request('read', path, '');
-    return answer.kind === 'text' ? answer.text : null;
+    const text = answer.kind === 'text' ? answer.text : null;
+    this.#log?.requests.push([TRACED_NAMES.read, path, text ?? '']);
+    return text;
   }
 
   list(path: string): readonly string[] | null {
@@ -79,12 +105,14 @@ export class LiveStore implements StoreAccess {
   }
 
   #once(body: () => void): void {
+    const before = this.#log?.requests.length ?? 0;
     const started = this.#ask('start', '', '');
     this.#transaction = started.kind === 'result' ? started.result : 0;
     try {
       body();
       this.#ask('commit', '', '');
     } catch (error) {
+      this.#log?.requests.splice(before);
       if (!(error instanceof StoreFailure)) this.#ask('abort', '', '');
       throw error;
     } finally {
@@ -94,7 +122,9 @@ export class LiveStore implements StoreAccess {
 
   #request(operation: StoreOperation, path: string, argument: string): PortalReply {
     try {
-      return this.#ask(operation, path, argument);
+      const answer = this.#ask(operation, path, argument);
+      if (operation !== 'read') this.#log?.requests.push([TRACED_NAMES[operation], path, argument]);
+      return answer;
     } catch (error) {
       // Inside a transaction it is for the transaction to say what becomes of it.
       if (!(error instanceof StoreFailure) || this.#transaction !== 0) throw error;

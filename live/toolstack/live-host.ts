@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
-import { type Domain, DomainState } from '../../hypervisor/domain.js';
+import { type Domain, DomainState, SuspendResult } from '../../hypervisor/domain.js';
 import type { XenbusState } from '../../protocol/xenbus.js';
 import { HypercallClient } from '../hypercall/client.js';
 import { SEGMENT_NAMES, type SegmentName } from '../memory/segments.js';
@@ -11,9 +11,10 @@ import type { HostConfig, HostGrant, MemoryGrant, PartConfig, ToolstackPlace } f
 import { hypervisorSocket, transferSocket } from '../parts/config.js';
 import { domainsOf } from '../parts/machine.js';
 import { AGENTS } from '../tables.js';
+import { type TraceWriter, traced } from '../trace/writer.js';
 import type { HostMemory } from './host-memory.js';
 import { HostStore } from './host-store.js';
-import type { LiveOptions } from './options.js';
+import { type LiveOptions, tracePlace } from './options.js';
 import { lockFile, readHolder } from './part-lock.js';
 import type { HostName, HostRecord } from './record.js';
 import { adopt, type RunningPart, startProcess, startThread } from './spawn.js';
@@ -44,6 +45,9 @@ export interface LiveHostPlace {
   readonly record: HostRecord | null;
   /** What a hypervisor needs to start the toolstack again, or null. */
   readonly guarded: ToolstackPlace | null;
+  readonly trace: TraceWriter | null;
+  /** Of the trace, for threads. */
+  readonly clock: SharedArrayBuffer;
   /** A part runs, or runs again: the record is to be written. */
   readonly onChange: () => void;
 }
@@ -77,6 +81,7 @@ export class LiveHost {
       tpm: options.tpm,
       startup: options.startup,
       tpmfront: options.tpmfront,
+      trace: tracePlace(options),
     };
     mkdirSync(this.#config.directory, { recursive: true, mode: 0o700 });
     this.store = new HostStore({
@@ -171,11 +176,13 @@ export class LiveHost {
   }
 
   async awaitBackend(state: XenbusState, signal?: AbortSignal): Promise<void> {
-    await until(
-      `the backend on host ${this.name} in state ${state}`,
-      HANDSHAKE_MILLISECONDS,
-      async () => (await this.store.backendState()) === state,
-      signal,
+    await this.#traced('toolstack.run/await_backend', () =>
+      until(
+        `the backend on host ${this.name} in state ${state}`,
+        HANDSHAKE_MILLISECONDS,
+        async () => (await this.store.backendState()) === state,
+        signal,
+      ),
     );
   }
 
@@ -189,39 +196,53 @@ export class LiveHost {
 
   /** Asks the guest to suspend; it is to stop in its hypercall within the time. */
   async suspendGuest(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    await this.store.requestSuspend();
+    await this.#traced('toolstack.run/request_suspend', () => this.store.requestSuspend());
     const acknowledged = (): Promise<boolean> => this.store.suspendAcknowledged();
-    await until('the guest to acknowledge the suspend', milliseconds, acknowledged, signal);
-    await until('the guest to suspend', milliseconds, () => this.guestState === DomainState.Suspended, signal);
+    await this.#traced('toolstack.run/await_acknowledgement', () =>
+      until('the guest to acknowledge the suspend', milliseconds, acknowledged, signal),
+    );
+    await this.#traced('toolstack.run/await_suspend', () =>
+      until('the guest to suspend', milliseconds, () => this.guestState === DomainState.Suspended, signal),
+    );
   }
 
   /** The backend finishes what is there and takes nothing more. */
   async drain(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    await this.store.requestQuiesce();
-    await until('the backend to quiesce', milliseconds, () => this.store.quiesced(), signal);
+    await this.#traced('toolstack.run/drain_vtpm', () => this.store.requestQuiesce());
+    await this.#traced('toolstack.run/await_drain', () =>
+      until('the backend to quiesce', milliseconds, () => this.store.quiesced(), signal),
+    );
   }
 
   /** The fast way: the guest's hypercall returns, and no device is touched. */
   async resumeGuest(result: number): Promise<void> {
-    await this.store.resumeGuest();
-    await this.hypercalls.call('domctl_resume', result);
+    const does = result === SuspendResult.Cancelled ? 'resume' : 'unpause';
+    await this.#traced(`toolstack/${does} guest${this.domid}`, async () => {
+      await this.store.resumeGuest();
+      await this.hypercalls.call('domctl_resume', result);
+    });
   }
 
   /** Ends the guest of this host with its processes, and everything that is left of it. */
   async destroyGuest(): Promise<void> {
     this.#held = false;
-    await Promise.all([this.supervisors.guest.stop(), this.supervisors.backend.stop()]);
-    await this.hypercalls.call('domctl_agent_died', AGENTS.backend);
-    await this.hypercalls.call('domctl_destroy');
-    await this.hypercalls.call('domctl_clear_device');
-    await this.store.removeGuest();
+    await this.#traced(`toolstack/destroy guest${this.domid}`, async () => {
+      await Promise.all([this.supervisors.guest.stop(), this.supervisors.backend.stop()]);
+      await this.hypercalls.call('domctl_agent_died', AGENTS.backend);
+      await this.hypercalls.call('domctl_destroy');
+      await this.hypercalls.call('domctl_clear_device');
+      await this.store.removeGuest();
+    });
   }
 
   /** Sends the pages of the guest and its TPM to another host. False when they may not have arrived. */
   async sendTo(target: LiveHost): Promise<boolean> {
     const path = transferSocket(target.config);
     if ((await target.hypercalls.transfer('receive', path)) !== 0) return false;
-    return (await this.hypercalls.transfer('send', path)) === 0;
+    const begun = this.#place.trace?.begin(`toolstack/restore guest${target.domid}`) ?? 0;
+    if ((await this.hypercalls.transfer('send', path)) !== 0) return false;
+    this.#place.trace?.end(begun);
+    return true;
   }
 
   async stop(): Promise<void> {
@@ -237,7 +258,7 @@ export class LiveHost {
     const memory: MemoryGrant =
       this.memory.buffer === null
         ? { kind: 'process', firstDescriptor, segments }
-        : { kind: 'thread', buffer: this.memory.buffer };
+        : { kind: 'thread', buffer: this.memory.buffer, clock: this.#place.clock };
     return { host: this.#config, memory };
   }
 
@@ -250,15 +271,26 @@ export class LiveHost {
         this.#place.onChange();
       },
       ...(part === 'backend'
-        ? { ended: async () => void (await this.hypercalls.call('domctl_agent_died', AGENTS.backend)) }
+        ? {
+            ended: () =>
+              this.#traced(
+                `toolstack/clear tpmback${this.domid}`,
+                async () => void (await this.hypercalls.call('domctl_agent_died', AGENTS.backend)),
+              ),
+          }
         : {}),
     });
+  }
+
+  #traced<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return traced(this.#place.trace, name, work);
   }
 
   #start(part: HostPart): RunningPart {
     const { directory } = this.#config;
     const config = this.#partConfig(part);
-    if (this.memory.buffer !== null) return startThread({ config, buffers: { [this.name]: this.memory.buffer } });
+    if (this.memory.buffer !== null)
+      return startThread({ config, buffers: { [this.name]: this.memory.buffer }, clock: this.#place.clock });
     const descriptors = this.#descriptorsFor(part);
     return startProcess({
       config,

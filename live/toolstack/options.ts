@@ -4,6 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { QuiesceError } from '../../protocol/errors.js';
 import type { TctiConfig } from '../parts/config.js';
+import type { TracePlace } from '../trace/open.js';
 
 export interface LiveOptions {
   readonly tpm: 'model' | 'swtpm';
@@ -17,6 +18,15 @@ export interface LiveOptions {
   readonly fillerPages: number;
   /** Parts are threads of one process. */
   readonly threads: boolean;
+  /** Folder into which each part writes what it does; none when absent. */
+  readonly trace?: string | null;
+  /** Whether the backend is asked to quiesce before a guest's memory is copied; true when absent. */
+  readonly drain?: boolean;
+}
+
+/** What the parts are told of the trace. */
+export function tracePlace({ trace, tpmfront, tpm, drain = true }: LiveOptions): TracePlace | null {
+  return trace === undefined || trace === null ? null : { directory: trace, tpmfront, tpm, drain };
 }
 
 const FILE = 'options.json';

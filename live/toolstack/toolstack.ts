@@ -10,9 +10,11 @@ import { QuiesceError } from '../../protocol/errors.js';
 import { XenbusState } from '../../protocol/xenbus.js';
 import { SEGMENT_NAMES } from '../memory/segments.js';
 import type { PartConfig } from '../parts/config.js';
+import { CLOCK_BYTES, TraceClock } from '../trace/clock.js';
+import { TraceWriter } from '../trace/writer.js';
 import { type HostMemory, processMemory, threadMemory } from './host-memory.js';
 import { FIRST_DESCRIPTOR, HOST_PARTS, type HostPart, LiveHost } from './live-host.js';
-import { type LiveOptions, readOptions } from './options.js';
+import { type LiveOptions, readOptions, tracePlace } from './options.js';
 import { lockFile, readHolder } from './part-lock.js';
 import { HOST_NAMES, type HostName, readRecord, type ToolstackRecord, writeRecord } from './record.js';
 import { adopt, type RunningPart, startProcess, startThread } from './spawn.js';
@@ -38,6 +40,7 @@ export class Toolstack {
   #tcti = '';
   #migration: AbortController | null = null;
   #downtimeMilliseconds = 0;
+  readonly #clock = new SharedArrayBuffer(CLOCK_BYTES);
 
   /** `resumed`: goes on where another toolstack was killed, with the descriptors it left behind. */
   constructor(directory: string, resumed: boolean) {
@@ -51,6 +54,7 @@ export class Toolstack {
     };
     const descriptors = [...memories.a.descriptors, ...memories.b.descriptors];
     const guarded = { directory, descriptors };
+    const trace = this.#openTrace();
     const host = (name: HostName): LiveHost =>
       new LiveHost({
         name,
@@ -58,6 +62,8 @@ export class Toolstack {
         options: this.options,
         memory: memories[name],
         record: record?.hosts[name] ?? null,
+        trace,
+        clock: this.#clock,
         guarded: name === 'a' && !this.options.threads ? guarded : null,
         onChange: () => this.#save(),
       });
@@ -175,7 +181,7 @@ export class Toolstack {
     await source.suspendGuest(SUSPEND_MILLISECONDS, signal);
     const stopped = performance.now();
     progress('the backend quiesces');
-    await source.drain(SUSPEND_MILLISECONDS, signal);
+    if (this.options.drain !== false) await source.drain(SUSPEND_MILLISECONDS, signal);
     progress('pages are sent');
     if (!(await source.sendTo(target))) throw new QuiesceError('PART_UNREACHABLE', 'the pages did not arrive');
     signal.throwIfAborted();
@@ -267,6 +273,14 @@ export class Toolstack {
     if (this.#migration !== null) throw state('the guest is being moved: quiesce live cancel gives that up');
   }
 
+  #openTrace(): TraceWriter | null {
+    const place = tracePlace(this.options);
+    if (place === null) return null;
+    const { directory, ...run } = place;
+    const clock = this.options.threads ? TraceClock.ofThreads(this.#clock) : TraceClock.ofFile(directory);
+    return new TraceWriter(directory, 'toolstack', clock, run);
+  }
+
   #memory(name: HostName, inherited: readonly number[] | null): HostMemory {
     const { threads, fillerPages } = this.options;
     return threads ? threadMemory(fillerPages) : processMemory(name, fillerPages, inherited);
@@ -286,7 +300,7 @@ export class Toolstack {
       ],
     };
     if (a.memory.buffer !== null && b.memory.buffer !== null)
-      return startThread({ config, buffers: { a: a.memory.buffer, b: b.memory.buffer } });
+      return startThread({ config, buffers: { a: a.memory.buffer, b: b.memory.buffer }, clock: this.#clock });
     return startProcess({
       config,
       configFile: this.#userConfigFile,

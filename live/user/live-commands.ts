@@ -18,7 +18,7 @@ import { type RequestView, requestPage } from './request-page.js';
 const HEADER_BYTES = 10;
 
 /** Numbers from here on are those of the driver's own commands. */
-const OWN_FIRST = 0x8000_0000;
+export const OWN_FIRST = 0x8000_0000;
 
 export class LiveCommands implements CommandTable, AnswerReceiver {
   readonly #memory: SharedMemory;

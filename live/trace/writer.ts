@@ -1,0 +1,72 @@
+/**
+ * Writes the trace of one part: a file of its own for each time the part is started, each line with one system call, so
+ * that a part that is killed leaves whole lines and at most the beginning of one more.
+ */
+import { openSync, writeSync } from 'node:fs';
+import { LIVE_TRACE_VERSION, type StepDetails } from '../../protocol/live-trace.js';
+import type { TraceClock } from './clock.js';
+
+/** What is told of the run in the first line of each file. */
+export interface TraceRun {
+  readonly tpmfront: string;
+  readonly tpm: string;
+  readonly drain: boolean;
+}
+
+const NOTHING: StepDetails = {};
+
+export class TraceWriter {
+  readonly #clock: TraceClock;
+  readonly #descriptor: number;
+
+  /** `part` as in `a/guest`. */
+  constructor(directory: string, part: string, clock: TraceClock, run: TraceRun) {
+    this.#clock = clock;
+    this.#descriptor = openNext(`${directory}/${part.replace('/', '-')}`);
+    this.#line((at) => ({ at, trace: LIVE_TRACE_VERSION, part, pid: process.pid, ...run }));
+  }
+
+  /** A step begins. Returns its moment, by which `end` names it. */
+  begin(name: string): number {
+    return this.#line((at) => ({ at, begin: name }));
+  }
+
+  /** The step that began at `of` has ended. */
+  end(of: number, details: StepDetails = NOTHING): void {
+    if (of !== 0) this.#line((at) => ({ at, of, ...details }));
+  }
+
+  /** Where the disk is full, or the bound reached, the run goes on without a trace. */
+  #line(entry: (at: number) => object): number {
+    const at = this.#clock.next();
+    if (at === 0) return 0;
+    const bytes = Buffer.from(`${JSON.stringify(entry(at))}\n`, 'utf8');
+    try {
+      if (writeSync(this.#descriptor, bytes) === bytes.length) return at;
+    } catch {
+      // Said below.
+    }
+    this.#clock.lose(at);
+    return 0;
+  }
+}
+
+/** The first of `prefix.1.jsonl`, `prefix.2.jsonl` and so on that is not there. */
+function openNext(prefix: string): number {
+  for (let number = 1; ; number++) {
+    try {
+      return openSync(`${prefix}.${number}.jsonl`, 'ax', 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
+}
+
+/** Does something that takes its time, during which others act. What fails has no end. */
+export async function traced<T>(trace: TraceWriter | null, name: string, work: () => Promise<T>): Promise<T> {
+  if (trace === null) return work();
+  const of = trace.begin(name);
+  const result = await work();
+  trace.end(of);
+  return result;
+}
