@@ -18,6 +18,9 @@ import { assert } from '../protocol/assert.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
 import type { MachineMemory } from './machine-memory.js';
+import { CrashSignal, MemoryFault } from './memory-faults.js';
+
+export { CrashSignal, MemoryFault } from './memory-faults.js';
 
 /** Told of each access while it is set; for footprints and for the double-fetch detector. */
 export interface AccessObserver {
@@ -27,28 +30,6 @@ export interface AccessObserver {
   stored?(word: number, value: number, changed: boolean): void;
   /** A cell has been looked at. */
   looked?(cell: number): void;
-}
-
-/** A load or store of a page that the running agent may not touch. */
-export class MemoryFault extends Error {
-  override readonly name = 'MemoryFault';
-  readonly address: number;
-  readonly access: 'load' | 'store';
-  readonly agents: number;
-
-  constructor(address: number, access: 'load' | 'store', agents: number) {
-    super(
-      `${access} at 0x${address.toString(16)} by agents 0x${(agents >>> 0).toString(16)}: the page is neither theirs nor mapped`,
-    );
-    this.address = address;
-    this.access = access;
-    this.agents = agents;
-  }
-}
-
-/** Thrown by the store after which the running agent dies. */
-export class CrashSignal extends Error {
-  override readonly name = 'CrashSignal';
 }
 
 /** Every agent: the hypervisor and the instrumentation run with this. */
@@ -62,6 +43,9 @@ export const NO_CRASH = -1;
 
 const CELL_FLAG = 0x80000000 | 0;
 
+/** Cells a memory may have. */
+const CELLS_MAX = 64;
+
 const PAGE_WORDS = PAGE_SIZE / 4;
 /** A page is looked at in 32 blocks, so that one word says which of them have ever been stored to. */
 const BLOCKS = 32;
@@ -69,6 +53,11 @@ const BLOCK_WORDS = PAGE_WORDS / BLOCKS;
 
 export class JournaledMemory implements MachineMemory {
   readonly words: Int32Array;
+  /** The words, and behind them the hash of what each cell holds, two words each: all that a state is made of. */
+  readonly places: Int32Array;
+  /** Blocks that have ever been stored to. Copying and clearing pass over the others: how often they have. */
+  usedBlocks = 0;
+  passedOver = 0;
   /** Bit set of the agents that run now. */
   current = ALL_AGENTS;
   /** Both halves of the hash of the state, relative to the state at the last `reset`. */
@@ -93,7 +82,9 @@ export class JournaledMemory implements MachineMemory {
   constructor(frames: number) {
     assert(frames >= 1 && frames <= PAGE_SIZE / 4, `memory: expected 1 to ${PAGE_SIZE / 4} frames, found ${frames}`);
     this.#frames = frames;
-    this.words = new Int32Array((frames * PAGE_SIZE) >>> 2);
+    const words = frames * PAGE_WORDS;
+    this.places = new Int32Array(words + CELLS_MAX * 2);
+    this.words = this.places.subarray(0, words);
     this.words.fill(HYPERVISOR, 1, frames);
     this.#used = new Int32Array(frames);
     this.#table = this.words.subarray(0, frames);
@@ -189,8 +180,10 @@ export class JournaledMemory implements MachineMemory {
     const end = (address + length + 3) >>> 2;
     for (let index = address >>> 2; index < end; index++) {
       // A block never stored to is zero: on to the next.
-      if (((this.#used[index >>> 10] as number) & (1 << ((index >>> 5) & 31))) === 0) index |= BLOCK_WORDS - 1;
-      else this.#store(index, 0);
+      if (((this.#used[index >>> 10] as number) & (1 << ((index >>> 5) & 31))) === 0) {
+        index |= BLOCK_WORDS - 1;
+        this.passedOver++;
+      } else this.#store(index, 0);
     }
   }
 
@@ -211,6 +204,7 @@ export class JournaledMemory implements MachineMemory {
   copyPage(from: number, to: number): void {
     const { words, observer } = this;
     const used = (this.#used[from] as number) | (this.#used[to] as number);
+    this.passedOver++;
     for (let block = 0; block < BLOCKS; block++) {
       if ((used & (1 << block)) === 0) continue;
       const source = from * PAGE_WORDS + block * BLOCK_WORDS;
@@ -227,6 +221,7 @@ export class JournaledMemory implements MachineMemory {
   clearPage(frame: number): void {
     const { words, observer } = this;
     const used = this.#used[frame] as number;
+    this.passedOver++;
     for (let block = 0; block < BLOCKS; block++) {
       if ((used & (1 << block)) === 0) continue;
       const start = frame * PAGE_WORDS + block * BLOCK_WORDS;
@@ -238,8 +233,15 @@ export class JournaledMemory implements MachineMemory {
 
   /** Adds a cell that holds `value`; returns its number. Only before exploration starts. */
   addCell(value: Hashed): number {
-    this.#cells.push(value);
-    return this.#cells.length - 1;
+    const cell = this.#cells.length;
+    assert(cell < CELLS_MAX, `memory: expected at most ${CELLS_MAX} cells`);
+    this.#setCell(cell, value);
+    return cell;
+  }
+
+  /** Where in `places` the hash of the value of cell `index` lies: two words. */
+  placeOfCell(index: number): number {
+    return this.words.length + index * 2;
   }
 
   cell(index: number): Hashed {
@@ -253,11 +255,28 @@ export class JournaledMemory implements MachineMemory {
     if (this.observer !== null) this.observer.stored?.(-1 - index, 0, old !== value);
     if (old === value || (old.hashLow === value.hashLow && old.hashHigh === value.hashHigh)) return;
     this.#countStore();
-    this.#record(index | CELL_FLAG, this.#oldCellsLength);
-    this.#oldCells[this.#oldCellsLength++] = old;
     this.#mixCell(index, old);
     this.#mixCell(index, value);
-    this.#cells[index] = value;
+    this.#replaceCell(index, value);
+  }
+
+  /**
+   * Makes a change whose outcome is known: from `at` on, `words` holds `count` pairs of a word's index and its new value,
+   * and the hash of the state changes by `low` and `high`. Nobody's leave is asked, and nobody is told.
+   */
+  change(words: Int32Array, at: number, count: number, low: number, high: number): void {
+    for (let i = at; i < at + count * 2; i += 2) {
+      const index = words[i] as number;
+      this.#record(index, this.words[index] as number);
+      this.words[index] = words[i + 1] as number;
+    }
+    this.hashLow ^= low;
+    this.hashHigh ^= high;
+  }
+
+  /** The part of such a change that concerns a cell. */
+  changeCell(index: number, value: Hashed): void {
+    this.#replaceCell(index, value);
   }
 
   /** Takes back every store after the journal was `length` entries long; the hashes are those of that moment. */
@@ -269,7 +288,7 @@ export class JournaledMemory implements MachineMemory {
       if (index >= 0) {
         this.words[index] = old;
       } else {
-        this.#cells[index & ~CELL_FLAG] = this.#oldCells[old] as Hashed;
+        this.#setCell(index & ~CELL_FLAG, this.#oldCells[old] as Hashed);
         this.#oldCellsLength = old;
       }
     }
@@ -305,7 +324,8 @@ export class JournaledMemory implements MachineMemory {
     if (this.storesLeft !== NO_CRASH) this.#countStore();
     this.#record(index, old);
     this.words[index] = value;
-    (this.#used[index >>> 10] as number) |= 1 << ((index >>> 5) & 31);
+    const block = 1 << ((index >>> 5) & 31);
+    if (((this.#used[index >>> 10] as number) & block) === 0) this.#use(index >>> 10, block);
     // Two independent finalisers over (word, value); both old and new value are mixed, so that undoing by hand works too.
     const place = Math.imul(index, 0x9e3779b1);
     let a = Math.imul(old ^ place, 0x85ebca6b);
@@ -318,6 +338,24 @@ export class JournaledMemory implements MachineMemory {
     a = Math.imul(a ^ (a >>> 16), 0x165667b1);
     b = Math.imul(b ^ (b >>> 16), 0x165667b1);
     this.hashHigh ^= a ^ (a >>> 15) ^ b ^ (b >>> 15);
+  }
+
+  #use(frame: number, block: number): void {
+    (this.#used[frame] as number) |= block;
+    this.usedBlocks++;
+  }
+
+  #setCell(index: number, value: Hashed): void {
+    this.#cells[index] = value;
+    const place = this.placeOfCell(index);
+    this.places[place] = value.hashLow;
+    this.places[place + 1] = value.hashHigh;
+  }
+
+  #replaceCell(index: number, value: Hashed): void {
+    this.#record(index | CELL_FLAG, this.#oldCellsLength);
+    this.#oldCells[this.#oldCellsLength++] = this.#cells[index] as Hashed;
+    this.#setCell(index, value);
   }
 
   #mixCell(index: number, value: Hashed): void {

@@ -5,6 +5,7 @@
  * again, the world goes back to the nearest common ancestor with the state it stands in and forward from there. The
  * frontier is visited in the order in which it was found, so that way is short.
  */
+import { RUNS } from '../remembered/remembered-steps.js';
 import { firstOracle } from '../world-state.js';
 import type { Found } from './depth-first.js';
 import { CHOICES_MAX, PROGRESS_STATES, type Search } from './search.js';
@@ -13,10 +14,11 @@ import { StateTree } from './state-tree.js';
 import { VisitedTable } from './visited-table.js';
 
 /** With `graph`, every transition is written down in it. */
-export function breadthFirst({ world, mask, maxStates, onProgress }: Search, graph: StateGraph | null = null): Found {
+export function breadthFirst(search: Search, graph: StateGraph | null = null): Found {
+  const { world, mask, maxStates, onProgress, remembered } = search;
   const { memory } = world;
   const visited = graph ?? new VisitedTable();
-  const tree = graph?.tree ?? new StateTree(world);
+  const tree = graph?.tree ?? new StateTree(world, remembered);
   const choices = new Int32Array(CHOICES_MAX);
   let transitions = 0;
   let offered = 0;
@@ -28,7 +30,7 @@ export function breadthFirst({ world, mask, maxStates, onProgress }: Search, gra
   let depth = 0;
 
   visited.add(memory.hashLow, memory.hashHigh);
-  search: for (let node = 0; node < tree.size; node++) {
+  all: for (let node = 0; node < tree.size; node++) {
     if (node === levelEnd) {
       levelEnd = tree.size;
       depth++;
@@ -50,13 +52,23 @@ export function breadthFirst({ world, mask, maxStates, onProgress }: Search, gra
     }
     for (let i = 0; i < count; i++) {
       const choice = choices[i] as number;
-      world.step(choice);
       transitions++;
+      const effect = remembered === null ? RUNS : remembered.effectOf(choice);
+      if (remembered !== null && effect !== RUNS) {
+        const isNew = visited.add(remembered.hashLow(effect), remembered.hashHigh(effect));
+        if (graph !== null) graph.connect(choice);
+        if (!isNew) continue;
+        tree.add(node, choice);
+        if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
+        continue;
+      }
+      if (remembered === null) world.step(choice);
+      else remembered.run(choice);
       violations = world.violations & mask;
       if (violations !== 0) {
         failure = [...tree.path(node), choice];
         fault = world.lastFault;
-        break search;
+        break all;
       }
       const isNew = visited.add(memory.hashLow, memory.hashHigh);
       if (graph !== null) graph.connect(choice);

@@ -4,6 +4,7 @@
  * A `Selection` may choose among the choices of a state. So that nothing is put off for ever in a cycle, a state with a
  * step back to the path takes all of its choices: the cycle proviso of D. Peled (1994). Every cycle has such a state.
  */
+import { RUNS } from '../remembered/remembered-steps.js';
 import { firstOracle } from '../world-state.js';
 import { Frames } from './frames.js';
 import { PathTable } from './path-table.js';
@@ -25,7 +26,10 @@ export interface Selection {
 /** What a search finds; how it is reduced is for its caller to say. */
 export type Found = Omit<Exploration, 'order' | 'reduction'>;
 
-export function depthFirst({ world, mask, maxStates, onProgress }: Search, selection: Selection | null = null): Found {
+export function depthFirst(search: Search, selection: Selection | null = null): Found {
+  const { world, mask, maxStates, onProgress } = search;
+  // Whoever selects learns from what the steps load and store, so their code runs.
+  const remembered = selection === null ? search.remembered : null;
   const { memory } = world;
   const visited = new VisitedTable();
   // The choices still open at each depth lie one above the other in `open`.
@@ -85,7 +89,31 @@ export function depthFirst({ world, mask, maxStates, onProgress }: Search, selec
     }
     frames.advance(depth);
     const choice = open[next] as number;
-    if (selection === null) world.step(choice);
+    const effect = remembered === null ? RUNS : remembered.effectOf(choice);
+    if (remembered !== null && effect !== RUNS) {
+      transitions++;
+      const low = remembered.hashLow(effect);
+      const high = remembered.hashHigh(effect);
+      if (!visited.add(low, high)) {
+        if (onPath.depthOf(low, high) >= 0) {
+          cyclic = true;
+          frames.takeAll(depth);
+        }
+        continue;
+      }
+      remembered.apply(effect);
+      if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
+      if (visited.size >= maxStates) {
+        cut = true;
+        break;
+      }
+      if (expand()) continue;
+      if (violations !== 0) break;
+      memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
+      continue;
+    }
+    if (remembered !== null) remembered.run(choice);
+    else if (selection === null) world.step(choice);
     else {
       selection.beginStep(choice);
       world.step(choice);

@@ -9,6 +9,7 @@
  * where it finds nothing, only depth-first proves that nothing is there; `verdict.ts` asks both. Where depth-first sees
  * that there may be a cycle, and a hang would count, the whole graph of states is looked at for one (`fair-cycles.ts`).
  */
+import { rememberedOf } from '../remembered/remembered-steps.js';
 import { ORACLE_NAMES, oracleBit } from '../world-state.js';
 import { breadthFirst } from './breadth-first.js';
 import { depthFirst } from './depth-first.js';
@@ -34,6 +35,7 @@ export function explore(world: Explorable, options: ExploreOptions): Exploration
     mask: names.reduce((bits, name) => bits | oracleBit(name), 0),
     maxStates: options.maxStates ?? Number.POSITIVE_INFINITY,
     onProgress: options.onProgress ?? (() => {}),
+    remembered: options.remember === false ? null : rememberedOf(world),
   };
   const { reducing } = world;
   const { reduction } = options;

@@ -23,7 +23,7 @@ export function searchFairCycles(search: Search): Found {
   const { reducing } = world;
   world.reducing = false;
   try {
-    const graph = new StateGraph(world);
+    const graph = new StateGraph(world, search.remembered);
     const found = breadthFirst(search, graph);
     if (!found.holds || !found.complete) return found;
     let fair: Component | null = null;

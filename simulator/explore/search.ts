@@ -2,6 +2,7 @@
  * What the orders of exploration share: what they are asked, what they report, and their limits.
  */
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { RememberedSteps } from '../remembered/remembered-steps.js';
 import type { OracleName } from '../world-state.js';
 import type { StepSpace } from './step-space.js';
 
@@ -41,6 +42,11 @@ export interface ExploreOptions {
    * where it leaves out enough to pay.
    */
   readonly reduction?: Reduction | undefined;
+  /**
+   * Whether the code of a step runs again before what it has read before, or what it did then is done (`remembered/`).
+   * True when absent; a world without `steps` is explored without.
+   */
+  readonly remember?: boolean | undefined;
   /** The exploration ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
   /** The oracles that count; all when absent. */
@@ -83,6 +89,8 @@ export interface Search {
   readonly mask: number;
   readonly maxStates: number;
   readonly onProgress: (progress: Progress) => void;
+  /** What steps are remembered to do; null where their code always runs. */
+  readonly remembered: RememberedSteps | null;
 }
 
 /** States between two calls of `onProgress`. */

@@ -1,6 +1,7 @@
 /**
  * Whether there is a shorter schedule to a failure than the one that was found.
  */
+import { rememberedOf } from '../remembered/remembered-steps.js';
 import { breadthFirst } from './breadth-first.js';
 import type { Explorable, Exploration } from './search.js';
 
@@ -23,7 +24,13 @@ export function lengthProof(world: Explorable, found: Exploration): LengthProof 
   if (!world.reducing || found.reduction === 'none') return 'shortest';
   world.reducing = false;
   try {
-    const all = breadthFirst({ world, mask: ALL, maxStates: PROOF_STATES, onProgress: () => {} });
+    const all = breadthFirst({
+      world,
+      mask: ALL,
+      maxStates: PROOF_STATES,
+      onProgress: () => {},
+      remembered: rememberedOf(world),
+    });
     return !all.holds && all.choices.length >= found.choices.length ? 'shortest' : 'shortest-kept';
   } finally {
     world.reducing = true;

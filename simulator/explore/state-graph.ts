@@ -2,6 +2,7 @@
  * The graph of all states of a world, written down by a breadth-first search, for what can be judged of whole cycles
  * only. States are numbered in the order in which they are found. Some 40 bytes a state and 8 a transition.
  */
+import type { RememberedSteps } from '../remembered/remembered-steps.js';
 import type { Explorable } from './search.js';
 import { SleepTable } from './sleep-table.js';
 import { StateTree } from './state-tree.js';
@@ -18,8 +19,8 @@ export class StateGraph {
   #reached = 0;
   #begun = 0;
 
-  constructor(world: Explorable) {
-    this.tree = new StateTree(world);
+  constructor(world: Explorable, remembered: RememberedSteps | null) {
+    this.tree = new StateTree(world, remembered);
   }
 
   get size(): number {

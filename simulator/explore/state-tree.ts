@@ -2,11 +2,13 @@
  * The states that a breadth-first search has found, as a tree, and the path from the root to the one in which the world
  * stands.
  */
+import type { RememberedSteps } from '../remembered/remembered-steps.js';
 import type { Explorable } from './search.js';
 
 export class StateTree {
   size = 1;
   readonly #world: Explorable;
+  readonly #remembered: RememberedSteps | null;
   #parents = new Int32Array(1 << 12);
   #choices = new Int32Array(1 << 12);
   /** Nodes on the path, and what to undo to for each; the root is at 0. */
@@ -15,8 +17,9 @@ export class StateTree {
   readonly #lows: number[] = [0];
   readonly #highs: number[] = [0];
 
-  constructor(world: Explorable) {
+  constructor(world: Explorable, remembered: RememberedSteps | null) {
     this.#world = world;
+    this.#remembered = remembered;
     this.#parents[0] = -1;
     this.#lows[0] = world.memory.hashLow;
     this.#highs[0] = world.memory.hashHigh;
@@ -48,7 +51,7 @@ export class StateTree {
     this.#pathNodes.length = level + 1;
     for (let i = way.length - 1; i >= 0; i--) {
       const next = way[i] as number;
-      this.#world.step(this.#choices[next] as number);
+      (this.#remembered ?? this.#world).step(this.#choices[next] as number);
       level++;
       this.#pathNodes[level] = next;
       this.#marks[level] = memory.journalLength;

@@ -189,6 +189,7 @@ t.test('whatever a condition or a step looks at, a learner of footprints sees', 
     'simulator/explore/footprints.ts',
     'simulator/field-changes.ts',
     'simulator/fuzz/coverage.ts',
+    'simulator/remembered/remembered-steps.ts',
     'simulator/world.ts',
     'simulator/xenstore-ring/world.ts',
   ];
