@@ -42,7 +42,7 @@ export class Follow implements Scheduler {
     this.#ids[until] = until === 0 ? 0 : held;
   }
 
-  pick({ world, choices, usual, count, step }: Offer): number {
+  pick({ ids, usual, count, step }: Offer): number {
     const random = this.#random as Random;
     if (!this.#walks) {
       while (this.#next < this.#length && this.#ids[this.#next] === 0) this.#next++;
@@ -51,7 +51,7 @@ export class Follow implements Scheduler {
         const wanted = this.#ids[at] as number;
         if (wanted === 0) continue;
         for (let i = 0; i < count; i++) {
-          if (world.stepId(choices[i] as number) !== wanted) continue;
+          if (ids[i] !== wanted) continue;
           this.#ids[at] = 0;
           return i;
         }

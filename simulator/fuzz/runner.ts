@@ -11,6 +11,7 @@ import { fairCycleAtEnd } from '../lasso.js';
 import type { Random } from '../random.js';
 import { oracleBit } from '../world-state.js';
 import type { Coverage } from './coverage.js';
+import { OfferTable } from './offer-table.js';
 import type { Fuzzable, Offer, Scheduler } from './scheduler.js';
 
 export const STEPS_MAX = 4096;
@@ -48,7 +49,9 @@ export class Runner {
   /** What the machine reported, when a driver threw or touched memory it may not. */
   fault: string | null = null;
   readonly #offered = new Int32Array(CHOICES_MAX);
+  readonly #offeredIds = new Int32Array(CHOICES_MAX);
   readonly #faults = new Int32Array(CHOICES_MAX);
+  readonly #known = new OfferTable();
 
   /** Runs `world`, which stands at its beginning and does so again afterwards. Returns the oracles that failed. */
   run(world: Fuzzable, { scheduler, random, length, faults, coverage, prefix }: RunSettings): number {
@@ -57,19 +60,26 @@ export class Runner {
     this.violations = 0;
     this.fault = null;
     const kept = Math.min(prefix?.length ?? 0, STEPS_MAX);
-    for (let i = 0; i < kept && this.violations === 0; i++)
-      this.#take(world, prefix?.choices[i] as number, 0, coverage);
+    for (let i = 0; i < kept && this.violations === 0; i++) {
+      const choice = prefix?.choices[i] as number;
+      this.#take(world, choice, world.stepId(choice), 0, coverage);
+    }
     scheduler.begin(world, random, length, faults);
-    const offer: Offer = { world, choices: this.#offered, usual: 0, count: 0, step: 0 };
+    const known = this.#known;
+    const number = known.numberOf(world);
+    const offer = { world, choices: this.#offered, ids: this.#offeredIds, usual: 0, count: 0, atRest: false, step: 0 };
     while (this.violations === 0 && this.length < STEPS_MAX) {
-      offer.count = world.enumerate(this.#offered);
-      if (world.atRest && this.#judge(world)) break;
+      if (!known.find(number, memory, offer)) {
+        this.#look(world, offer);
+        // An end at which an oracle fails is judged anew each time.
+        if (offer.atRest && this.#judge(world)) break;
+        known.add(number, memory, offer);
+      }
       if (offer.count === 0) break;
-      offer.usual = faults === 0 ? offer.count : this.#faultsLast(world, offer.count);
       offer.step = this.length;
       const picked = scheduler.pick(offer);
       if (picked < 0) break;
-      this.#take(world, this.#offered[picked] as number, offer.count, coverage);
+      this.#take(world, offer.choices[picked] as number, offer.ids[picked] as number, offer.count, coverage);
     }
     memory.undo(0, 0, 0);
     if (this.violations === 0 && this.length === STEPS_MAX) this.#judgeRound(world);
@@ -106,10 +116,19 @@ export class Runner {
     return end;
   }
 
-  #take(world: Fuzzable, choice: number, offers: number, coverage: Coverage | null): void {
+  /** Asks the world what there is to choose from. */
+  #look(world: Fuzzable, offer: Offer): void {
+    const { choices, ids } = offer;
+    const count = world.enumerate(choices);
+    offer.count = count;
+    offer.atRest = world.atRest;
+    offer.usual = this.#faultsLast(world, count);
+    for (let i = 0; i < count; i++) ids[i] = world.stepId(choices[i] as number);
+  }
+
+  #take(world: Fuzzable, choice: number, id: number, offers: number, coverage: Coverage | null): void {
     const { memory } = world;
     const at = this.length++;
-    const id = world.stepId(choice);
     const mark = memory.journalLength;
     this.choices[at] = choice;
     this.offers[at] = offers;

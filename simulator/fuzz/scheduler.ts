@@ -21,10 +21,14 @@ export interface Fuzzable extends Explorable {
 export interface Offer {
   readonly world: Fuzzable;
   readonly choices: Int32Array;
+  /** What each of them does, as a number (`Fuzzable.stepId`). */
+  readonly ids: Int32Array;
   /** Choices before this index are no faults. */
   usual: number;
   /** Choices before this index exist. At least 1. */
   count: number;
+  /** There are no choices but faults. */
+  atRest: boolean;
   /** How many steps have been taken. */
   step: number;
 }
