@@ -57,6 +57,7 @@ const STEPS_MAX = 1000;
 
 export class Scheduler {
   readonly #place: SchedulerPlace;
+  readonly #locks: readonly LiveActor[];
   #scheduled = false;
   #stopped = false;
   #pumping = false;
@@ -66,6 +67,7 @@ export class Scheduler {
 
   constructor(place: SchedulerPlace) {
     this.#place = place;
+    this.#locks = place.actors.filter(({ exclusive }) => exclusive !== undefined);
   }
 
   /** Somebody of this process may have become ready. */
@@ -135,18 +137,30 @@ export class Scheduler {
         if (!actor.ready()) continue;
         if (watch !== null && !watch.begin(actor.name(), false)) continue;
         progress = true;
-        for (;;) {
-          actor.run();
-          memory.commit();
-          steps++;
-          watch?.end();
-          if (actor.exclusive?.() !== true) break;
-          watch?.begin(actor.name(), true);
-        }
+        actor.run();
+        memory.commit();
+        watch?.end();
+        steps += 1 + this.#runLocked();
       }
       if (steps > STEPS_MAX) return false;
     }
     return true;
+  }
+
+  /** Whoever holds a lock, because the step before has taken it, runs to the end. Returns the steps that were taken. */
+  #runLocked(): number {
+    const { memory, watch } = this.#place;
+    let steps = 0;
+    for (const actor of this.#locks) {
+      while (actor.exclusive?.() === true) {
+        watch?.begin(actor.name(), true);
+        actor.run();
+        memory.commit();
+        watch?.end();
+        steps++;
+      }
+    }
+    return steps;
   }
 
   /** True when somebody has rung since `seen`. */
