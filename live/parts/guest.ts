@@ -193,6 +193,8 @@ class Boot implements LiveActor {
     }
     // In the middle of a suspend too: when that is cancelled, no later step registers them.
     this.#guest.registerWatches();
-    if (front.port !== 0) this.#guest.host.events.raiseSpurious(this.#domain, front.port);
+    // A guest that stands in its suspend hypercall has lost none, and in a new domain it must see none.
+    const suspended = this.#guest.manageTask.at('gnttab_resume');
+    if (front.port !== 0 && !suspended) this.#guest.host.events.raiseSpurious(this.#domain, front.port);
   }
 }
