@@ -9,12 +9,13 @@ import { QuiesceError } from '../protocol/errors.js';
 import { type Arguments, usage } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { runLiveConform } from './live-conform.js';
 import { directoryOf, liveOptions, TIMEOUTS, timeoutOf } from './live-options.js';
 import { runSoak } from './live-soak.js';
 import { statusText, upText } from './live-text.js';
 import type { Terminal } from './terminal.js';
 
-const ACTIONS = ['up', 'status', 'suspend', 'cancel', 'migrate', 'kill', 'down', 'soak'] as const;
+const ACTIONS = ['up', 'status', 'suspend', 'cancel', 'migrate', 'kill', 'down', 'soak', 'conform'] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** The driver for the ring of 2006 has no backend here. */
@@ -32,6 +33,8 @@ export const liveCommand: Command = {
     'kill PART ends a part as a crash would (SIGKILL): hypervisor, xenstored, backend, guest, user, toolstack;',
     '          b/backend is that of host b',
     'down      ends everything: no process, socket or file is left',
+    'conform DIR  whether the run whose trace is in DIR (up --trace) is a possible schedule of the simulator; --out FILE',
+    '          writes that. Exit status 1: it is not; the first line that the simulator cannot do is shown',
     'soak      brings a system up, lets parts die, moves and cancels at random moments under traffic of tpm2-tools, and',
     '          asks after each round whether one guest runs and each command was executed once; ends it then',
     '',
@@ -51,13 +54,15 @@ export const liveCommand: Command = {
     threads: { help: 'up: parts are threads of one process' },
     trace: { value: 'DIR', help: 'up: each part writes what it does into this folder (live conform)' },
     'no-drain': { help: 'up: a migration does not ask the backend to quiesce first' },
+    out: { value: 'FILE', help: 'conform: writes the schedule, and its session beside it' },
+    'max-tries': { value: 'N', help: 'conform: end a search that has tried N ways (2000000)' },
     minutes: { value: 'N', help: 'soak: how long (1)' },
     seed: { value: 'S', help: 'soak: what happens, and when (1)' },
     directory: { value: 'PATH', help: 'where sockets and files are (a folder of this user)' },
     timeout: { value: 'SECONDS', help: 'longest time for the action' },
     json: { help: 'print one JSON line' },
   },
-  words: ['ACTION', 'PART'],
+  words: ['ACTION', 'PART|DIR'],
   required: 1,
   run,
 };
@@ -67,6 +72,10 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const action = ACTIONS.find((known) => known === word);
   if (action === undefined) {
     throw new QuiesceError('UNKNOWN_NAME', `live: there is no action '${word}'; known: ${ACTIONS.join(', ')}`);
+  }
+  if (action === 'conform') {
+    if (part === undefined) throw usage('live conform: expected the folder of a trace');
+    return runLiveConform(part, args, terminal);
   }
   if (part !== undefined && action !== 'kill') throw usage(`live ${action}: unexpected '${part}'`);
   const directory = directoryOf(args, terminal);

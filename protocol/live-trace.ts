@@ -4,6 +4,7 @@
  *     {"at":1,"trace":1,"part":"a/guest","pid":4711,"tpmfront":"sequenced","tpm":"model","drain":true}
  *     {"at":12,"begin":"guest1.user/issue"}
  *     {"at":15,"of":12,"command":"8001…","locality":0,"state":{"user.position":1}}
+ *     {"at":31,"begin":"tpm1.execute/complete","answer":"8001…"}
  *
  * `at` comes from one counter that all parts share, taken before the step begins and after it has ended: where one step
  * ended before another began, that is the order in which they happened; steps whose intervals overlap may have happened
@@ -85,7 +86,7 @@ export function parsePartTrace(file: string, text: string): TracedPart {
   lines.pop();
   const [first = ''] = lines;
   const header = headerOf(file, first);
-  const open = new Map<number, { readonly name: string; readonly line: number }>();
+  const open = new Map<number, Pick<TracedStep, 'name' | 'line' | 'details'>>();
   const steps: TracedStep[] = [];
   let last = header.at;
   for (let index = 1; index < lines.length; index++) {
@@ -96,18 +97,18 @@ export function parsePartTrace(file: string, text: string): TracedPart {
     if (!isCount(at) || at <= last) fail(file, line, `a number 'at' above ${last}`, text);
     last = at;
     if (typeof begin === 'string' && begin !== '') {
-      known(file, line, entry, ['at', 'begin'], text);
-      open.set(at, { name: begin, line });
+      const { begin: _begin, ...rest } = entry;
+      open.set(at, { name: begin, line, details: detailsOf(file, line, rest, text) });
       continue;
     }
     const begun = isCount(of) ? open.get(of) : undefined;
     if (begun === undefined || !isCount(of)) fail(file, line, "the end 'of' a step that has begun", text);
     open.delete(of);
-    const details = detailsOf(file, line, entry, text);
+    const details = { ...begun.details, ...detailsOf(file, line, entry, text) };
     steps.push({ name: begun.name, begin: of, end: at, details, file, line: begun.line, endLine: line });
   }
-  for (const [begin, { name, line }] of open)
-    steps.push({ name, begin, end: Number.POSITIVE_INFINITY, details: {}, file, line, endLine: line });
+  for (const [begin, { name, line, details }] of open)
+    steps.push({ name, begin, end: Number.POSITIVE_INFINITY, details, file, line, endLine: line });
   steps.sort((a, b) => a.begin - b.begin);
   return { file, header, steps };
 }

@@ -135,7 +135,10 @@ export function buildSlot(context: SlotContext): Slot {
       domain: dom0,
       host,
       store: backendStore,
-      onKill: () => volume?.closeAll(),
+      onKill: () => {
+        volume?.closeAll();
+        if (options.scenario.vtpmInBackend === true) device.abandon();
+      },
     },
     driver,
   );

@@ -16,7 +16,9 @@ export interface Pairing {
 export function worldOptions(pairing: Pairing, more: Partial<WorldOptions> = {}): WorldOptions {
   const { scenario, tpmfront, tpmback, session } = pairing;
   assertPair(tpmfront, tpmback);
-  const plan = { ...scenario.plan, drain: tpmfront.drain, timeouts: !tpmfront.patient };
+  const plan = scenario.asPlanned
+    ? scenario.plan
+    : { ...scenario.plan, drain: tpmfront.drain, timeouts: !tpmfront.patient };
   const { sequenceBits } = scenario;
   const width = sequenceBits === undefined ? {} : { sequenceBits };
   return { grain: 'fine', ...width, ...more, scenario: { ...scenario, plan }, tpmfront, tpmback, session };

@@ -69,6 +69,10 @@ export interface Scenario {
   readonly start: 'boot' | 'connected';
   /** How long the first command of the user takes, in milliseconds; 0 = no time that matters, like all others. */
   readonly slowCommandMilliseconds: number;
+  /** The toolstack does as the plan says, and not as the one that the driver was made for. */
+  readonly asPlanned?: boolean;
+  /** The vTPM is a part of its backend's process: what it executes when that dies is as if it had never begun. */
+  readonly vtpmInBackend?: boolean;
   /** How wide the numbers of the sequenced protocol are; as wide as the protocol has them when absent. */
   readonly sequenceBits?: number;
 }

@@ -187,6 +187,12 @@ export class TpmDevice {
     this.#probe.executed(this.#place.slot, state.ordinal);
   }
 
+  /** What it executes is as if it had never begun: the TPM goes on with the state it had before. */
+  abandon(): void {
+    this.task.stop();
+    stopTimer(this.#memory, this.timerAddress);
+  }
+
   /** Copies the state blob to the image that starts at frame `image`. Throws `DEVICE_BUSY` while a command executes. */
   save(image: number): void {
     if (this.busy) {

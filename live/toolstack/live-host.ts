@@ -223,6 +223,11 @@ export class LiveHost {
     });
   }
 
+  /** Takes back a request to suspend that the guest has not acknowledged. */
+  async withdrawSuspend(): Promise<void> {
+    await this.#traced(`toolstack/withdraw guest${this.domid}`, () => this.store.withdrawSuspend());
+  }
+
   /** Ends the guest of this host with its processes, and everything that is left of it. */
   async destroyGuest(): Promise<void> {
     this.#held = false;

@@ -259,7 +259,7 @@ export class Toolstack {
 
   async #goOnHere(): Promise<void> {
     const { owner } = this;
-    await owner.store.withdrawSuspend();
+    await owner.withdrawSuspend();
     if (owner.guestState === DomainState.Suspended) await owner.resumeGuest(SuspendResult.Cancelled);
   }
 

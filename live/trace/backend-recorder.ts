@@ -32,7 +32,9 @@ export function backendRecorder(
 
 /** A TPM that answers: the step of the simulator by which a command has been executed. */
 export function recordAnswer(trace: TraceWriter, tpm: string, answer: Uint8Array, keep: () => void): void {
-  const begun = trace.begin(`${tpm}.execute/complete`);
+  const bytes = Buffer.from(answer.buffer, answer.byteOffset, answer.length);
+  // Told before: whoever dies in it may have kept it.
+  const begun = trace.begin(`${tpm}.execute/complete`, { answer: bytes.toString('hex') });
   keep();
-  trace.end(begun, { answer: Buffer.from(answer.buffer, answer.byteOffset, answer.length).toString('hex') });
+  trace.end(begun);
 }

@@ -26,9 +26,9 @@ export class TraceWriter {
     this.#line((at) => ({ at, trace: LIVE_TRACE_VERSION, part, pid: process.pid, ...run }));
   }
 
-  /** A step begins. Returns its moment, by which `end` names it. */
-  begin(name: string): number {
-    return this.#line((at) => ({ at, begin: name }));
+  /** A step begins, of which `details` are known before. Returns its moment, by which `end` names it. */
+  begin(name: string, details: StepDetails = NOTHING): number {
+    return this.#line((at) => ({ at, begin: name, ...details }));
   }
 
   /** The step that began at `of` has ended. */

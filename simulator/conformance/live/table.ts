@@ -1,0 +1,247 @@
+/**
+ * How what a live system does is found in the simulator. What is not in the table goes by its own name; nothing else is
+ * left out, put in, or taken together.
+ */
+import { DomainNode } from '../../../protocol/xenbus.js';
+import type { LiveEvent } from './events.js';
+import type { LiveWorld } from './live-world.js';
+
+/** What is done in the simulated world. */
+export type Act =
+  /** The choice of this name. */
+  | { readonly step: string }
+  /** The first choice whose name begins like this and has not been tried. */
+  | { readonly eachStep: string }
+  /** The choice `repeat`, as often as it takes until `until` can be chosen, a few times at most. */
+  | { readonly repeat: string; readonly until: string }
+  /** Something for which no world has a choice. */
+  | { readonly own: string; readonly run: (world: LiveWorld) => void }
+  /** The same, which must change nothing, and is no step of the schedule therefore. */
+  | { readonly look: (world: LiveWorld) => void };
+
+export interface Way {
+  readonly acts: readonly Act[];
+  /** Whether what is recorded is compared with the acts. */
+  readonly compared: boolean;
+}
+
+export interface Row {
+  /** What is recorded; `N` is the number of the guest. */
+  readonly live: string;
+  readonly simulated: string;
+  readonly reason: string;
+  readonly pattern: RegExp;
+  /** In the order in which they are tried. `slot` counts from 0. */
+  readonly ways: (event: LiveEvent, world: LiveWorld, slot: number) => readonly Way[];
+}
+
+const NOTHING: Way = { acts: [], compared: false };
+const steps = (...names: readonly string[]): Way => ({ acts: names.map((step) => ({ step })), compared: false });
+const compared = (...acts: readonly Act[]): Way => ({ acts, compared: true });
+
+export const TABLE: readonly Row[] = [
+  {
+    live: 'tpmbackN/start, guestN/boot, toolstack/unpause guest1, and what the toolstack waits for before it',
+    simulated: 'nothing',
+    reason: 'the world is made with its guest booted and its backends started',
+    pattern: /^(tpmback\d\/start|guest\d\/boot|toolstack\/unpause guest1)$/,
+    ways: () => [NOTHING],
+  },
+  {
+    live: 'guestN.user/write',
+    simulated: 'nothing',
+    reason: 'a system call hands a command down; the simulated user has all of them from the beginning',
+    pattern: /^guest\d\.user\/write$/,
+    ways: () => [NOTHING],
+  },
+  {
+    live: 'guestN.user/issue that takes no command',
+    simulated: 'nothing',
+    reason: "the live user's task ends after each command, the simulated one's after the last",
+    pattern: /^guest\d\.user\/issue$/,
+    ways: (event) => [event.details.command === undefined && !event.open ? NOTHING : compared({ step: event.name })],
+  },
+  {
+    live: 'tpmbackN/watches',
+    simulated: 'the same, or a look that changes nothing',
+    reason: 'a live backend hears of watch events one by one, a simulated one takes all that wait in one step',
+    pattern: /^tpmback\d\/watches$/,
+    ways: (event, _world, slot) => [
+      compared({ step: event.name }),
+      compared({ look: (world) => world.lookAgain(slot) }),
+    ],
+  },
+  {
+    live: 'guestN.xenwatch/...',
+    simulated: 'the same, or a look that changes nothing',
+    reason: 'a live client whose connection is made anew is told again what it may know',
+    pattern: /^guest\d\.xenwatch\//,
+    ways: (event, _world, slot) => [
+      compared({ step: event.name }),
+      compared({ look: (world) => world.watchAgain(slot, event.name) }),
+    ],
+  },
+  {
+    live: 'toolstack.run/await_backend',
+    simulated: 'the same; nothing before the guest first runs',
+    reason: 'the world is made with its guest booted',
+    pattern: /^toolstack\.run\/await_backend$/,
+    ways: (event, world) => [world.targetExists ? steps(event.name) : NOTHING],
+  },
+  {
+    live: 'toolstack.run/request_suspend',
+    simulated: 'the same, after the toolstack was told anew',
+    reason: 'a simulated toolstack is told once what to do, a live one as often as anybody likes',
+    pattern: /^toolstack\.run\/request_suspend$/,
+    ways: (event, world) => [
+      world.toolstackStands
+        ? {
+            acts: [{ own: 'live/toolstack is told', run: (it) => it.tellToolstack() }, { step: event.name }],
+            compared: false,
+          }
+        : steps(event.name),
+    ],
+  },
+  {
+    live: 'toolstack/restore guest2',
+    simulated: 'create_target, restore_memory, restore_vtpm, create_vtpm',
+    reason: 'the live target is made before the guest suspends, and nothing runs there before its memory has come',
+    pattern: /^toolstack\/restore guest2$/,
+    ways: () => [
+      steps(
+        ...['create_target', 'restore_memory', 'restore_vtpm', 'create_vtpm'].map((step) => `toolstack.run/${step}`),
+      ),
+    ],
+  },
+  {
+    live: 'toolstack/unpause guest2',
+    simulated: 'unpause_target; nothing where it runs',
+    reason: 'another name; a successor does again what may have been done',
+    pattern: /^toolstack\/unpause guest2$/,
+    ways: (_event, world) => [world.runs(1) ? NOTHING : steps('toolstack.run/unpause_target')],
+  },
+  {
+    live: 'toolstack/resume guest1',
+    simulated: 'resume_source, after the toolstack has given up where it was about to go on; nothing where it runs',
+    reason: 'who cancels and why is not in the plan of a scenario; a successor does again what may have been done',
+    pattern: /^toolstack\/resume guest1$/,
+    ways: (_event, world) => {
+      if (world.runs(0)) return [NOTHING];
+      if (world.toolstackResumes) return [steps('toolstack.successor/resume_source')];
+      return [
+        {
+          acts: [
+            { own: 'live/toolstack gives up', run: (it) => it.giveUp() },
+            { step: 'toolstack.successor/look' },
+            { step: 'toolstack.successor/resume_source' },
+          ],
+          compared: false,
+        },
+      ];
+    },
+  },
+  {
+    live: 'toolstack/withdraw guestN',
+    simulated: 'the request is taken back, and the toolstack stands',
+    reason: 'a live toolstack gives up at any moment, a simulated one when a time-out strikes',
+    pattern: /^toolstack\/withdraw guest\d$/,
+    ways: (_event, world) => [
+      world.withdrawable
+        ? { acts: [{ own: 'live/toolstack withdraws its request', run: (it) => it.withdraw() }], compared: false }
+        : NOTHING,
+    ],
+  },
+  {
+    live: 'toolstack/destroy guest1',
+    simulated:
+      'close_old_source, tpmback1/watches as often as needed, await_old_source_closed; nothing where it is gone',
+    reason: 'a live backend is ended with its guest, a simulated one is asked to close; nobody is left to see how',
+    pattern: /^toolstack\/destroy guest1$/,
+    ways: (_event, world) => [
+      world.exists(0)
+        ? {
+            acts: [
+              { step: 'toolstack.run/close_old_source' },
+              { repeat: 'tpmback1/watches', until: 'toolstack.run/await_old_source_closed' },
+              { step: 'toolstack.run/await_old_source_closed' },
+            ],
+            compared: false,
+          }
+        : NOTHING,
+    ],
+  },
+  {
+    live: 'toolstack/destroy guest2',
+    simulated: 'the toolstack gives up, and its successor closes and removes the target; nothing where there is none',
+    reason: 'the live target is made before the guest suspends, and taken away when the guest stays',
+    pattern: /^toolstack\/destroy guest2$/,
+    ways: (_event, world) => [
+      world.targetExists
+        ? {
+            acts: [
+              { own: 'live/toolstack gives up', run: (it) => it.giveUp() },
+              { step: 'toolstack.successor/look' },
+              { repeat: 'tpmback2/watches', until: 'toolstack.successor/await_target_closed' },
+              { step: 'toolstack.successor/await_target_closed' },
+            ],
+            compared: false,
+          }
+        : NOTHING,
+    ],
+  },
+  {
+    live: 'toolstack/clear tpmbackN',
+    simulated: 'nothing',
+    reason: 'by then the backend was dead: the end of the interval in which its death lies',
+    pattern: /^toolstack\/clear tpmback\d$/,
+    ways: () => [NOTHING],
+  },
+  {
+    live: 'a second file of a backend whose guest was not taken away',
+    simulated: 'fault/kill tpmbackN, before the step it was cut off in, after any store of it, or after it',
+    reason: 'SIGKILL leaves no line',
+    pattern: /^fault\/kill tpmback\d$/,
+    ways: ({ name, within }) =>
+      within === null
+        ? [steps(name)]
+        : [
+            steps(name),
+            { acts: [{ eachStep: `${name} in ${within} after store` }], compared: false },
+            steps(within, name),
+          ],
+  },
+  {
+    live: 'its first step',
+    simulated: 'supervisor/restart tpmbackN',
+    reason: 'another name',
+    pattern: /^supervisor\/restart tpmback\d$/,
+    ways: (event) => [compared({ step: event.name })],
+  },
+  {
+    live: 'a second file of a guest that was not taken away',
+    simulated: 'its store connection is made anew, its watches registered again, one event is spurious',
+    reason: 'the process of a live guest may die and its memory stays; a simulated guest has no process',
+    pattern: /^supervisor\/restart guest\d$/,
+    ways: (event, _world, slot) => {
+      const fresh = event.details.store?.some(([, path]) => path === DomainNode.FeatureSuspend) ?? false;
+      return [compared({ own: `live/guest${slot + 1} begins anew`, run: (it) => it.restartGuest(slot, fresh) })];
+    },
+  },
+];
+
+/** The ways in which an event can be found, in the order in which they are tried. */
+export function waysOf(event: LiveEvent, row: Row | null, world: LiveWorld): readonly Way[] {
+  const slot = Number(/(?:guest|tpmback|tpm)(\d)/.exec(event.name)?.[1] ?? 1) - 1;
+  const ways = row === null ? [usual(event)] : row.ways(event, world, slot);
+  if (!event.open) return ways;
+  return ways.map((way) => ({ ...way, compared: false }));
+}
+
+function usual({ name }: LiveEvent): Way {
+  return name.startsWith('toolstack.') ? steps(name) : compared({ step: name });
+}
+
+/** The row that an event falls under; null for one that goes by its name. */
+export function rowOf({ name }: LiveEvent): Row | null {
+  return TABLE.find(({ pattern }) => pattern.test(name)) ?? null;
+}
