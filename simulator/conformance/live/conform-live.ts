@@ -113,9 +113,9 @@ function factsOf(events: readonly LiveEvent[], drain: boolean): RunFacts {
   };
 }
 
-/** In the order of the trace. */
+/** In the order in which they ended: what takes long is not to be found wanting before what happens in it. */
 function placesOf({ refusals }: FollowedLive): readonly LivePlace[] {
   return [...refusals]
-    .sort((a, b) => a.event.begin - b.event.begin)
+    .sort((a, b) => a.event.end - b.event.end)
     .map(({ event: { file, line, name }, why }) => ({ file, line, recorded: name, why }));
 }
