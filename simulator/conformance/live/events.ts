@@ -47,7 +47,11 @@ export function eventsOf(parts: readonly TracedPart[]): LiveEvents {
   }
   const toolstack = byPart.get('toolstack')?.flatMap(({ steps }) => steps) ?? [];
   const events: LiveEvent[] = [];
-  for (const [name, starts] of byPart) {
+  for (const [name, all] of byPart) {
+    // What died before its first step was done has left nothing behind.
+    const starts = all.filter(
+      ({ steps }, index) => index === all.length - 1 || steps.some(({ end }) => Number.isFinite(end)),
+    );
     starts.forEach((start, index) => {
       const next = starts[index + 1];
       if (/\/backend$/.test(name)) events.push(...ofBackend(start, next, index, toolstack));
