@@ -2,6 +2,9 @@
  * Runs the drivers of one domain's process: in the simulator the world picks who acts next, here it is whoever can, in
  * turn, until nobody can; then the process sleeps until its doorbell rings or its event loop has something.
  *
+ * After a ring the next one is likely to come soon, so for a while it is waited for in the futex, which is woken sooner
+ * than an event loop. That bounds how long the event loop, with its watch events and timers, is left alone.
+ *
  * A step runs whole, as there: nothing of the same process comes between its stores, and it is committed to the journal
  * when it is done. Between two steps the other processes go on as they please.
  */
@@ -47,13 +50,14 @@ export interface SchedulerPlace {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Looks at the count before sleeping; about a microsecond. */
-const SPIN_LOOKS = 100;
+/** Looks at the count before sleeping: more only keep a processor from whoever is to ring. */
+const SPIN_LOOKS = 2;
 /** The event loop is left alone for this time at most, and only while the last ring is younger than `BUSY_MILLISECONDS`. */
 const BLOCK_MILLISECONDS = 1;
 const BUSY_MILLISECONDS = 3;
-/** The event loop has its turn after so many steps. */
+/** The event loop has its turn after so many steps, and after this time however often it rings. */
 const STEPS_MAX = 1000;
+const TURN_MILLISECONDS = 4;
 
 export class Scheduler {
   readonly #place: SchedulerPlace;
@@ -103,6 +107,7 @@ export class Scheduler {
   #pump(): void {
     const { doorbell, memory, onFault } = this.#place;
     this.#pumping = true;
+    const begun = performance.now();
     try {
       for (;;) {
         const seen = doorbell.count;
@@ -117,6 +122,10 @@ export class Scheduler {
           return;
         }
         this.#lastRing = performance.now();
+        if (this.#lastRing - begun > TURN_MILLISECONDS) {
+          this.kick();
+          return;
+        }
       }
     } catch (error) {
       this.stop();

@@ -45,7 +45,9 @@ async function swtpm(
   const device = await SwtpmDevice.start({ directory: folder, state: kept ?? 'new', onLost });
   return {
     execute: (command, options) => device.execute(command, options),
+    executeBriefly: (command, options) => device.executeBriefly(command, options),
     saveState: () => device.saveState(),
+    saveStateBriefly: () => device.saveStateBriefly(),
     restoreState: (state) => device.restoreState(state),
     async close() {
       await device.close();

@@ -6,7 +6,8 @@ import { type BackendDevice, type TpmCommand, TpmDeviceState } from '../../backe
 import { digestMemory, mix, mixSecond } from '../../protocol/digest.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { PAGE_SIZE, packWords } from '../../protocol/memory.js';
-import { readCode } from '../../protocol/tpm/header.js';
+import { bigEndian16, bigEndian32, readCode, TPM_ST_SESSIONS } from '../../protocol/tpm/header.js';
+import { usesSession } from '../../protocol/tpm/session.js';
 import { changesState } from '../../protocol/tpm/state-change.js';
 import { DEVICE_PAGE } from '../memory/segments.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
@@ -14,20 +15,27 @@ import type { VtpmDevice, VtpmState } from '../tpm/vtpm-device.js';
 import { type Kept, KeptState } from './kept-state.js';
 
 const HEADER_BYTES = 10;
-/** TPM_ST_SESSIONS: the command is authorised, and a failed authorisation may have been counted. */
-const TAG_SESSIONS = 0x8002;
 /** A response of 10 bytes with the code TPM_RC_COMMAND_SIZE (0x142). */
 const BAD_COMMAND = Uint8Array.of(0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x42);
 
 const NOTHING_EXECUTED = { sequence: 0, executed: 0, chainLow: 0, chainHigh: 0, response: new Uint8Array(0) };
 
 export interface DeviceHandlers {
-  /** A command is answered. */
+  /** A command is answered, later than `start` has returned. */
   readonly onDone: () => void;
   /** Told of each answer, and to call `keep`, by which it becomes what the TPM has executed; null where nobody cares. */
   readonly onAnswer?: ((answer: Uint8Array, keep: () => void) => void) | null;
   /** The TPM is gone: the process must end, and the next one goes on with what is kept. */
   readonly onLost: (error: unknown) => void;
+}
+
+/** A command as it was copied out of memory. */
+interface Given {
+  readonly command: Uint8Array;
+  /** 0 for what is too short to have one. */
+  readonly code: number;
+  /** Digest of a command that changes the state, else 0. */
+  readonly effect: number;
 }
 
 export class LiveTpmDevice implements BackendDevice {
@@ -91,32 +99,60 @@ export class LiveTpmDevice implements BackendDevice {
     state.numbered = command.numbered ?? false;
     state.ordinal = command.ordinal;
     this.#memory.write32(this.#executeWord << 2, 1);
-    this.#execute().then(this.#onDone, this.#onLost);
+    const given = this.#given(command.length);
+    try {
+      const response = this.#ask(given, command.locality);
+      const done =
+        response instanceof Promise
+          ? response.then((answer) => this.#finish(given, answer))
+          : this.#finish(given, response);
+      done?.then(this.#onDone, this.#onLost);
+    } catch (error) {
+      this.#onLost(error);
+    }
   }
 
-  async #execute(): Promise<void> {
-    const { state, commandAddress: at } = this;
-    const { length } = state;
+  #given(length: number): Given {
+    const { commandAddress: at } = this;
     const memory = this.#memory;
-    const command = memory.bytes.slice(at, at + length);
-    const whole = length >= HEADER_BYTES;
-    const changes = whole && changesState(readCode(memory, at));
-    let response: Uint8Array = BAD_COMMAND;
-    let after = null;
+    const code = length >= HEADER_BYTES ? readCode(memory, at) : 0;
+    return {
+      command: memory.bytes.slice(at, at + length),
+      code,
+      effect: changesState(code) ? digestMemory(memory, at, length) : 0,
+    };
+  }
+
+  /** The response; where nothing may be executed, one that says so. */
+  #ask({ command }: Given, locality: number): Uint8Array | Promise<Uint8Array> {
+    const vtpm = this.#vtpm;
     try {
-      const answered = this.#vtpm.execute(command, { locality: state.locality });
-      // Asked for at once: the device keeps the order, and the answer and the state come in one turn.
-      const saved = changes ? this.#vtpm.saveState() : null;
-      saved?.catch(() => undefined);
-      response = await answered;
-      const authorised = whole && (((command[0] as number) << 8) | (command[1] as number)) === TAG_SESSIONS;
-      const failed = readBigEndian32(response, 6) !== 0;
-      if (saved !== null) after = await saved;
-      else if (authorised && failed) after = await this.#vtpm.saveState();
+      // Whoever is told of answers is told between two steps, not inside of one.
+      const brief = this.#onAnswer === null ? vtpm.executeBriefly?.(command, { locality }) : undefined;
+      const response = brief ?? vtpm.execute(command, { locality });
+      return response instanceof Promise ? response.catch(refusal) : response;
     } catch (error) {
-      if (!(error instanceof QuiesceError) || error.code !== 'BAD_TPM_COMMAND') throw error;
+      return refusal(error);
     }
-    const effect = changes ? digestMemory(memory, at, length) : 0;
+  }
+
+  /**
+   * Keeps what must outlive the process, and only then shows the answer: now, or by a promise. Nothing else asks the TPM
+   * meanwhile.
+   */
+  #finish(given: Given, response: Uint8Array): Promise<void> | null {
+    if (!mustSave(given, response)) {
+      this.#show(given, response, null);
+      return null;
+    }
+    const saved = this.#vtpm.saveStateBriefly?.() ?? this.#vtpm.saveState();
+    if (saved instanceof Promise) return saved.then((state) => this.#show(given, response, state));
+    this.#show(given, response, saved);
+    return null;
+  }
+
+  #show({ effect }: Given, response: Uint8Array, after: VtpmState | null): void {
+    const { state } = this;
     const kept = {
       sequence: state.sequence,
       executed: (state.executed + 1) >>> 0,
@@ -127,7 +163,7 @@ export class LiveTpmDevice implements BackendDevice {
     const keep = (): void => {
       this.#kept.keep(kept, after);
       this.#publish(kept);
-      memory.write32(this.#executeWord << 2, 0);
+      this.#memory.write32(this.#executeWord << 2, 0);
     };
     if (this.#onAnswer === null) keep();
     else this.#onAnswer(response, keep);
@@ -146,6 +182,18 @@ export class LiveTpmDevice implements BackendDevice {
   }
 }
 
-function readBigEndian32(bytes: Uint8Array, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(at);
+/**
+ * Whether the state after this answer is another than the one kept. An error may have counted a failed authorisation,
+ * and whatever was done under an HMAC or policy session has rolled its nonce.
+ */
+function mustSave({ command, code }: Given, response: Uint8Array): boolean {
+  if (changesState(code)) return true;
+  if (command.length < HEADER_BYTES || bigEndian16(command, 0) !== TPM_ST_SESSIONS) return false;
+  return bigEndian32(response, 6) !== 0 || usesSession(command, code);
+}
+
+/** The answer to what is no command. Throws any other error. */
+function refusal(error: unknown): Uint8Array {
+  if (error instanceof QuiesceError && error.code === 'BAD_TPM_COMMAND') return BAD_COMMAND;
+  throw error;
 }

@@ -1,6 +1,7 @@
 /**
- * System calls that Node does not have: memory that several processes map, the futex, named pipes, and who is at the
- * other end of a socket. All of them through koffi, an optional package; nothing else imports it.
+ * System calls that Node does not have, or not so that they block: memory that several processes map, the futex, named
+ * pipes, sockets that are waited for briefly, and who is at the other end of one. All of them through koffi, an optional
+ * package; nothing else imports it.
  *
  * Addresses are numbers: a user's address on x86-64 and arm64 has at most 48 bits.
  */
@@ -26,6 +27,14 @@ export interface Native {
   createFifo(path: string): void;
   /** Writes one byte to a pipe; a pipe that is full is not an error. */
   writeByte(descriptor: number): void;
+  /** Two Unix stream sockets that are connected with each other, closed in programs that are started. */
+  socketPair(): readonly [number, number];
+  /** Sleeps until `descriptor` can be read or has ended, `milliseconds` at most. False when it has not. */
+  awaitReadable(descriptor: number, milliseconds: number): boolean;
+  /** Bytes written to a descriptor that does not block, from the beginning of `bytes`; -1 when there is an error. */
+  write(descriptor: number, bytes: Uint8Array): number;
+  /** Bytes read into `bytes`; 0 at the end of the stream, -1 when nothing is there or there is an error. */
+  read(descriptor: number, bytes: Uint8Array): number;
   /** Locks an open file for this process alone, until its end (flock(2)). False when another holds it. */
   tryLock(descriptor: number): boolean;
   /** User at the other end of a connected Unix socket (SO_PEERCRED of unix(7)). */
@@ -54,6 +63,10 @@ const SO_PEERCRED = 17;
 const EAGAIN = 11;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2_000_000;
+const POLLIN = 1;
 
 /** Number of the system call futex, by processor. */
 const SYS_FUTEX: { readonly [processor: string]: number | undefined } = { x64: 202, arm64: 98 };
@@ -88,7 +101,11 @@ function load(): Native | null {
   const write = library.func('int64_t write(int fd, const void *bytes, size_t count)');
   const getsockopt = library.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
   const flock = library.func('int flock(int fd, int operation)');
+  const socketpair = library.func('int socketpair(int domain, int type, int protocol, void *descriptors)');
+  const ppoll = library.func('int ppoll(void *entries, unsigned long count, void *timeout, void *signals)');
+  const read = library.func('int64_t read(int fd, void *bytes, size_t count)');
   const timeout = Buffer.alloc(16);
+  const entry = Buffer.alloc(8);
   const one = Buffer.alloc(1);
 
   const check = (call: string, result: number): number => {
@@ -107,6 +124,12 @@ function load(): Native | null {
     assert(found === address, `mmap: expected address ${address}, found ${found}`);
   };
 
+  const limit = (milliseconds: number): void => {
+    const seconds = Math.floor(milliseconds / 1000);
+    timeout.writeUInt32LE(seconds, 0);
+    timeout.writeUInt32LE(Math.round((milliseconds - seconds * 1000) * 1e6), 8);
+  };
+
   return {
     createMemory(name, bytes) {
       const descriptor = check('memfd_create', memfd(name, MFD_CLOEXEC));
@@ -119,9 +142,7 @@ function load(): Native | null {
     unmap: (address, bytes) => place(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
     view: (address, bytes) => koffi.view(BigInt(address), bytes),
     futexWait(address, value, milliseconds) {
-      const seconds = Math.floor(milliseconds / 1000);
-      timeout.writeBigInt64LE(BigInt(seconds), 0);
-      timeout.writeBigInt64LE(BigInt(Math.round((milliseconds - seconds * 1000) * 1e6)), 8);
+      limit(milliseconds);
       // Woken, timed out, interrupted, or the word has changed before: the caller looks again in each case.
       futex(futexNumber, address, FUTEX_WAIT, value, timeout, 0, 0);
     },
@@ -130,6 +151,19 @@ function load(): Native | null {
     writeByte(descriptor) {
       if (write(descriptor, one, 1) === -1 && koffi.errno() !== EAGAIN) check('write', -1);
     },
+    socketPair() {
+      const descriptors = Buffer.alloc(8);
+      check('socketpair', socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, descriptors));
+      return [descriptors.readInt32LE(0), descriptors.readInt32LE(4)];
+    },
+    awaitReadable(descriptor, milliseconds) {
+      limit(milliseconds);
+      entry.writeInt32LE(descriptor, 0);
+      entry.writeInt32LE(POLLIN, 4);
+      return ppoll(entry, 1, timeout, null) > 0;
+    },
+    write: (descriptor, bytes) => write(descriptor, bytes, bytes.length),
+    read: (descriptor, bytes) => read(descriptor, bytes, bytes.length),
     tryLock: (descriptor) => flock(descriptor, LOCK_EX | LOCK_NB) === 0,
     peerUser(descriptor) {
       const credentials = Buffer.alloc(12);

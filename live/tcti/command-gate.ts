@@ -32,22 +32,38 @@ export class CommandGate {
    * The TPM's response, or one in its place that says that the command was not executed: COMMAND_SIZE, CANCELED, or
    * FAILURE from a TPM that is gone. Null when nobody knows whether it was executed: any response would be a guess.
    */
-  async execute(command: Uint8Array, locality: number): Promise<Uint8Array | null> {
+  execute(command: Uint8Array, locality: number): Uint8Array | null | Promise<Uint8Array | null> {
+    if (this.#turns.taken || this.#closing.signal.aborted) return this.#executeInTurn(command, locality);
+    this.#turns.enter();
+    let response: Uint8Array | null | Promise<Uint8Array> = null;
     try {
-      return await this.exclusively(() => this.#run(command, locality));
+      response = this.#run(command, locality);
+      if (response instanceof Promise) return response.catch(responseFor).finally(() => this.#turns.leave());
+    } catch (error) {
+      response = responseFor(error);
+    }
+    this.#turns.leave();
+    return response;
+  }
+
+  async #executeInTurn(command: Uint8Array, locality: number): Promise<Uint8Array | null> {
+    try {
+      return await this.exclusively(async () => this.#run(command, locality));
     } catch (error) {
       return responseFor(error);
     }
   }
 
-  async #run(command: Uint8Array, locality: number): Promise<Uint8Array> {
+  #run(command: Uint8Array, locality: number): Uint8Array | Promise<Uint8Array> {
     if (this.#cancellation.signal.aborted) this.#cancellation = new AbortController();
+    const options = { locality, signal: this.#cancellation.signal };
+    const tpm = this.#tpm;
+    const response = tpm.executeBriefly?.(command, options) ?? tpm.execute(command, options);
+    if (!(response instanceof Promise)) return response;
     this.#running = true;
-    try {
-      return await this.#tpm.execute(command, { locality, signal: this.#cancellation.signal });
-    } finally {
+    return response.finally(() => {
       this.#running = false;
-    }
+    });
   }
 
   /** Does `work` between two commands. Rejects with `COMMAND_CANCELLED` when the gate is closed before its turn. */

@@ -1,8 +1,9 @@
 /** A client of swtpm's control channel: one request at a time, each result checked. */
-import type { Duplex } from 'node:stream';
 import { QuiesceError } from '../../protocol/errors.js';
+import type { FrameSize } from '../../protocol/frame-assembler.js';
 import * as ptm from '../../protocol/tpm/ptm.js';
 import { Channel } from './channel.js';
+import type { ChannelEnd } from './channel-end.js';
 import { Turns } from './turns.js';
 import { STATE_BLOB_SIZE_MAX } from './vtpm-state.js';
 
@@ -12,8 +13,8 @@ export class ControlChannel {
   readonly #milliseconds: number;
 
   /** Each request that is answered within `milliseconds` is fine; a later one breaks the channel. See `Channel` for `onBroken`. */
-  constructor(stream: Duplex, milliseconds: number, onBroken: (why: string) => void) {
-    this.#channel = new Channel('the control channel', stream, onBroken);
+  constructor(end: ChannelEnd, milliseconds: number, onBroken: (why: string) => void) {
+    this.#channel = new Channel('the control channel', end, onBroken);
     this.#milliseconds = milliseconds;
   }
 
@@ -90,6 +91,25 @@ export class ControlChannel {
     return length === 0 ? null : new Uint8Array(Buffer.concat(parts));
   }
 
+  /**
+   * A state blob, if its answer comes whole and within a moment, for which the thread blocks. Undefined when it does not,
+   * or when another request is under way: `stateBlob` is to be asked.
+   */
+  stateBlobBriefly(kind: keyof typeof ptm.PTM_BLOB): Uint8Array | undefined {
+    if (this.#turns.taken) return undefined;
+    const request = ptm.getStateBlobRequest(ptm.PTM_BLOB[kind], 0);
+    const sizeOf: FrameSize = (head) => ptm.ptmResponseSize('GET_STATEBLOB', head);
+    const answer = this.#channel.askBriefly(request, sizeOf);
+    if (answer instanceof Promise) {
+      // The next request waits until this one is answered.
+      void this.#turns.run(() => this.#timed('GET_STATEBLOB', answer)).catch(() => undefined);
+      return undefined;
+    }
+    const part = ptm.readStateBlob(answer);
+    const whole = part.result === ptm.PTM_RESULT.SUCCESS && part.bytes.length > 0 && part.bytes.length === part.total;
+    return whole ? part.bytes : undefined;
+  }
+
   /** Gives a stopped TPM a state blob. Returns the result, for which 0 means accepted. */
   async setStateBlob(kind: keyof typeof ptm.PTM_BLOB, bytes: Uint8Array): Promise<number> {
     return ptm.ptmResult(await this.#ask('SET_STATEBLOB', ptm.setStateBlobRequest(ptm.PTM_BLOB[kind], bytes)));
@@ -103,17 +123,24 @@ export class ControlChannel {
   }
 
   #ask(name: ptm.PtmCommandName, request = ptm.ptmRequest(name)): Promise<Uint8Array> {
-    return this.#turns.run(async () => {
-      const timer = setTimeout(
-        () => this.#channel.break(`no answer to ${name} within ${this.#milliseconds} ms`),
-        this.#milliseconds,
-      );
-      try {
-        return await this.#channel.ask(request, (head) => ptm.ptmResponseSize(name, head));
-      } finally {
-        clearTimeout(timer);
-      }
-    });
+    return this.#turns.run(() =>
+      this.#timed(
+        name,
+        this.#channel.ask(request, (head) => ptm.ptmResponseSize(name, head)),
+      ),
+    );
+  }
+
+  async #timed(name: ptm.PtmCommandName, answer: Promise<Uint8Array>): Promise<Uint8Array> {
+    const timer = setTimeout(
+      () => this.#channel.break(`no answer to ${name} within ${this.#milliseconds} ms`),
+      this.#milliseconds,
+    );
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

@@ -32,6 +32,18 @@ export async function readState(control: ControlChannel): Promise<VtpmState> {
 }
 
 /**
+ * The same, in a few short waits for which the thread blocks; where one is too short, by a promise. A TPM 2.0 has no
+ * savestate, so it is not asked for.
+ */
+export function readStateBriefly(control: ControlChannel): VtpmState | Promise<VtpmState> {
+  const permanent = control.stateBlobBriefly('permanent');
+  if (permanent === undefined) return readState(control);
+  const volatile = control.stateBlobBriefly('volatile');
+  if (volatile === undefined) return readState(control);
+  return newState('swtpm', { permanent, volatile, savestate: null });
+}
+
+/**
  * Replaces the state of a TPM and powers it on with it. Throws `BAD_STATE_BLOB` when swtpm refuses a blob, or when what
  * it then holds is something else; the TPM behind `control` must not be used then. `state` has been checked before.
  */

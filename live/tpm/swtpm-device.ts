@@ -18,7 +18,7 @@ import { PTM_INIT_FLAG_DELETE_VOLATILE } from '../../protocol/tpm/ptm.js';
 import { sendCommand, sentCommandAnswerSize, sentCommandResponse } from '../../protocol/tpm/send-command.js';
 import { COMMAND_LIMITS, type CommandLimits, CommandWatch } from './command-limits.js';
 import { StateDirectory } from './state-directory.js';
-import { readState } from './state-transfer.js';
+import { readState, readStateBriefly } from './state-transfer.js';
 import { Swtpm } from './swtpm.js';
 import { cancelledBefore, Turns } from './turns.js';
 import type { ExecuteOptions, VtpmDevice, VtpmState } from './vtpm-device.js';
@@ -111,15 +111,44 @@ export class SwtpmDevice implements VtpmDevice {
     if (wait !== null) await wait;
     try {
       if (signal?.aborted) throw cancelledBefore();
-      return this.#converse(this.#running(), question, code, signal);
+      const swtpm = this.#running();
+      return this.#answered(swtpm, swtpm.data.ask(question, sentCommandAnswerSize), code, signal);
     } catch (error) {
       this.#turns.leave();
       throw error;
     }
   }
 
+  executeBriefly(command: Uint8Array, options: ExecuteOptions): Uint8Array | Promise<Uint8Array> {
+    if (this.#turns.taken) return this.execute(command, options);
+    const { locality, signal } = options;
+    checkCommand(command, locality);
+    this.#checkOpen();
+    if (signal?.aborted) throw cancelledBefore();
+    const swtpm = this.#running();
+    this.#turns.enter();
+    const answer = swtpm.data.askBriefly(sendCommand(command, locality), sentCommandAnswerSize);
+    if (answer instanceof Promise) return this.#answered(swtpm, answer, bigEndian32(command, 6), signal);
+    try {
+      return responseIn(swtpm, answer);
+    } finally {
+      this.#turns.leave();
+    }
+  }
+
   saveState(): Promise<VtpmState> {
     return this.#inTurn((swtpm) => readState(swtpm.control));
+  }
+
+  saveStateBriefly(): VtpmState | Promise<VtpmState> {
+    if (this.#turns.taken) return this.saveState();
+    this.#checkOpen();
+    const swtpm = this.#running();
+    this.#turns.enter();
+    const state = readStateBriefly(swtpm.control);
+    if (state instanceof Promise) return state.finally(() => this.#turns.leave());
+    this.#turns.leave();
+    return state;
   }
 
   async restoreState(state: VtpmState): Promise<void> {
@@ -189,7 +218,12 @@ export class SwtpmDevice implements VtpmDevice {
   }
 
   /** Has the turn, and gives it back when the answer has come. */
-  #converse(swtpm: Swtpm, question: Uint8Array, code: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  #answered(
+    swtpm: Swtpm,
+    answer: Promise<Uint8Array>,
+    code: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       // When it comes to nothing, the answer or the end of swtpm says so.
       const cancel = (): void => void swtpm.control.cancelCommand().catch(() => undefined);
@@ -204,15 +238,12 @@ export class SwtpmDevice implements VtpmDevice {
         signal?.removeEventListener('abort', cancel);
         this.#turns.leave();
       };
-      swtpm.data.ask(question, sentCommandAnswerSize).then(
-        (answer) => {
+      answer.then(
+        (bytes) => {
           try {
-            resolve(sentCommandResponse(answer));
+            resolve(responseIn(swtpm, bytes));
           } catch (error) {
-            swtpm.lose(String(error));
-            reject(
-              new QuiesceError('TPM_LOST', `the TPM was ended: ${error}; whether it executed the command is not known`),
-            );
+            reject(error);
           }
           finish();
         },
@@ -240,6 +271,16 @@ export class SwtpmDevice implements VtpmDevice {
 
   #checkOpen(): void {
     if (this.#closed) throw new QuiesceError('TPM_CLOSED', 'the TPM device is closed; the call had no effect');
+  }
+}
+
+/** The response in an answer. An answer that holds none ends swtpm, and `TPM_LOST` is thrown. */
+function responseIn(swtpm: Swtpm, answer: Uint8Array): Uint8Array {
+  try {
+    return sentCommandResponse(answer);
+  } catch (error) {
+    swtpm.lose(String(error));
+    throw new QuiesceError('TPM_LOST', `the TPM was ended: ${error}; whether it executed the command is not known`);
   }
 }
 

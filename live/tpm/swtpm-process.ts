@@ -7,10 +7,11 @@
  * strace). So the kernel is asked to end it with its parent: setpriv of util-linux does that, where there is one.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, closeSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { QuiesceError } from '../../protocol/errors.js';
+import { type ChannelEnd, channelPair } from './channel-end.js';
 
 export interface SwtpmProcessOptions {
   /** Directory of the state; swtpm makes and locks files in it. */
@@ -28,17 +29,17 @@ const PRINTED_MAX = 4096;
 const END_WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
 export class SwtpmProcess {
-  readonly data: Duplex;
-  readonly control: Duplex;
+  readonly data: ChannelEnd;
+  readonly control: ChannelEnd;
   /** Resolves when the process has ended, with how it did. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
   #printed = '';
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, data: ChannelEnd, control: ChannelEnd) {
     this.#child = child;
-    this.data = child.stdio[DATA] as Duplex;
-    this.control = child.stdio[CONTROL] as Duplex;
+    this.data = data;
+    this.control = control;
     child.stderr?.on('data', (piece: Buffer) => {
       this.#printed = (this.#printed + piece.toString('utf8')).slice(-PRINTED_MAX);
     });
@@ -61,12 +62,22 @@ export class SwtpmProcess {
     const state = ['--tpmstate', `dir=${directory},mode=0600`];
     const channels = ['--fd', String(DATA), '--ctrl', `type=unixio,clientfd=${CONTROL}`];
     const [first = file, ...rest] = [...wrapper, ...program, 'socket', '--tpm2', ...state, ...channels];
-    const child = spawn(first, rest, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
+    const data = channelPair();
+    const control = channelPair();
+    const stdio = ['ignore', 'ignore', 'pipe', data?.theirs ?? 'pipe', control?.theirs ?? 'pipe'] as const;
+    const child = spawn(first, rest, { stdio: [...stdio] });
+    const own = (pair: typeof data, number: number): ChannelEnd => {
+      if (pair === null) return { stream: child.stdio[number] as Duplex, blocking: null };
+      closeSync(pair.theirs);
+      return pair.ours;
+    };
+    const ends = [own(data, DATA), own(control, CONTROL)] as const;
     return new Promise((resolve, reject) => {
       child.once('error', (error) => {
+        for (const { stream } of ends) stream.destroy();
         reject(new QuiesceError('CANNOT_START_TPM', `cannot run ${first}: ${error.message}`));
       });
-      child.once('spawn', () => resolve(new SwtpmProcess(child)));
+      child.once('spawn', () => resolve(new SwtpmProcess(child, ...ends)));
     });
   }
 

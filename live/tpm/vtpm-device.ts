@@ -31,6 +31,12 @@ export interface CommandExecutor {
    * - `TPM_CLOSED`: the device was closed, or has failed before; it was not executed.
    */
   execute(command: Uint8Array, options: ExecuteOptions): Promise<Uint8Array>;
+
+  /**
+   * As `execute`, where an answer may be had without a promise: the thread may block for a moment, and a response that
+   * comes meanwhile is returned. What `execute` rejects with may be thrown.
+   */
+  executeBriefly?(command: Uint8Array, options: ExecuteOptions): Uint8Array | Promise<Uint8Array>;
 }
 
 export interface VtpmDevice extends CommandExecutor {
@@ -41,6 +47,9 @@ export interface VtpmDevice extends CommandExecutor {
    * Rejects with `TPM_LOST`, `TPM_CLOSED` or, when the TPM refuses, `TPM_CONTROL_REFUSED`.
    */
   saveState(): Promise<VtpmState>;
+
+  /** The same, where it may be had without a promise; what `saveState` rejects with may be thrown. */
+  saveStateBriefly?(): VtpmState | Promise<VtpmState>;
 
   /**
    * Replaces the state of the device. What it held before is gone, also when this fails: a device that could not take

@@ -26,8 +26,8 @@ export class LiveCommands implements CommandTable, AnswerReceiver {
   readonly #command: number;
   readonly #response: number;
   readonly #onAnswer: () => void;
+  readonly #handedDown: PooledCommand;
   readonly #own = new CommandPool(ownCommands());
-
   readonly #issued: () => number;
 
   /** `issued` is the kernel's own count of commands, `onAnswer` wakes the user space. */
@@ -38,6 +38,7 @@ export class LiveCommands implements CommandTable, AnswerReceiver {
     this.#command = domain.page(COMMAND_PFN);
     this.#response = domain.page(RESPONSE_PFN);
     this.#onAnswer = onAnswer;
+    this.#handedDown = new HandedDown(memory, this.#request, this.#command);
   }
 
   get sessionLength(): number {
@@ -51,21 +52,7 @@ export class LiveCommands implements CommandTable, AnswerReceiver {
   /** Below the driver's own there is only the command that was handed down last: its user waits for the answer. */
   at(number: number): PooledCommand {
     if (number >= OWN_FIRST) return this.#own.at(number - OWN_FIRST);
-    const length = Math.min(this.#request.length, PAGE_SIZE);
-    const code = length >= HEADER_BYTES ? readCode(this.#memory, this.#command) : 0;
-    const memory = this.#memory;
-    const address = this.#command;
-    const first = address >>> 2;
-    return {
-      name: commandName(code) ?? `command 0x${code.toString(16)}`,
-      words: memory.words.subarray(first, first + ((length + 3) >>> 2)),
-      length,
-      locality: this.#request.locality,
-      get effect() {
-        return changesState(code) ? digestMemory(memory, address, length) : 0;
-      },
-      durationLimit: maximumDuration(code),
-    };
+    return this.#handedDown;
   }
 
   answered(address: number, length: number): void {
@@ -84,5 +71,48 @@ export class LiveCommands implements CommandTable, AnswerReceiver {
     // Not the user space's count: where this step is done a second time, that may have gone on.
     request.answered = this.#issued();
     this.#onAnswer();
+  }
+}
+
+/** The command in the command page, as it is at each moment. */
+class HandedDown implements PooledCommand {
+  readonly #memory: SharedMemory;
+  readonly #request: RequestView;
+  readonly #address: number;
+
+  constructor(memory: SharedMemory, request: RequestView, address: number) {
+    this.#memory = memory;
+    this.#request = request;
+    this.#address = address;
+  }
+
+  get name(): string {
+    const code = this.#code;
+    return commandName(code) ?? `command 0x${code.toString(16)}`;
+  }
+
+  get words(): Int32Array {
+    const first = this.#address >>> 2;
+    return this.#memory.words.subarray(first, first + ((this.length + 3) >>> 2));
+  }
+
+  get length(): number {
+    return Math.min(this.#request.length, PAGE_SIZE);
+  }
+
+  get locality(): number {
+    return this.#request.locality;
+  }
+
+  get effect(): number {
+    return changesState(this.#code) ? digestMemory(this.#memory, this.#address, this.length) : 0;
+  }
+
+  get durationLimit(): number {
+    return maximumDuration(this.#code);
+  }
+
+  get #code(): number {
+    return this.length >= HEADER_BYTES ? readCode(this.#memory, this.#address) : 0;
   }
 }

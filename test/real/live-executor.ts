@@ -16,7 +16,11 @@ export class LiveExecutor implements CommandExecutor {
   static connect(port: number): Promise<LiveExecutor> {
     return new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1', () =>
-        resolve(new LiveExecutor(new Channel('live', socket, () => undefined), () => socket.destroy())),
+        resolve(
+          new LiveExecutor(new Channel('live', { stream: socket, blocking: null }, () => undefined), () =>
+            socket.destroy(),
+          ),
+        ),
       );
       socket.once('error', reject);
     });

@@ -100,7 +100,7 @@ export class DirectSwtpm {
 export async function tctiExecutor(t: Test, path: string, framing: 'swtpm' | 'mssim'): Promise<CommandExecutor> {
   const open = (at: string): Promise<Channel> =>
     new Promise((resolve, reject) => {
-      const socket = connect(at, () => resolve(new Channel(at, socket, () => undefined)));
+      const socket = connect(at, () => resolve(new Channel(at, { stream: socket, blocking: null }, () => undefined)));
       socket.once('error', reject);
       t.teardown(() => socket.destroy());
     });
