@@ -16,6 +16,7 @@ import { SwtpmDevice } from '../live/tpm/swtpm-device.js';
 import type { CommandExecutor } from '../live/tpm/vtpm-device.js';
 import { QuiesceError } from '../protocol/errors.js';
 import { median, print, spread } from './figures.js';
+import { benchLiveSessions } from './live-sessions.js';
 import { type Latencies, latencies, pcrRead } from './live-tpm-loop.js';
 
 const ROUNDS = 5;
@@ -35,6 +36,7 @@ export async function benchLiveTpm(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'quiesce-bench-'));
   try {
     await measure(folder);
+    await benchLiveSessions(folder);
   } catch (error) {
     if (!(error instanceof QuiesceError) || error.code !== 'CANNOT_START_TPM') throw error;
     print(`  left out: ${error.message}`);

@@ -50,14 +50,13 @@ export interface SchedulerPlace {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Looks at the count before sleeping: more only keep a processor from whoever is to ring. */
-const SPIN_LOOKS = 2;
-/** The event loop is left alone for this time at most, and only while the last ring is younger than `BUSY_MILLISECONDS`. */
-const BLOCK_MILLISECONDS = 1;
-const BUSY_MILLISECONDS = 3;
-/** The event loop has its turn after so many steps, and after this time however often it rings. */
+/** After a ring the next one is waited for in the futex for so long, and the event loop has its turn so often meanwhile. */
+const HOT_MILLISECONDS = 50;
+const TURN_MILLISECONDS = 10;
+/** The same where somebody watches, who may let a step be taken at any time. */
+const WATCHED_TURN_MILLISECONDS = 1;
+/** The event loop has its turn after so many steps too. */
 const STEPS_MAX = 1000;
-const TURN_MILLISECONDS = 4;
 
 export class Scheduler {
   readonly #place: SchedulerPlace;
@@ -117,12 +116,15 @@ export class Scheduler {
           return;
         }
         memory.commit();
-        if (this.#stopped || !this.#waitBriefly(seen)) {
-          if (!this.#stopped) this.#listen(seen);
+        if (this.#stopped) return;
+        if (!this.#waitBriefly(seen)) {
+          this.#listen(seen);
           return;
         }
-        this.#lastRing = performance.now();
-        if (this.#lastRing - begun > TURN_MILLISECONDS) {
+        const now = performance.now();
+        if (doorbell.count !== seen) this.#lastRing = now;
+        // Nobody has rung, or somebody does all the time.
+        if (doorbell.count === seen || now - begun > TURN_MILLISECONDS) {
           this.kick();
           return;
         }
@@ -172,13 +174,14 @@ export class Scheduler {
     return steps;
   }
 
-  /** True when somebody has rung since `seen`. */
+  /** False when the event loop is to be gone back to until somebody rings; else somebody has, or a while has passed. */
   #waitBriefly(seen: number): boolean {
-    const { doorbell, mayBlock } = this.#place;
+    const { doorbell, mayBlock, memory, timers, watch } = this.#place;
     if (doorbell.count !== seen) return true;
-    if (this.#scheduled) return false;
-    if (!mayBlock() || performance.now() - this.#lastRing > BUSY_MILLISECONDS) return false;
-    return doorbell.spin(seen, SPIN_LOOKS) || doorbell.block(seen, BLOCK_MILLISECONDS);
+    if (this.#scheduled || !mayBlock() || performance.now() - this.#lastRing > HOT_MILLISECONDS) return false;
+    const longest = watch === null ? TURN_MILLISECONDS : WATCHED_TURN_MILLISECONDS;
+    doorbell.block(seen, Math.min(untilNext(memory, timers) || longest, longest));
+    return true;
   }
 
   #listen(seen: number): void {

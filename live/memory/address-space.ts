@@ -28,7 +28,14 @@ export interface AddressSpace {
   sleep(address: number, value: number, milliseconds: number): void;
   /** Wakes whoever sleeps at `address`. */
   wake(address: number): void;
+  /** How another thread of this process finds the word at `address`. */
+  place(address: number): WordPlace;
 }
+
+/** A word of memory as the threads of one process hand it to each other. */
+export type WordPlace =
+  | { readonly kind: 'process'; readonly address: number }
+  | { readonly kind: 'thread'; readonly buffer: SharedArrayBuffer; readonly index: number };
 
 /** Over files that several processes map. */
 export function processAddressSpace(native: Native, plan: MachinePlan, descriptors: SegmentDescriptors): AddressSpace {
@@ -55,6 +62,7 @@ export function processAddressSpace(native: Native, plan: MachinePlan, descripto
     },
     sleep: (address, value, milliseconds) => native.futexWait(base + address, value, milliseconds),
     wake: (address) => native.futexWake(base + address),
+    place: (address) => ({ kind: 'process', address: base + address }),
   };
 }
 
@@ -72,6 +80,7 @@ export function threadAddressSpace(plan: MachinePlan, buffer: SharedArrayBuffer)
     },
     sleep: (address, value, milliseconds) => void Atomics.wait(words, address >>> 2, value, milliseconds),
     wake: (address) => void Atomics.notify(words, address >>> 2),
+    place: (address) => ({ kind: 'thread', buffer, index: address >>> 2 }),
   };
 }
 

@@ -9,7 +9,8 @@
  * The page is the other side's to write. All it can do with these words is to wake the process, or not to.
  */
 import { assert } from '../../protocol/assert.js';
-import type { AddressSpace } from './address-space.js';
+import type { AddressSpace, WordPlace } from './address-space.js';
+import { native } from './native.js';
 
 /** Offsets in the shared_info page; Xen's own fields end before. */
 const COUNT_OFFSET = 3584;
@@ -95,8 +96,36 @@ export class Doorbell {
     Atomics.store(this.#words, this.#sleep, Sleep.Awake);
   }
 
+  /** For `blockedThreadBell`, in another thread of this process. */
+  get wordPlace(): WordPlace {
+    return this.#space.place(this.#count);
+  }
+
   /** For `Atomics.waitAsync`: where the count lies. */
   get place(): { readonly words: Int32Array; readonly index: number } {
     return { words: this.#words, index: this.#count >>> 2 };
   }
+}
+
+/**
+ * Rings the doorbell of this process from another of its threads. It wakes the thread only where that is blocked: what
+ * goes to its event loop wakes that by itself.
+ */
+export function blockedThreadBell(place: WordPlace): () => void {
+  if (place.kind === 'thread') {
+    const { buffer, index } = place;
+    const words = new Int32Array(buffer);
+    return () => {
+      Atomics.add(words, index, 1);
+      Atomics.notify(words, index);
+    };
+  }
+  const { address } = place;
+  const calls = native();
+  assert(calls !== null, 'doorbell: expected koffi in a part that is a process');
+  const words = new Int32Array(calls.view(address, 4));
+  return () => {
+    Atomics.add(words, 0, 1);
+    calls.futexWake(address);
+  };
 }

@@ -53,9 +53,15 @@ export async function runBackend(
     onLost: onFault,
   });
 
+  const { doorbell, listener } = doorbellOf(memory, host, 'backend', grant, () => scheduler?.rung());
   let watchesFired = false;
   const portal = new Portal(
-    { hypervisor: hypervisorSocket(host), hello: { agent: 'backend', token: host.tokens.backend }, store },
+    {
+      hypervisor: hypervisorSocket(host),
+      hello: { agent: 'backend', token: host.tokens.backend },
+      store,
+      bell: doorbell.wordPlace,
+    },
     () => {
       watchesFired = true;
       scheduler?.kick();
@@ -86,7 +92,6 @@ export async function runBackend(
     true,
   );
   if (trace !== null && observed !== null) recorder = backendRecorder(trace, observed, guest, driver);
-  const { doorbell, listener } = doorbellOf(memory, host, 'backend', grant, () => scheduler?.rung());
   let started = false;
   const { services } = driver;
   const name = `tpmback${host.domid}`;
@@ -123,7 +128,7 @@ export async function runBackend(
     ],
     timers: [],
     running: () => true,
-    mayBlock: () => !device.busy && driver.state.connected,
+    mayBlock: () => !device.busy && driver.state.connected && !portal.watchWaits,
     watch: recorder,
     onFault,
   });

@@ -58,9 +58,15 @@ export function runGuest(
   memory.keep(journal, place.firstFrame + DRIVER_PFN, 1);
   memory.keep(journal, place.firstFrame + 1, 1);
 
+  const { doorbell, listener } = doorbellOf(memory, host, 'guest', grant, () => scheduler.rung());
   const events: WatchEvent[] = [];
   const portal = new Portal(
-    { hypervisor: hypervisorSocket(host), hello: { agent: 'guest', token: host.tokens.guest }, store },
+    {
+      hypervisor: hypervisorSocket(host),
+      hello: { agent: 'guest', token: host.tokens.guest },
+      store,
+      bell: doorbell.wordPlace,
+    },
     (event) => {
       events.push(event);
       scheduler.kick();
@@ -140,7 +146,6 @@ export function runGuest(
     },
   ];
   if (trace !== null && observed !== null) recorder = guestRecorder(trace, observed, guest);
-  const { doorbell, listener } = doorbellOf(memory, host, 'guest', grant, () => scheduler.rung());
   const scheduler: Scheduler = new Scheduler({
     memory,
     doorbell,
@@ -151,8 +156,7 @@ export function runGuest(
       ...front.timers.map(({ address }) => ({ address, ticking: () => true })),
     ],
     running: () => domain.running,
-    // Its event loop brings watch events only, and they can wait for a moment.
-    mayBlock: () => true,
+    mayBlock: () => !portal.watchWaits,
     watch: recorder,
     onFault,
   });

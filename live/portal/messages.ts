@@ -2,6 +2,7 @@
  * What the thread with the drivers asks of the thread with the sockets.
  */
 import type { CallName } from '../hypercall/calls.js';
+import type { WordPlace } from '../memory/address-space.js';
 
 export type PortalRequest =
   | { readonly kind: 'hypercall'; readonly call: CallName; readonly args: readonly number[] }
@@ -45,5 +46,8 @@ export interface PortalSetup {
   readonly hypervisor: string;
   readonly hello: { readonly agent: 'guest' | 'backend'; readonly token: string };
   readonly store: { readonly address: string; readonly token?: string; readonly home?: string };
+  /** Two words: whether the request is answered, and how many watch events have been handed on. */
   readonly flag: SharedArrayBuffer;
+  /** The doorbell of the thread with the drivers. */
+  readonly bell: WordPlace;
 }

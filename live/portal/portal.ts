@@ -13,28 +13,37 @@ const ANSWER_MILLISECONDS = 30_000;
 
 export class Portal {
   readonly #worker: Worker;
-  readonly #answered: Int32Array;
+  readonly #flags: Int32Array;
   readonly #channel = new MessageChannel();
   #handedOver = false;
+  #heard = 0;
 
   constructor(setup: Omit<PortalSetup, 'flag'>, onWatch: (event: WatchEvent) => void) {
-    const flag = new SharedArrayBuffer(4);
-    this.#answered = new Int32Array(flag);
+    const flag = new SharedArrayBuffer(8);
+    this.#flags = new Int32Array(flag);
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: { ...setup, flag } });
-    this.#worker.on('message', ({ watch }: { watch: WatchEvent }) => onWatch(watch));
+    this.#worker.on('message', ({ watch }: { watch: WatchEvent }) => {
+      this.#heard = (this.#heard + 1) | 0;
+      onWatch(watch);
+    });
     this.#worker.on('error', (error) => {
       throw error;
     });
   }
 
+  /** A watch event is on its way, and comes when the event loop has its turn. */
+  get watchWaits(): boolean {
+    return Atomics.load(this.#flags, 1) !== this.#heard;
+  }
+
   /** Throws `PART_UNREACHABLE` when no answer comes. */
   ask(request: PortalRequest): PortalReply {
-    Atomics.store(this.#answered, 0, 0);
+    Atomics.store(this.#flags, 0, 0);
     const { port1, port2 } = this.#channel;
     if (this.#handedOver) this.#worker.postMessage({ request });
     else this.#worker.postMessage({ request, reply: port2 }, [port2]);
     this.#handedOver = true;
-    Atomics.wait(this.#answered, 0, 0, ANSWER_MILLISECONDS);
+    Atomics.wait(this.#flags, 0, 0, ANSWER_MILLISECONDS);
     const answer = receiveMessageOnPort(port1) as { message: PortalReply } | undefined;
     if (answer === undefined) {
       throw new QuiesceError(

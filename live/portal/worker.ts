@@ -11,6 +11,7 @@ import { unixSocket } from '../../xenstore-sim/client/unix-socket.js';
 import { webSocket } from '../../xenstore-sim/client/web-socket-node.js';
 import { parsePermission } from '../../xenstore-sim/index.js';
 import { HypercallClient } from '../hypercall/client.js';
+import { blockedThreadBell } from '../memory/doorbell.js';
 import type { PortalReply, PortalRequest, PortalSetup, WatchEvent } from './messages.js';
 
 /** For each request; a daemon that is started again takes a fraction of it. */
@@ -163,17 +164,22 @@ function relative(path: string, given: string, home: string | undefined): string
     : path;
 }
 
-function serve(port: MessagePort, { flag, ...setup }: PortalSetup): void {
-  const answered = new Int32Array(flag);
-  const sockets = new Sockets({ flag, ...setup }, (event) => port.postMessage({ watch: event }));
+function serve(port: MessagePort, setup: PortalSetup): void {
+  const flags = new Int32Array(setup.flag);
+  const ring = blockedThreadBell(setup.bell);
+  const sockets = new Sockets(setup, (event) => {
+    port.postMessage({ watch: event });
+    Atomics.add(flags, 1, 1);
+    ring();
+  });
   let replies: MessagePort | null = null;
   port.on('message', ({ request, reply }: { request: PortalRequest; reply?: MessagePort }) => {
     // It comes with the first request.
     replies ??= reply ?? null;
     void sockets.answer(request).then((answer) => {
       replies?.postMessage(answer);
-      Atomics.store(answered, 0, 1);
-      Atomics.notify(answered, 0);
+      Atomics.store(flags, 0, 1);
+      Atomics.notify(flags, 0);
     });
   });
 }
