@@ -21,6 +21,7 @@ export class ActorSpace implements StepSpace {
   readonly time: number;
   restricted = false;
   watch: GuardWatch | null = null;
+  remembering = false;
   readonly #actors: readonly Actor[];
   readonly #groups: Int32Array;
   readonly #killBase: number;

@@ -24,6 +24,7 @@ import { DoubleFetch } from './double-fetch.js';
 import type { Explorable } from './explore/search.js';
 import { traceMap } from './field-changes.js';
 import { buildMachine, type Machine } from './machine.js';
+import { RememberedOffers } from './remembered/remembered-offers.js';
 import type { Slot } from './slot.js';
 import type { StoreListener } from './store-client.js';
 import { backendGroup, deviceGroup, guestGroup, timersOf, toolstackGroup } from './world-actors.js';
@@ -41,6 +42,9 @@ const SETTLE_STEPS_MAX = 10_000;
 /** Of the groups, the first three are of the source's host, then comes the toolstack, then the target's host. */
 const TOOLSTACK_GROUP = 3;
 const TARGET_GROUPS = 4;
+/** Of what a group offers: somebody acts before any time passes; there is more than faults. */
+const URGENT = 1;
+const ACTS = 2;
 
 export class World implements Explorable {
   readonly options: WorldOptions;
@@ -64,6 +68,7 @@ export class World implements Explorable {
   #urgent = false;
   #onlyFaults = true;
   readonly #doubleFetch: DoubleFetch | null;
+  #offers: RememberedOffers | null = null;
 
   constructor(options: WorldOptions) {
     this.options = options;
@@ -155,31 +160,68 @@ export class World implements Explorable {
 
   /** Puts the choices of the groups `from` to `to` - 1 into `choices` from index `end` on; returns where they end. */
   #enumerateGroups(choices: Int32Array, end: number, from: number, to: number): number {
-    const { words } = this.memory;
+    if (this.steps.remembering && this.steps.watch === null) return this.#recallGroups(choices, end, from, to);
     let next = end;
+    for (let g = from; g < to; g++) next = this.#enumerateGroup(choices, next, g);
+    return next;
+  }
+
+  #enumerateGroup(choices: Int32Array, end: number, g: number): number {
+    const { memory } = this;
     const { watch } = this.steps;
-    for (let g = from; g < to; g++) {
-      const group = this.#groups[g] as ActorGroup;
-      if (watch !== null) watch.group(g);
-      if (!group.active()) continue;
-      const start = this.#groupStart[g] as number;
-      const { actors, positions } = group;
-      const exclusive = exclusiveOf(group);
-      for (let i = 0; i < actors.length; i++) {
-        const position = positions[i] as number;
-        // Whoever learns footprints must see that this is looked at.
-        if (position >= 0 && words[position] === 0 && watch === null) continue;
-        const candidate = actors[i] as Actor;
-        if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
-        if (watch !== null) watch.guard(start + i);
-        if (!candidate.enabled()) continue;
-        choices[next++] = start + i;
-        if (candidate.fault) continue;
-        this.#onlyFaults = false;
-        if (!this.#urgent) this.#urgent = candidate.urgent();
-      }
+    const group = this.#groups[g] as ActorGroup;
+    if (watch !== null) watch.group(g);
+    if (!group.active()) return end;
+    let next = end;
+    const start = this.#groupStart[g] as number;
+    const { actors, positions } = group;
+    const exclusive = exclusiveOf(group);
+    for (let i = 0; i < actors.length; i++) {
+      const position = positions[i] as number;
+      // Whoever learns footprints must see whose condition is looked at.
+      if (position >= 0 && watch === null && memory.word(position) === 0) continue;
+      const candidate = actors[i] as Actor;
+      if (exclusive !== null && candidate !== exclusive && candidate.agents === exclusive.agents) continue;
+      if (watch !== null) watch.guard(start + i);
+      if (!candidate.enabled()) continue;
+      choices[next++] = start + i;
+      if (candidate.fault) continue;
+      this.#onlyFaults = false;
+      if (!this.#urgent) this.#urgent = candidate.urgent();
     }
     return next;
+  }
+
+  /** The same, of groups that were asked before while they stood before the same. */
+  #recallGroups(choices: Int32Array, end: number, from: number, to: number): number {
+    this.#offers ??= new RememberedOffers(this.memory, (group, into) => this.#ask(group, into));
+    const remembered = this.#offers;
+    let next = end;
+    for (let g = from; g < to; g++) {
+      const offer = remembered.of(g);
+      const { offers } = remembered;
+      const flags = offers[offer] as number;
+      if ((flags & URGENT) !== 0) this.#urgent = true;
+      if ((flags & ACTS) !== 0) this.#onlyFaults = false;
+      const last = offer + 2 + (offers[offer + 1] as number);
+      for (let at = offer + 2; at < last; at++) choices[next++] = offers[at] as number;
+    }
+    return next;
+  }
+
+  /** What a group offers by itself. */
+  #ask(g: number, choices: Int32Array): { readonly count: number; readonly flags: number } {
+    const urgent = this.#urgent;
+    const onlyFaults = this.#onlyFaults;
+    this.#urgent = false;
+    this.#onlyFaults = true;
+    try {
+      const count = this.#enumerateGroup(choices, 0, g);
+      return { count, flags: (this.#urgent ? URGENT : 0) | (this.#onlyFaults ? 0 : ACTS) };
+    } finally {
+      this.#urgent = urgent;
+      this.#onlyFaults = onlyFaults;
+    }
   }
 
   /** Takes a choice of the present state. Never throws for what a driver does: that is an oracle's failure. */

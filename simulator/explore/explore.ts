@@ -37,14 +37,16 @@ export function explore(world: Explorable, options: ExploreOptions): Exploration
     onProgress: options.onProgress ?? (() => {}),
     remembered: options.remember === false ? null : rememberedOf(world),
   };
-  const { reducing } = world;
+  const { reducing, steps } = world;
   const { reduction } = options;
+  if (steps !== undefined) steps.remembering = search.remembered !== null;
   if (reduction === 'none' || reduction === 'sleep') world.reducing = false;
   try {
     if (options.order === 'bfs') return { ...breadthFirst(search), order: 'bfs', reduction: plain(world) };
     const found = searchDepthFirst(search, reduction);
     return found.cyclic && found.holds && found.complete ? judgeCycles(search, found) : found;
   } finally {
+    if (steps !== undefined) steps.remembering = false;
     world.reducing = reducing;
   }
 }

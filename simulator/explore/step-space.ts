@@ -23,6 +23,8 @@ export interface StepSpace {
   readonly restricted: boolean;
   /** While set, it is told. */
   watch: GuardWatch | null;
+  /** While true, who stands before the same as before need not be asked again whether it can act. */
+  remembering?: boolean;
   /** Group of the actor, or -1. */
   groupOf(actor: number): number;
   /** The word that holds the position of the actor's task, or -1 where it has one step only. */
