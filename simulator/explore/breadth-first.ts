@@ -55,7 +55,7 @@ export function breadthFirst(search: Search, graph: StateGraph | null = null): F
       transitions++;
       const effect = remembered === null ? RUNS : remembered.effectOf(choice);
       if (remembered !== null && effect !== RUNS) {
-        const isNew = visited.add(remembered.hashLow(effect), remembered.hashHigh(effect));
+        const isNew = visited.add(hashLow ^ remembered.changeOfLow(effect), hashHigh ^ remembered.changeOfHigh(effect));
         if (graph !== null) graph.connect(choice);
         if (!isNew) continue;
         tree.add(node, choice);

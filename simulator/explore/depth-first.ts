@@ -9,6 +9,7 @@ import { firstOracle } from '../world-state.js';
 import { Frames } from './frames.js';
 import { PathTable } from './path-table.js';
 import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './search.js';
+import { ON_PATH, Successors, UNKNOWN } from './successors.js';
 import { VisitedTable } from './visited-table.js';
 
 /** Leaves choices out. */
@@ -36,6 +37,7 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
   const onPath = new PathTable();
+  const successors = remembered === null ? null : new Successors(remembered, visited, onPath);
   let transitions = 0;
   let offered = 0;
   let deepest = 0;
@@ -72,7 +74,21 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
     frames.push(depth, top, end, top + count, memory.journalLength, memory.hashLow, memory.hashHigh);
     top += count;
     if (depth > deepest) deepest = depth;
+    if (successors !== null) successors.look(open, frames.start(depth), top);
     return true;
+  };
+
+  /** Enters a new state; false when nothing is to be done there, or the search is over. */
+  const enter = (): boolean => {
+    if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
+    cut = visited.size >= maxStates;
+    return !cut && expand();
+  };
+
+  /** A step leads to a state on the path. */
+  const backToPath = (): void => {
+    cyclic = true;
+    frames.takeAll(depth);
   };
 
   expand();
@@ -89,28 +105,29 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
     }
     frames.advance(depth);
     const choice = open[next] as number;
-    const effect = remembered === null ? RUNS : remembered.effectOf(choice);
-    if (remembered !== null && effect !== RUNS) {
-      transitions++;
-      const low = remembered.hashLow(effect);
-      const high = remembered.hashHigh(effect);
-      if (!visited.add(low, high)) {
-        if (onPath.depthOf(low, high) >= 0) {
-          cyclic = true;
-          frames.takeAll(depth);
-        }
+    if (successors !== null && remembered !== null) {
+      const known = successors.known(next);
+      if (known !== UNKNOWN) {
+        transitions++;
+        if (known === ON_PATH) backToPath();
         continue;
       }
-      remembered.apply(effect);
-      if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
-      if (visited.size >= maxStates) {
-        cut = true;
-        break;
+      const effect = successors.effect(next, choice);
+      if (effect !== RUNS) {
+        transitions++;
+        const low = memory.hashLow ^ remembered.changeOfLow(effect);
+        const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
+        if (!visited.add(low, high)) {
+          if (onPath.depthOf(low, high) >= 0) backToPath();
+          continue;
+        }
+        successors.descend(open, frames.start(depth), frames.end(depth), effect);
+        remembered.apply(effect);
+        if (enter()) continue;
+        if (violations !== 0 || cut) break;
+        memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
+        continue;
       }
-      if (expand()) continue;
-      if (violations !== 0) break;
-      memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
-      continue;
     }
     if (remembered !== null) remembered.run(choice);
     else if (selection === null) world.step(choice);
@@ -126,17 +143,10 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
       break;
     }
     if (visited.add(memory.hashLow, memory.hashHigh)) {
-      if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
-      if (visited.size >= maxStates) {
-        cut = true;
-        break;
-      }
-      if (expand()) continue;
-      if (violations !== 0) break;
-    } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) {
-      cyclic = true;
-      frames.takeAll(depth);
-    }
+      if (successors !== null) successors.descendBlindly();
+      if (enter()) continue;
+      if (violations !== 0 || cut) break;
+    } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) backToPath();
     memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
   }
 

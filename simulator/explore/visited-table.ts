@@ -1,15 +1,17 @@
 /**
  * The set of visited states: their 64-bit hashes in one open-addressing table of 8 bytes a slot.
  *
- * It doubles at 3/4 full, so a state takes 10.7 to 21.3 bytes. Nothing else grows with the number of states.
+ * It doubles at 3/4 full, so a state takes 10.7 to 21.3 bytes. Nothing else grows with the number of states. The slot is
+ * chosen by the uppermost bits of the mixed hash, so that a table that grows is written from its beginning to its end.
  */
-const FIRST_SLOTS = 1 << 12;
+const FIRST_BITS = 12;
 
 export class VisitedTable {
   /** Number of states. */
   size = 0;
-  #slots = new Int32Array(FIRST_SLOTS * 2);
-  #mask = FIRST_SLOTS - 1;
+  #slots = new Int32Array(2 << FIRST_BITS);
+  #mask = (1 << FIRST_BITS) - 1;
+  #shift = 32 - FIRST_BITS;
 
   /** Bytes the table takes. */
   get bytes(): number {
@@ -18,18 +20,37 @@ export class VisitedTable {
 
   /** Adds a state; false when it is there already. */
   add(low: number, high: number): boolean {
-    // An empty slot is 0, 0: the state with that hash takes the place of its neighbour.
-    const first = low === 0 && high === 0 ? 1 : low;
     if (this.size * 4 >= this.#mask * 3) this.#grow();
-    if (!this.#insert(first, high)) return false;
+    // An empty slot is 0, 0: the state with that hash takes the place of its neighbour.
+    if (!this.#insert(low === 0 && high === 0 ? 1 : low, high)) return false;
     this.size++;
     return true;
+  }
+
+  has(low: number, high: number): boolean {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    const first = low === 0 && high === 0 ? 1 : low;
+    for (let slot = mixed(first, high) >>> this.#shift; ; slot = (slot + 1) & mask) {
+      const foundLow = slots[slot * 2] as number;
+      const foundHigh = slots[slot * 2 + 1] as number;
+      if (foundLow === first && foundHigh === high) return true;
+      if (foundLow === 0 && foundHigh === 0) return false;
+    }
+  }
+
+  /**
+   * Loads where a state would be and returns whatever is there. Looks that follow one another without waiting for what
+   * they find miss the caches at the same time and not one after the other.
+   */
+  touch(low: number, high: number): number {
+    return this.#slots[(mixed(low, high) >>> this.#shift) * 2] as number;
   }
 
   #insert(low: number, high: number): boolean {
     const slots = this.#slots;
     const mask = this.#mask;
-    for (let slot = (low ^ (high >>> 7)) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = mixed(low, high) >>> this.#shift; ; slot = (slot + 1) & mask) {
       const foundLow = slots[slot * 2] as number;
       const foundHigh = slots[slot * 2 + 1] as number;
       if (foundLow === 0 && foundHigh === 0) {
@@ -45,10 +66,15 @@ export class VisitedTable {
     const old = this.#slots;
     this.#slots = new Int32Array(old.length * 2);
     this.#mask = old.length - 1;
+    this.#shift--;
     for (let i = 0; i < old.length; i += 2) {
       const low = old[i] as number;
       const high = old[i + 1] as number;
       if (low !== 0 || high !== 0) this.#insert(low, high);
     }
   }
+}
+
+function mixed(low: number, high: number): number {
+  return Math.imul(low ^ (high >>> 7), 0x9e3779b1);
 }

@@ -7,6 +7,7 @@
  */
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { Hashed } from '../../protocol/hashed.js';
+import type { StepSpace } from '../explore/step-space.js';
 import { DecisionTree } from './decision-tree.js';
 import { StepRecorder } from './step-recorder.js';
 
@@ -16,7 +17,7 @@ export interface Stepping {
   readonly violations: number;
   readonly lastFault: string | null;
   /** Whose steps can be told apart by a reduction, of that all loads and stores are heard. */
-  readonly steps?: object | undefined;
+  readonly steps?: Pick<StepSpace, 'positionWord' | 'actorOf'> | undefined;
   step(choice: number): void;
 }
 
@@ -29,7 +30,11 @@ const HIGH = 1;
 const WORDS = 2;
 const CELLS = 3;
 const USED_BLOCKS = 4;
-const HEAD = 5;
+/** The class of its step, one bit of 64; and which classes of steps its stores disturb, as known by `#learned`. */
+const CLASS = 5;
+const DISTURBS = 7;
+const LEARNED = 9;
+const HEAD = 10;
 
 /** Bound of the effects, in words: 8 MiB. */
 const EFFECTS_MAX = 1 << 21;
@@ -37,6 +42,9 @@ const EFFECTS_MAX = 1 << 21;
 const ALWAYS_RUNS = 0;
 
 export class RememberedSteps {
+  readonly memory: JournaledMemory;
+  /** How often everything was forgotten: an effect is good until then. */
+  forgotten = 0;
   readonly #world: Stepping;
   readonly #memory: JournaledMemory;
   readonly #tree: DecisionTree;
@@ -45,10 +53,20 @@ export class RememberedSteps {
   #effects = new Int32Array(1 << 12);
   #end = 1;
   #values: Hashed[] = [];
+  /** A class for each actor and position of its task; past 64 they share one. */
+  readonly #classes = new Map<number, number>();
+  /** For each place, the classes of the steps that have read it: 32 and 32 bits. */
+  readonly #readers: Int32Array;
+  /** Grows with what is known of the readers. */
+  #learned = 1;
+  #disturbedLow = 0;
+  #disturbedHigh = 0;
 
   constructor(world: Stepping) {
     this.#world = world;
     this.#memory = world.memory;
+    this.memory = world.memory;
+    this.#readers = new Int32Array(world.memory.places.length * 2);
     this.#tree = new DecisionTree(world.memory.places);
     this.#recorder = new StepRecorder(world.memory);
   }
@@ -56,18 +74,35 @@ export class RememberedSteps {
   /** The effect that a choice has in the present state, or `RUNS` where only running it will tell. */
   effectOf(choice: number): number {
     const effect = this.#tree.find(choice);
-    if (effect <= ALWAYS_RUNS) return RUNS;
-    // A block that was passed over then, because it had never been stored to, is looked at now.
-    const usedBlocks = this.#effects[effect + USED_BLOCKS] as number;
-    return usedBlocks === 0 || usedBlocks === this.#memory.usedBlocks ? effect : RUNS;
+    return effect > ALWAYS_RUNS && this.holds(effect) ? effect : RUNS;
   }
 
-  /** The hash of the state that an effect leads to. */
-  hashLow(effect: number): number {
-    return this.#memory.hashLow ^ (this.#effects[effect + LOW] as number);
+  /** Whether an effect is still that of what its step reads. */
+  holds(effect: number): boolean {
+    // A block that was passed over then, because it had never been stored to, is looked at now.
+    const usedBlocks = this.#effects[effect + USED_BLOCKS] as number;
+    return usedBlocks === 0 || usedBlocks === this.#memory.usedBlocks;
   }
-  hashHigh(effect: number): number {
-    return this.#memory.hashHigh ^ (this.#effects[effect + HIGH] as number);
+
+  /** How the two halves of the hash change with an effect. */
+  changeOfLow(effect: number): number {
+    return this.#effects[effect + LOW] as number;
+  }
+  changeOfHigh(effect: number): number {
+    return this.#effects[effect + HIGH] as number;
+  }
+
+  /** Of the effects that other choices have in the present state, those that are `untouched` are the same after `effect`. */
+  disturb(effect: number): void {
+    if (this.#effects[effect + LEARNED] !== this.#learned) this.#learnDisturbed(effect);
+    this.#disturbedLow = this.#effects[effect + DISTURBS] as number;
+    this.#disturbedHigh = this.#effects[effect + DISTURBS + 1] as number;
+  }
+
+  untouched(effect: number): boolean {
+    const low = this.#disturbedLow & (this.#effects[effect + CLASS] as number);
+    const high = this.#disturbedHigh & (this.#effects[effect + CLASS + 1] as number);
+    return (low | high) === 0 && this.holds(effect);
   }
 
   /** Does what the step does. */
@@ -95,6 +130,7 @@ export class RememberedSteps {
     const { violations } = world;
     const { hashLow, hashHigh } = memory;
     const passedOver = memory.passedOver;
+    const kind = this.#classOf(choice);
     recorder.begin();
     try {
       world.step(choice);
@@ -105,6 +141,7 @@ export class RememberedSteps {
     const always = world.violations !== violations || world.lastFault !== null;
     const leaf = always ? ALWAYS_RUNS : this.#write(hashLow, hashHigh, memory.passedOver !== passedOver);
     this.#tree.add(choice, recorder, leaf);
+    if (!always) this.#classify(leaf, kind);
   }
 
   /** Takes a choice, by its effect where that is known. */
@@ -149,12 +186,60 @@ export class RememberedSteps {
     effects[effect + WORDS] = words;
     effects[effect + CELLS] = cells;
     effects[effect + USED_BLOCKS] = passedOver ? memory.usedBlocks : 0;
+    effects.fill(0, effect + CLASS, effect + HEAD);
     this.#end = at;
     return effect;
   }
 
+  #classOf(choice: number): number {
+    const { steps } = this.#world;
+    const word = steps === undefined ? -1 : steps.positionWord(steps.actorOf(choice));
+    const position = word < 0 ? 0 : (this.#memory.words[word] as number) & 63;
+    const key = choice * 64 + position;
+    let kind = this.#classes.get(key);
+    if (kind === undefined) {
+      kind = this.#classes.size & 63;
+      this.#classes.set(key, kind);
+    }
+    return kind;
+  }
+
+  /** Says of which class an effect is, whose way was just written. */
+  #classify(effect: number, kind: number): void {
+    const half = kind >>> 5;
+    const bit = 1 << (kind & 31);
+    this.#effects[effect + CLASS + half] = bit;
+    const { reads, readCount } = this.#recorder;
+    for (let i = 0; i < readCount; i++) {
+      const at = (reads[i] as number) * 2 + half;
+      const readers = this.#readers[at] as number;
+      if ((readers & bit) !== 0) continue;
+      this.#readers[at] = readers | bit;
+      this.#learned++;
+    }
+  }
+
+  #learnDisturbed(effect: number): void {
+    const effects = this.#effects;
+    const words = effects[effect + WORDS] as number;
+    const cells = effects[effect + CELLS] as number;
+    let low = 0;
+    let high = 0;
+    for (let i = 0; i < words + cells; i++) {
+      const index = effects[effect + HEAD + i * 2] as number;
+      // Both halves of the hash of a cell have the same readers.
+      const at = (i < words ? index : this.#memory.placeOfCell(index)) * 2;
+      low |= this.#readers[at] as number;
+      high |= this.#readers[at + 1] as number;
+    }
+    effects[effect + DISTURBS] = low;
+    effects[effect + DISTURBS + 1] = high;
+    effects[effect + LEARNED] = this.#learned;
+  }
+
   /** There is no more room: begins anew. */
   #forget(): void {
+    this.forgotten++;
     this.#tree.clear();
     this.#end = 1;
     this.#values = [];
