@@ -16,7 +16,6 @@ const CHOICES_MAX = 4096;
 export class RememberedOffers {
   /** Each offer: flags, how many choices, the choices. */
   offers = new Int32Array(CHOICES_MAX * 2);
-  readonly #memory: JournaledMemory;
   readonly #ask: Ask;
   readonly #tree: DecisionTree;
   readonly #recorder: StepRecorder;
@@ -24,7 +23,6 @@ export class RememberedOffers {
   #end = 0;
 
   constructor(memory: JournaledMemory, ask: Ask) {
-    this.#memory = memory;
     this.#ask = ask;
     this.#tree = new DecisionTree(memory.places);
     this.#recorder = new StepRecorder(memory);
