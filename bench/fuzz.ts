@@ -4,10 +4,14 @@
  *
  * fast-check is given what our runs have, too: its runs go back by undoing the journal, and do not build a world each.
  */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import fc, { type Scheduler as FastCheckScheduler } from 'fast-check';
 import { worldsOf } from '../campaign/worlds.js';
 import { fuzzEngine, type ShardWatch, sharedTables } from '../cli/fuzz-engine.js';
 import { loadSession } from '../library/sessions.js';
+import { assert } from '../protocol/assert.js';
 import { EXPECTED } from '../scenarios/expected.js';
 import { findScenario } from '../scenarios/find-scenario.js';
 import { CHECK_SCENARIOS } from '../scenarios/scenarios.js';
@@ -26,6 +30,7 @@ import type { WorldNames } from '../simulator/schedule.js';
 import type { World } from '../simulator/world.js';
 import { median, print, spread, thousands, timed } from './figures.js';
 
+const run = promisify(execFile);
 const ROUNDS = 5;
 /** Runs of ours, and of fast-check, in one round. */
 const OURS = 20_000;
@@ -59,7 +64,11 @@ export async function benchFuzz(): Promise<void> {
   found();
 }
 
-/** A campaign over all worlds, with one thread and with two: the same shards, in turns. */
+/**
+ * A campaign over all worlds, with one thread and with two: the same shards, in turns. By the clock two threads make as
+ * many runs more as the machine has to spare for them, which two programs that share nothing show; by the processor they
+ * make as many as one for a second of it, or what they share costs something.
+ */
 async function threads(): Promise<void> {
   const worlds = await worldsOf({});
   const runs = PLANNED_RUNS * (ROUNDS + 1);
@@ -68,30 +77,59 @@ async function threads(): Promise<void> {
       const tables = sharedTables();
       const campaign = new Campaign({ seed: 1, runs, checkAll: false }, tables);
       const speeds: number[] = [];
-      return { workers, campaign, speeds, engine: await fuzzEngine({ ...worlds, tables }, workers) };
+      const processorSpeeds: number[] = [];
+      return { workers, campaign, speeds, processorSpeeds, engine: await fuzzEngine({ ...worlds, tables }, workers) };
     }),
   );
   const watch: ShardWatch = { stopped: () => false, done() {} };
+  const apart: number[] = [];
   try {
-    for (let round = -1; round < ROUNDS; round++)
-      for (const { campaign, engine, speeds } of engines) {
+    for (let round = -1; round < ROUNDS; round++) {
+      for (const { campaign, engine, speeds, processorSpeeds } of engines) {
         const before = campaign.figures.runs;
         const start = process.hrtime.bigint();
+        const processor = process.cpuUsage();
         while (campaign.figures.runs - before < PLANNED_RUNS)
           for (const result of await engine.shards(campaign.plan(), watch)) campaign.merge(result);
         const seconds = Number(process.hrtime.bigint() - start) / 1e9;
         // The first round warms up.
-        if (round >= 0) speeds.push((campaign.figures.runs - before) / seconds);
+        if (round < 0) continue;
+        speeds.push((campaign.figures.runs - before) / seconds);
+        processorSpeeds.push((campaign.figures.runs - before) / processorSeconds(processor));
       }
+      const one = await programs(1);
+      const two = await programs(2);
+      if (round >= 0) apart.push((2 * one) / two);
+    }
   } finally {
     for (const { engine } of engines) await engine.close();
   }
   print(`runs/s of a campaign over all worlds, ${PLANNED_RUNS} runs, median [min .. max] of ${ROUNDS} rounds in turns`);
   for (const { workers, speeds } of engines)
     print(`    ${`${workers} ${workers === 1 ? 'thread' : 'threads'}`.padEnd(18)}${spread(speeds, thousandths)}`);
-  const [one, two] = engines.map(({ speeds }) => speeds) as [number[], number[]];
-  const ratios = two.map((speed, round) => speed / (one[round] as number));
-  print(`    ${'ratio'.padEnd(18)}${spread(ratios, (x) => `${x.toFixed(2)}x`)}   of two threads to one`);
+  const times = (x: number): string => `${x.toFixed(2)}x`;
+  const ratio = ([one = [], two = []]: readonly (readonly number[])[]): number[] =>
+    two.map((speed, round) => speed / (one[round] as number));
+  const byClock = ratio(engines.map(({ speeds }) => speeds));
+  const byProcessor = ratio(engines.map(({ processorSpeeds }) => processorSpeeds));
+  print(`    ${'ratio'.padEnd(18)}${spread(byClock, times)}   of two threads to one`);
+  print(`    ${'programs'.padEnd(18)}${spread(apart, times)}   of two programs that share nothing to one`);
+  print(`    ${'processor'.padEnd(18)}${spread(byProcessor, times)}   of runs for a second of it, two threads to one`);
+}
+
+/** Seconds that some programs at a time take, each for a campaign of its own with one thread. */
+async function programs(count: number): Promise<number> {
+  const main = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+  const start = process.hrtime.bigint();
+  await Promise.all(
+    Array.from({ length: count }, (_, at) =>
+      run(process.execPath, [main, 'fuzz', '--seed', `${at}`, '--runs', `${PLANNED_RUNS}`, '--workers', '1']).catch(
+        // The zoo fails, so every campaign has failures to report.
+        ({ code }) => assert(code === 1, `bench: fuzz ended with ${code}`),
+      ),
+    ),
+  );
+  return Number(process.hrtime.bigint() - start) / 1e9;
 }
 
 function placeOf(tpmfront: string, scenario: string, commands: number): OpenWorld {
