@@ -28,16 +28,16 @@ export interface Selection {
 export type Found = Omit<Exploration, 'order' | 'reduction'>;
 
 export function depthFirst(search: Search, selection: Selection | null = null): Found {
-  const { world, mask, maxStates, onProgress } = search;
-  // Whoever selects learns from what the steps load and store, so their code runs.
-  const remembered = selection === null ? search.remembered : null;
+  const { world, mask, maxStates, onProgress, remembered } = search;
+  // Whoever selects learns from what the steps load and store.
+  if (selection !== null) remembered?.beginListening();
   const { memory } = world;
   const visited = new VisitedTable();
   // The choices still open at each depth lie one above the other in `open`.
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
   const onPath = new PathTable();
-  const successors = remembered === null ? null : new Successors(remembered, visited, onPath);
+  const successors = remembered === null ? null : new Successors(memory, remembered, visited, onPath);
   let transitions = 0;
   let offered = 0;
   let deepest = 0;
@@ -105,37 +105,33 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
     }
     frames.advance(depth);
     const choice = open[next] as number;
-    if (successors !== null && remembered !== null) {
+    const effect = successors === null ? RUNS : successors.effect(next, choice);
+    if (
+      successors !== null &&
+      remembered !== null &&
+      effect !== RUNS &&
+      (selection === null || remembered.heard(effect))
+    ) {
+      transitions++;
       const known = successors.known(next);
-      if (known !== UNKNOWN) {
-        transitions++;
-        if (known === ON_PATH) backToPath();
+      const low = memory.hashLow ^ remembered.changeOfLow(effect);
+      const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
+      if (known !== UNKNOWN || !visited.add(low, high)) {
+        if (known === ON_PATH || (known === UNKNOWN && onPath.depthOf(low, high) >= 0)) backToPath();
         continue;
       }
-      const effect = successors.effect(next, choice);
-      if (effect !== RUNS) {
-        transitions++;
-        const low = memory.hashLow ^ remembered.changeOfLow(effect);
-        const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
-        if (!visited.add(low, high)) {
-          if (onPath.depthOf(low, high) >= 0) backToPath();
-          continue;
-        }
-        successors.descend(open, frames.start(depth), frames.end(depth), effect);
-        remembered.apply(effect);
-        if (enter()) continue;
-        if (violations !== 0 || cut) break;
-        memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
-        continue;
-      }
+      successors.descend(open, frames.start(depth), frames.end(depth), effect);
+      remembered.apply(effect);
+      if (enter()) continue;
+      if (violations !== 0 || cut) break;
+      memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
+      continue;
     }
-    if (remembered !== null) remembered.run(choice);
-    else if (selection === null) world.step(choice);
-    else {
-      selection.beginStep(choice);
-      world.step(choice);
-      selection.endStep();
-    }
+    if (selection !== null) selection.beginStep(choice);
+    if (remembered === null) world.step(choice);
+    else if (effect === RUNS) remembered.run(choice);
+    else remembered.runAgain(choice, effect);
+    if (selection !== null) selection.endStep();
     transitions++;
     violations = world.violations & mask;
     if (violations !== 0) {

@@ -6,6 +6,7 @@
  * The looks into the table of visited states follow one another without anything in between, so that they wait for
  * memory together.
  */
+import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { type RememberedSteps, RUNS } from '../remembered/remembered-steps.js';
 import type { PathTable } from './path-table.js';
 import { CHOICES_MAX } from './search.js';
@@ -17,6 +18,7 @@ export const VISITED = 1;
 export const ON_PATH = 2;
 
 export class Successors {
+  readonly #memory: JournaledMemory;
   readonly #remembered: RememberedSteps;
   readonly #visited: VisitedTable;
   readonly #path: PathTable;
@@ -33,7 +35,8 @@ export class Successors {
   /** What was found where nobody asked; so that nothing is left out. */
   touched = 0;
 
-  constructor(remembered: RememberedSteps, visited: VisitedTable, path: PathTable) {
+  constructor(memory: JournaledMemory, remembered: RememberedSteps, visited: VisitedTable, path: PathTable) {
+    this.#memory = memory;
     this.#remembered = remembered;
     this.#visited = visited;
     this.#path = path;
@@ -64,7 +67,7 @@ export class Successors {
     const visited = this.#visited;
     const lows = this.#lows;
     const highs = this.#highs;
-    const { hashLow, hashHigh } = remembered.memory;
+    const { hashLow, hashHigh } = this.#memory;
     let touched = 0;
     for (let place = start; place < end; place++) {
       const choice = open[place] as number;
@@ -86,13 +89,6 @@ export class Successors {
       const high = highs[place - start] as number;
       if (visited.has(low, high)) known[place] = this.#path.depthOf(low, high) >= 0 ? ON_PATH : VISITED;
     }
-  }
-
-  /** Nothing is known of the choices from `start` to `end` - 1 of the present state. */
-  pass(start: number, end: number): void {
-    if (end > this.#effects.length) this.#grow(end);
-    this.#effects.fill(RUNS, start, end);
-    this.#known.fill(UNKNOWN, start, end);
   }
 
   /** `effect`, that of a choice from `start` to `end` - 1 of the present state, leads to a new state. */

@@ -34,7 +34,9 @@ const USED_BLOCKS = 4;
 const CLASS = 5;
 const DISTURBS = 7;
 const LEARNED = 9;
-const HEAD = 10;
+/** The listener that has heard the step's code run, by number. */
+const HEARD = 10;
+const HEAD = 11;
 
 /** Bound of the effects, in words: 8 MiB. */
 const EFFECTS_MAX = 1 << 21;
@@ -42,7 +44,6 @@ const EFFECTS_MAX = 1 << 21;
 const ALWAYS_RUNS = 0;
 
 export class RememberedSteps {
-  readonly memory: JournaledMemory;
   /** How often everything was forgotten: an effect is good until then. */
   forgotten = 0;
   readonly #world: Stepping;
@@ -57,6 +58,11 @@ export class RememberedSteps {
   readonly #classes = new Map<number, number>();
   /** For each place, the classes of the steps that have read it: 32 and 32 bits. */
   readonly #readers: Int32Array;
+  #listener = 0;
+  /** Ways found since everything was last forgotten, and ways written down: where more are written, nothing is gained. */
+  #found = 0;
+  #written = 0;
+  #gainless = false;
   /** Grows with what is known of the readers. */
   #learned = 1;
   #disturbedLow = 0;
@@ -65,7 +71,6 @@ export class RememberedSteps {
   constructor(world: Stepping) {
     this.#world = world;
     this.#memory = world.memory;
-    this.memory = world.memory;
     this.#readers = new Int32Array(world.memory.places.length * 2);
     this.#tree = new DecisionTree(world.memory.places);
     this.#recorder = new StepRecorder(world.memory);
@@ -74,7 +79,9 @@ export class RememberedSteps {
   /** The effect that a choice has in the present state, or `RUNS` where only running it will tell. */
   effectOf(choice: number): number {
     const effect = this.#tree.find(choice);
-    return effect > ALWAYS_RUNS && this.holds(effect) ? effect : RUNS;
+    if (effect <= ALWAYS_RUNS || !this.holds(effect)) return RUNS;
+    this.#found++;
+    return effect;
   }
 
   /** Whether an effect is still that of what its step reads. */
@@ -118,29 +125,47 @@ export class RememberedSteps {
     }
   }
 
+  /** From now on somebody listens to what runs, and must hear the code of each step before the same at least once. */
+  beginListening(): void {
+    this.#listener++;
+  }
+
+  /** Whether whoever listens has heard the code of this effect. */
+  heard(effect: number): boolean {
+    return this.#effects[effect + HEARD] === this.#listener;
+  }
+
+  /** Runs the code of a step whose effect in the present state is known, for whoever listens. */
+  runAgain(choice: number, effect: number): void {
+    this.#effects[effect + HEARD] = this.#listener;
+    this.#world.step(choice);
+  }
+
   /** Runs the code of a step, and remembers what it does. */
   run(choice: number): void {
     const world = this.#world;
     const memory = this.#memory;
-    if (this.#tree.find(choice) === ALWAYS_RUNS) {
+    if (this.#gainless || this.#tree.find(choice) === ALWAYS_RUNS) {
       world.step(choice);
       return;
     }
     const recorder = this.#recorder;
     const { violations } = world;
-    const { hashLow, hashHigh } = memory;
-    const passedOver = memory.passedOver;
-    const kind = this.#classOf(choice);
+    const { hashLow, hashHigh, passedOver } = memory;
+    const position = this.#positionOf(choice);
+    const kind = this.#classOf(choice, position);
     recorder.begin();
+    if (position >= 0) recorder.read(position);
     try {
       world.step(choice);
     } finally {
       recorder.end();
     }
-    if (this.#tree.full || this.#end > EFFECTS_MAX) this.#forget();
+    if ((this.#tree.full || this.#end > EFFECTS_MAX) && !this.#forget()) return;
     const always = world.violations !== violations || world.lastFault !== null;
     const leaf = always ? ALWAYS_RUNS : this.#write(hashLow, hashHigh, memory.passedOver !== passedOver);
     this.#tree.add(choice, recorder, leaf);
+    this.#written++;
     if (!always) this.#classify(leaf, kind);
   }
 
@@ -187,13 +212,19 @@ export class RememberedSteps {
     effects[effect + CELLS] = cells;
     effects[effect + USED_BLOCKS] = passedOver ? memory.usedBlocks : 0;
     effects.fill(0, effect + CLASS, effect + HEAD);
+    effects[effect + HEARD] = this.#listener;
     this.#end = at;
     return effect;
   }
 
-  #classOf(choice: number): number {
+  /** The word that says at which step the task of the actor stands, or -1. */
+  #positionOf(choice: number): number {
     const { steps } = this.#world;
-    const word = steps === undefined ? -1 : steps.positionWord(steps.actorOf(choice));
+    return steps === undefined ? -1 : steps.positionWord(steps.actorOf(choice));
+  }
+
+  /** A number below 64, the same for the same step of the same actor. */
+  #classOf(choice: number, word: number): number {
     const position = word < 0 ? 0 : (this.#memory.words[word] as number) & 63;
     const key = choice * 64 + position;
     let kind = this.#classes.get(key);
@@ -237,12 +268,16 @@ export class RememberedSteps {
     effects[effect + LEARNED] = this.#learned;
   }
 
-  /** There is no more room: begins anew. */
-  #forget(): void {
+  /** There is no more room: begins anew, but where less was found again than was written down. Whether it does. */
+  #forget(): boolean {
     this.forgotten++;
+    this.#gainless = this.#found < this.#written;
+    this.#found = 0;
+    this.#written = 0;
     this.#tree.clear();
     this.#end = 1;
     this.#values = [];
+    return !this.#gainless;
   }
 }
 

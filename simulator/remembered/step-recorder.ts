@@ -58,6 +58,11 @@ export class StepRecorder implements AccessObserver {
     return (read ? this.#before[place] : this.#memory.places[place]) as number;
   }
 
+  /** The step that has begun depends on a place, whether it looks at it itself or not. */
+  read(place: number): void {
+    this.#read(place);
+  }
+
   /** Marks a place, for `passed`. */
   pass(place: number): void {
     if ((this.#readIn[place] as number) >>> 1 !== this.#step)
