@@ -64,7 +64,7 @@ for (const mode of MODES) {
     t.equal(schedule.filter((step) => step === 'live/guest1 begins anew').length, 1);
     t.equal(schedule.includes('toolstack.run/unpause_target'), moves);
     t.equal(found.token, null, 'no scenario has all of it');
-    t.match(readFileSync(out, 'utf8'), 'scenario: live+backend-kills=2');
+    t.match(readFileSync(out, 'utf8'), `scenario: live${moves ? '' : '-cancelled'}+backend-kills=2`);
   });
 }
 
