@@ -30,9 +30,9 @@ export const liveCommand: Command = {
     'status    what runs, and whether the TPM has executed what the guest issued, each command once',
     'suspend   asks the guest to suspend; cancel lets it go on where it was',
     'migrate   moves the guest to a second host on this machine; cancel gives that up. Exit status 1: it goes on here',
-    'kill PART ends a part as a crash would (SIGKILL): hypervisor, xenstored, backend, guest, user, toolstack;',
-    '          b/backend is that of host b',
-    'down      ends everything: no process, socket or file is left',
+    'kill PART ends a part as a crash would (SIGKILL): hypervisor, xenstored, backend, guest, tpm, user, toolstack;',
+    '          b/backend is that of host b. A part that is a thread is stopped between two instructions of its program',
+    'down      ends everything: no process, socket or file is left, whatever has died before',
     'conform DIR  whether the run whose trace is in DIR (up --trace) is a possible schedule of the simulator; --out FILE',
     '          writes that. Exit status 1: it is not; the first line that the simulator cannot do is shown',
     'soak      brings a system up, lets parts die, moves and cancels at random moments under traffic of tpm2-tools, and',
@@ -41,6 +41,7 @@ export const liveCommand: Command = {
     'The parts are processes where the optional package koffi is installed, else threads of one process.',
     `tpmfronts: ${LIVE_TPMFRONTS.join(', ')}.`,
     `Times: up ${TIMEOUTS.up} s, migrate ${TIMEOUTS.migrate} s, other actions ${TIMEOUTS.others} s; --timeout sets another.`,
+    'Exit status: 0 done; 1 not migrated, or the oracles do not hold; 2 refused, or not done in time.',
     '--json: up, status and migrate print the status as one JSON line (docs/live.md), the others {"done": ACTION}.',
   ],
   options: {
@@ -56,6 +57,7 @@ export const liveCommand: Command = {
     'no-drain': { help: 'up: a migration does not ask the backend to quiesce first' },
     out: { value: 'FILE', help: 'conform: writes the schedule, and its session beside it' },
     'max-tries': { value: 'N', help: 'conform: end a search that has tried N ways (2000000)' },
+    cut: { value: 'BYTES', help: 'migrate: break the connection after so many bytes, to see what it leaves' },
     minutes: { value: 'N', help: 'soak: how long (1)' },
     seed: { value: 'S', help: 'soak: what happens, and when (1)' },
     directory: { value: 'PATH', help: 'where sockets and files are (a folder of this user)' },
@@ -113,7 +115,9 @@ async function migrate(directory: string, args: Arguments, terminal: Terminal): 
   const milliseconds = timeoutOf(args, 'migrate');
   try {
     const options = { milliseconds, onProgress: progressTo(terminal) };
-    const found = (await control(directory, { command: 'migrate' }, options)) as LiveStatus;
+    const cutAfterBytes = args.integer('cut', { minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+    const request = { command: 'migrate', ...(cutAfterBytes === undefined ? {} : { cutAfterBytes }) } as const;
+    const found = (await control(directory, request, options)) as LiveStatus;
     terminal.out(
       args.flag('json')
         ? jsonLine(found)

@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { argv } from 'node:process';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { describe, log } from './files/log.js';
 import { native } from './memory/native.js';
 import { runBackend } from './parts/backend.js';
 import type { MemoryGrant, PartConfig } from './parts/config.js';
@@ -39,7 +40,7 @@ export interface ThreadData {
 type Stop = () => void | Promise<void>;
 
 function fail(error: unknown): never {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  log(describe(error));
   process.exit(1);
 }
 
@@ -48,7 +49,7 @@ async function start(config: PartConfig): Promise<{ readonly stop: Stop; readonl
     case 'hypervisor':
       return { stop: await runHypervisor(config.host, config.memory, config.guarded), ready: {} };
     case 'xenstored': {
-      const store = await runXenstored(config.xenstored);
+      const store = await runXenstored(config.xenstored, fail);
       return { stop: () => store.close(), ready: { url: store.url } };
     }
     case 'backend':

@@ -2,6 +2,7 @@
  * Makes the TPM behind a live backend: a new one, or the one whose state was kept.
  */
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { ReservedRoom } from '../files/reserved-room.js';
 import type { HostConfig } from '../parts/config.js';
 import { ModelDevice } from '../tpm/model-device.js';
 import { SwtpmDevice } from '../tpm/swtpm-device.js';
@@ -11,6 +12,8 @@ import type { VtpmDevice, VtpmState } from '../tpm/vtpm-device.js';
 const STARTUP_CLEAR = Uint8Array.of(0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0);
 /** Of the model's random numbers. */
 const MODEL_SEED = 1;
+/** For several permanent states, one in the place of the other. */
+const ROOM_BYTES = 256 * 1024;
 const DIRECTORY_PREFIX = 'tpm-';
 
 export interface VtpmOptions {
@@ -42,10 +45,15 @@ async function swtpm(
   for (const name of former) rmSync(`${directory}/${name}`, { recursive: true, force: true });
   const folder = `${directory}/${DIRECTORY_PREFIX}${process.pid}-${performance.now().toString(36).replace('.', '')}`;
   mkdirSync(folder, { mode: 0o700 });
+  // On a full disk swtpm would make a new TPM of a state that it cannot write.
+  const room = new ReservedRoom(`${directory}/tpm.room`, ROOM_BYTES);
+  room.free();
   const device = await SwtpmDevice.start({ directory: folder, state: kept ?? 'new', onLost });
+  room.take();
   return {
     execute: (command, options) => device.execute(command, options),
     executeBriefly: (command, options) => device.executeBriefly(command, options),
+    couldNotWrite: () => device.couldNotWrite(),
     saveState: () => device.saveState(),
     saveStateBriefly: () => device.saveStateBriefly(),
     restoreState: (state) => device.restoreState(state),

@@ -15,6 +15,9 @@ import type { VtpmDevice, VtpmState } from '../tpm/vtpm-device.js';
 import { type Kept, KeptState } from './kept-state.js';
 
 const HEADER_BYTES = 10;
+/** Where a response has its code. */
+const RESPONSE_CODE_OFFSET = 6;
+const TPM_RC_FAILURE = 0x101;
 /** A response of 10 bytes with the code TPM_RC_COMMAND_SIZE (0x142). */
 const BAD_COMMAND = Uint8Array.of(0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x42);
 
@@ -141,6 +144,20 @@ export class LiveTpmDevice implements BackendDevice {
    * meanwhile.
    */
   #finish(given: Given, response: Uint8Array): Promise<void> | null {
+    const failed = bigEndian32(response, RESPONSE_CODE_OFFSET) === TPM_RC_FAILURE;
+    return failed && this.#vtpm.couldNotWrite !== undefined
+      ? this.#finishFailed(given, response)
+      : this.#keep(given, response);
+  }
+
+  /** A TPM that could not write its state answers so once and is in failure mode from then on: it is made anew. */
+  async #finishFailed(given: Given, response: Uint8Array): Promise<void> {
+    if ((await this.#vtpm.couldNotWrite?.()) === true)
+      throw new QuiesceError('TPM_LOST', 'the TPM could not write its state: is the disk full? It is made anew');
+    await this.#keep(given, response);
+  }
+
+  #keep(given: Given, response: Uint8Array): Promise<void> | null {
     if (!mustSave(given, response)) {
       this.#show(given, response, null);
       return null;
@@ -189,7 +206,7 @@ export class LiveTpmDevice implements BackendDevice {
 function mustSave({ command, code }: Given, response: Uint8Array): boolean {
   if (changesState(code)) return true;
   if (command.length < HEADER_BYTES || bigEndian16(command, 0) !== TPM_ST_SESSIONS) return false;
-  return bigEndian32(response, 6) !== 0 || usesSession(command, code);
+  return bigEndian32(response, RESPONSE_CODE_OFFSET) !== 0 || usesSession(command, code);
 }
 
 /** The answer to what is no command. Throws any other error. */

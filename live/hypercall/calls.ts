@@ -41,6 +41,8 @@ export interface TransferRequest {
   /** Pages of the guest and of its TPM: to the host that listens at this path, or from whoever connects there. */
   readonly transfer: 'send' | 'receive';
   readonly path: string;
+  /** For trying out what a connection leaves that breaks after so many bytes. */
+  readonly cutAfterBytes: number | null;
 }
 
 export interface CallReply {
@@ -70,6 +72,11 @@ export function isCallRequest(message: unknown): message is CallRequest {
 }
 
 export function isTransferRequest(message: unknown): message is TransferRequest {
-  const { id, transfer, path } = (message ?? {}) as Partial<TransferRequest>;
-  return Number.isSafeInteger(id) && (transfer === 'send' || transfer === 'receive') && typeof path === 'string';
+  const { id, transfer, path, cutAfterBytes } = (message ?? {}) as Partial<TransferRequest>;
+  return (
+    Number.isSafeInteger(id) &&
+    (transfer === 'send' || transfer === 'receive') &&
+    typeof path === 'string' &&
+    (cutAfterBytes === null || (Number.isSafeInteger(cutAfterBytes) && Number(cutAfterBytes) >= 0))
+  );
 }

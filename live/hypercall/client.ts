@@ -39,8 +39,8 @@ export class HypercallClient {
   }
 
   /** Sends the guest's and its TPM's pages to `path`, or takes them from whoever connects there. Never repeated. */
-  async transfer(transfer: 'send' | 'receive', path: string): Promise<number> {
-    return this.#request({ transfer, path }, false);
+  async transfer(transfer: 'send' | 'receive', path: string, cutAfterBytes: number | null = null): Promise<number> {
+    return this.#request({ transfer, path, cutAfterBytes }, false);
   }
 
   close(): void {

@@ -31,8 +31,11 @@ export interface TransferPlace {
   readonly trace: TraceWriter | null;
 }
 
-/** Sends to whoever listens at `path`. Resolves to 0 when the other side has everything, to -1 when it is not sure to. */
-export function sendPages(place: TransferPlace, path: string): Promise<number> {
+/**
+ * Sends to whoever listens at `path`. Resolves to 0 when the other side has everything, to -1 when it is not sure to. The
+ * connection breaks after `cutAfterBytes`, unless that is null.
+ */
+export function sendPages(place: TransferPlace, path: string, cutAfterBytes: number | null = null): Promise<number> {
   return new Promise((resolve) => {
     const socket = connect(path);
     let confirmed = false;
@@ -43,15 +46,26 @@ export function sendPages(place: TransferPlace, path: string): Promise<number> {
       socket.destroy();
     });
     socket.on('close', () => resolve(confirmed ? 0 : -1));
-    socket.on('connect', () => void writePages(place, socket).catch(() => socket.destroy()));
+    socket.on('connect', () => void writePages(place, socket, cutAfterBytes).catch(() => socket.destroy()));
   });
 }
 
-async function writePages({ memory, plan, trace }: TransferPlace, socket: Socket): Promise<void> {
+async function writePages(
+  { memory, plan, trace }: TransferPlace,
+  socket: Socket,
+  cutAfterBytes: number | null,
+): Promise<void> {
   const hash = createHash('sha256');
+  let left = cutAfterBytes ?? Number.POSITIVE_INFINITY;
+  /** Never goes on after the cut: everything before it is on its way. */
+  const put = async (bytes: Uint8Array): Promise<boolean> => {
+    if (bytes.length >= left) return new Promise(() => socket.write(bytes.subarray(0, left), () => socket.destroy()));
+    left -= bytes.length;
+    return socket.write(bytes);
+  };
   const write = async (bytes: Uint8Array): Promise<void> => {
     hash.update(bytes);
-    if (!socket.write(bytes))
+    if (!(await put(bytes)))
       await new Promise<void>((resolve, reject) => {
         socket.once('drain', resolve);
         socket.once('close', () => reject(new Error('closed')));
@@ -76,7 +90,7 @@ async function writePages({ memory, plan, trace }: TransferPlace, socket: Socket
   const end = Buffer.alloc(4);
   end.writeUInt32LE(END);
   await write(end);
-  socket.write(hash.digest());
+  await put(hash.digest());
 }
 
 /** A TPM that executes is waited for: its state is that of before the command or of after it. A backend that has quiesced is idle. */

@@ -8,7 +8,7 @@ import { rmSync } from 'node:fs';
 import { Domain } from '../../hypervisor/domain.js';
 import { Host } from '../../hypervisor/host.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
-import { type CallReply, isCallRequest, isHello, isTransferRequest } from '../hypercall/calls.js';
+import { type CallReply, isCallRequest, isHello, isTransferRequest, type TransferRequest } from '../hypercall/calls.js';
 import { type Dispatcher, dispatch } from '../hypercall/dispatch.js';
 import { receivePages, sendPages } from '../hypercall/transfer.js';
 import { listen, type Peer, type PeerEvents } from '../ipc/node-ipc.js';
@@ -71,7 +71,7 @@ function caller(place: Dispatcher, host: HostConfig, peer: Peer): PeerEvents {
       } else if (isCallRequest(message)) {
         reply({ id: message.id, result: dispatch(place, agent, message.call, message.args) });
       } else if (isTransferRequest(message) && agent === 'toolstack') {
-        void transfer(place, message.transfer, message.path, (result) => reply({ id: message.id, result }));
+        void transfer(place, message, (result) => reply({ id: message.id, result }));
       } else {
         peer.close();
       }
@@ -82,12 +82,11 @@ function caller(place: Dispatcher, host: HostConfig, peer: Peer): PeerEvents {
 /** `receive` answers 0 once it listens; whether all came is to be asked by the sender, which is told. */
 async function transfer(
   place: Dispatcher,
-  direction: 'send' | 'receive',
-  path: string,
+  { transfer: direction, path, cutAfterBytes }: TransferRequest,
   reply: (result: number) => void,
 ): Promise<void> {
   if (direction === 'send') {
-    reply(await sendPages(place, path));
+    reply(await sendPages(place, path, cutAfterBytes));
     return;
   }
   rmSync(path, { force: true });

@@ -2,7 +2,7 @@
  * The xenstored of a live host. What it has acknowledged is in a file before the acknowledgement leaves, so a daemon
  * that is killed and started again has lost its connections and nothing else.
  */
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { Daemon } from '../../xenstore-sim/daemon.js';
 import { POLICIES, Store } from '../../xenstore-sim/index.js';
 import { type Engine, serve } from '../../xenstore-sim/server/index.js';
@@ -10,12 +10,15 @@ import { dumpDaemon } from '../../xenstore-sim/state/dump.js';
 import { loadDaemon } from '../../xenstore-sim/state/load.js';
 import { readStateStream } from '../../xenstore-sim/state/read-stream.js';
 import { writeStateStream } from '../../xenstore-sim/state/write-stream.js';
+import { KeptFile } from '../files/kept-file.js';
 import { drawPort } from '../loopback-ports.js';
 import type { XenstoredConfig } from './config.js';
 
 /** There is no hypervisor to ask which domains there are: a domain is there once it is introduced. */
 const POLICY = { ...POLICIES.c, domainsAppear: true };
 
+/** A guest's nodes take a few thousand. */
+const STATE_BYTES = 64 * 1024;
 /** Ports that are tried when any will do. */
 const PORTS_TRIED = 64;
 
@@ -25,12 +28,14 @@ export interface RunningStore {
   close(): Promise<void>;
 }
 
-export async function runXenstored(config: XenstoredConfig): Promise<RunningStore> {
+export async function runXenstored(config: XenstoredConfig, onLost: (error: unknown) => never): Promise<RunningStore> {
   const { stateFile, unix, port, token } = config;
-  const daemon = existsSync(stateFile) ? load(stateFile) : new Daemon(Store.empty(POLICY));
+  const file = new KeptFile(stateFile, STATE_BYTES, false);
+  const kept = file.read();
+  const daemon = kept === null ? new Daemon(Store.empty(POLICY)) : load(kept);
   const server = await listenOn(port, (own) => {
     rmSync(unix, { force: true });
-    return serve(durable(daemon, stateFile), { unix: { path: unix }, webSocket: { port: own, token, origins: [] } });
+    return serve(durable(daemon, file, onLost), { unix: { path: unix }, webSocket: { port: own, token, origins: [] } });
   });
   const listener = server.listeners.find(({ kind }) => kind === 'websocket');
   return { url: listener?.kind === 'websocket' ? listener.url : '', close: () => server.close() };
@@ -48,20 +53,26 @@ async function listenOn<Server>(port: number, listen: (port: number) => Promise<
 }
 
 /** Clients of the old daemon are not there any more. */
-function load(file: string): Daemon {
-  const { daemon, connections } = loadDaemon(readStateStream(readFileSync(file)), POLICY);
+function load(bytes: Uint8Array): Daemon {
+  const { daemon, connections } = loadDaemon(readStateStream(bytes), POLICY);
   for (const { connection } of connections) daemon.disconnect(connection);
   return daemon;
 }
 
-/** Writes the state before anything goes out that depends on it. */
-function durable(daemon: Daemon, file: string): Engine {
+/**
+ * Writes the state before anything goes out that depends on it. What cannot be written ends the daemon, as if it had been
+ * killed: what has not been acknowledged has not happened.
+ */
+function durable(daemon: Daemon, file: KeptFile, onLost: (error: unknown) => never): Engine {
   let written = daemon.store;
   const save = (): void => {
     const { store } = daemon;
     if (store === written) return;
-    writeFileSync(`${file}.new`, writeStateStream(dumpDaemon(daemon)), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    try {
+      file.write(writeStateStream(dumpDaemon(daemon)));
+    } catch (error) {
+      onLost(error);
+    }
     written = store;
   };
   return {

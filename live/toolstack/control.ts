@@ -19,6 +19,8 @@ export interface ControlRequest {
   readonly command: ControlCommand;
   /** For `kill`. */
   readonly part?: string;
+  /** For `migrate`: where its connection breaks. */
+  readonly cutAfterBytes?: number;
 }
 
 export type ControlReply =
@@ -108,9 +110,13 @@ function isOwnUser(socket: Socket): boolean {
 
 function parse(line: string): ControlRequest | null {
   try {
-    const { command, part } = JSON.parse(line) as Partial<ControlRequest>;
+    const { command, part, cutAfterBytes } = JSON.parse(line) as Partial<ControlRequest>;
     if (!CONTROL_COMMANDS.includes(command as ControlCommand)) return null;
-    return { command: command as ControlCommand, ...(typeof part === 'string' ? { part } : {}) };
+    return {
+      command: command as ControlCommand,
+      ...(typeof part === 'string' ? { part } : {}),
+      ...(typeof cutAfterBytes === 'number' ? { cutAfterBytes } : {}),
+    };
   } catch {
     return null;
   }

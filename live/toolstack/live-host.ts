@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { type Domain, DomainState, SuspendResult } from '../../hypervisor/domain.js';
+import { QuiesceError } from '../../protocol/errors.js';
 import type { XenbusState } from '../../protocol/xenbus.js';
 import { HypercallClient } from '../hypercall/client.js';
 import { SEGMENT_NAMES, type SegmentName } from '../memory/segments.js';
@@ -25,6 +26,8 @@ import { until, within } from './waiting.js';
 export const FIRST_DESCRIPTOR = 4;
 const PART_MILLISECONDS = 15_000;
 const HANDSHAKE_MILLISECONDS = 15_000;
+/** A part that has ended so often in the middle of a migration is taken not to begin. */
+const ENDS_MAX = 4;
 
 export type HostPart = 'hypervisor' | 'xenstored' | 'backend' | 'guest';
 export const HOST_PARTS: readonly HostPart[] = ['hypervisor', 'xenstored', 'backend', 'guest'];
@@ -160,7 +163,15 @@ export class LiveHost {
     const { backend, guest } = this.supervisors;
     const both = [backend, guest].map(async (supervisor) => {
       supervisor.running?.go();
-      await until(`${supervisor.name} to begin`, PART_MILLISECONDS, () => supervisor.serving);
+      const { restarts } = supervisor;
+      await until(`${supervisor.name} to begin`, PART_MILLISECONDS, () => {
+        if (supervisor.restarts - restarts < ENDS_MAX) return supervisor.serving;
+        // The guest stands still meanwhile: not until the time is up.
+        throw new QuiesceError(
+          'PART_UNREACHABLE',
+          `${supervisor.name}: expected it to begin, but it ends again and again; see its log`,
+        );
+      });
     });
     await Promise.all(both);
   }
@@ -240,12 +251,19 @@ export class LiveHost {
     });
   }
 
+  /** The same for a host that may have no hypervisor: what has no process can wait. */
+  async abandonGuest(): Promise<void> {
+    const { hypervisor, guest, backend } = this.supervisors;
+    if (hypervisor.serving) await this.destroyGuest();
+    else await Promise.all([guest.stop(), backend.stop()]);
+  }
+
   /** Sends the pages of the guest and its TPM to another host. False when they may not have arrived. */
-  async sendTo(target: LiveHost): Promise<boolean> {
+  async sendTo(target: LiveHost, cutAfterBytes: number | null): Promise<boolean> {
     const path = transferSocket(target.config);
     if ((await target.hypercalls.transfer('receive', path)) !== 0) return false;
     const begun = this.#place.trace?.begin(`toolstack/restore guest${target.domid}`) ?? 0;
-    if ((await this.hypercalls.transfer('send', path)) !== 0) return false;
+    if ((await this.hypercalls.transfer('send', path, cutAfterBytes)) !== 0) return false;
     this.#place.trace?.end(begun);
     return true;
   }

@@ -4,7 +4,10 @@
 import { rmSync } from 'node:fs';
 import { argv } from 'node:process';
 import { unreachable } from '../../protocol/assert.js';
+import { describe, log } from '../files/log.js';
+import { native } from '../memory/native.js';
 import { type ControlRequest, serveControl } from './control.js';
+import { lockFile, takeLock } from './part-lock.js';
 import { startTimeOf } from './spawn.js';
 import { type LiveStatus, statusOf } from './status.js';
 import { type Progress, Toolstack } from './toolstack.js';
@@ -12,11 +15,12 @@ import { type Progress, Toolstack } from './toolstack.js';
 const [, , directory = '', mode] = argv;
 
 function fail(error: unknown): never {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  log(describe(error));
   process.exit(1);
 }
 
 async function main(): Promise<void> {
+  await takeLock(native(), lockFile(`${directory}/toolstack`));
   const toolstack = new Toolstack(directory, mode === 'resumed');
   const begun = begin(toolstack);
   // Asked for by `status`, which waits for it and is told when it fails.
@@ -55,7 +59,7 @@ function begin(toolstack: Toolstack): Begun {
 async function handle(
   toolstack: Toolstack,
   begun: Begun,
-  { command, part = '' }: ControlRequest,
+  { command, part = '', cutAfterBytes }: ControlRequest,
   progress: Progress,
 ): Promise<unknown> {
   if (command === 'down') {
@@ -72,7 +76,7 @@ async function handle(
     case 'cancel':
       return toolstack.cancel();
     case 'migrate':
-      await toolstack.migrate(progress);
+      await toolstack.migrate(progress, cutAfterBytes ?? null);
       return statusOf(toolstack);
     case 'kill':
       return toolstack.kill(part);

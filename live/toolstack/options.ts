@@ -29,16 +29,17 @@ export function tracePlace({ trace, tpmfront, tpm, drain = true }: LiveOptions):
   return trace === undefined || trace === null ? null : { directory: trace, tpmfront, tpm, drain };
 }
 
-const FILE = 'options.json';
+/** Whoever finds it in a folder may take the folder for that of a live system. */
+export const OPTIONS_FILE = 'options.json';
 
 export function writeOptions(directory: string, options: LiveOptions): void {
-  writeFileSync(`${directory}/${FILE}`, `${JSON.stringify(options)}\n`, { mode: 0o600 });
+  writeFileSync(`${directory}/${OPTIONS_FILE}`, `${JSON.stringify(options)}\n`, { mode: 0o600 });
 }
 
 /** Throws `LIVE_STATE` where there is no live system. */
 export function readOptions(directory: string): LiveOptions {
   try {
-    return JSON.parse(readFileSync(`${directory}/${FILE}`, 'utf8')) as LiveOptions;
+    return JSON.parse(readFileSync(`${directory}/${OPTIONS_FILE}`, 'utf8')) as LiveOptions;
   } catch {
     throw new QuiesceError(
       'LIVE_STATE',

@@ -1,8 +1,9 @@
 /**
- * What a toolstack must still know when it is started again: who owns the guest, which is decided by one rename of one
+ * What a toolstack must still know when it is started again: who owns the guest, which is decided by one write of one
  * file, and the secrets of the parts. Their processes are found by their locks (`part-lock.ts`).
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { QuiesceError } from '../../protocol/errors.js';
+import { KeptFile } from '../files/kept-file.js';
 import type { AgentName } from '../tables.js';
 
 export type HostName = 'a' | 'b';
@@ -26,22 +27,21 @@ export interface ToolstackRecord {
   readonly tcti: string;
 }
 
-const FILE = 'toolstack.json';
+const FILE = 'toolstack.state';
+const RECORD_BYTES = 4096;
 
+const recordFile = (directory: string): KeptFile => new KeptFile(`${directory}/${FILE}`, RECORD_BYTES, true);
+
+/** Throws `LIVE_STATE` where none was ever written. */
 export function readRecord(directory: string): ToolstackRecord {
-  return JSON.parse(readFileSync(`${directory}/${FILE}`, 'utf8')) as ToolstackRecord;
+  const content = recordFile(directory).read();
+  if (content === null) {
+    throw new QuiesceError('LIVE_STATE', `expected the record of a toolstack in ${directory}, found none`);
+  }
+  return JSON.parse(content.toString('utf8')) as ToolstackRecord;
 }
 
-/** Whole or not at all, and on the disk when it returns. Throws what the system calls throw, for a full disk too. */
+/** Whole or not at all, and on the disk when it returns. Throws what the system calls throw. */
 export function writeRecord(directory: string, record: ToolstackRecord): void {
-  const temporary = `${directory}/${FILE}.new`;
-  const file = openSync(temporary, 'w', 0o600);
-  try {
-    const bytes = Buffer.from(`${JSON.stringify(record)}\n`, 'utf8');
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, `${directory}/${FILE}`);
+  recordFile(directory).write(Buffer.from(JSON.stringify(record), 'utf8'));
 }

@@ -2,11 +2,12 @@
  * Starts a part: as a process that inherits the descriptors of the memory it may map, or as a thread.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { execPath } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { QuiesceError } from '../../protocol/errors.js';
+import { writeInPlace } from '../files/kept-file.js';
 import type { PartReport, Serving, ThreadData } from '../part-main.js';
 import type { PartConfig } from '../parts/config.js';
 
@@ -29,6 +30,9 @@ export interface RunningPart {
   kill(): void;
 }
 
+/** Room that each configuration is given, so that a later one has it too. */
+const CONFIG_BYTES = 8192;
+
 const PART_MAIN = new URL('../part-main.js', import.meta.url);
 
 /**
@@ -48,7 +52,7 @@ export interface ProcessStart {
 }
 
 export function startProcess({ config, configFile, logFile, descriptors }: ProcessStart): RunningPart {
-  writeFileSync(configFile, JSON.stringify(config), { mode: 0o600 });
+  writeInPlace(configFile, JSON.stringify(config), CONFIG_BYTES);
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(execPath, [...COMPILE_SOON, fileURLToPath(PART_MAIN), configFile], {
     stdio: ['ignore', log, log, 'ipc', ...descriptors],

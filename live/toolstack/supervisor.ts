@@ -28,6 +28,8 @@ export class Supervisor {
   #serving: RunningPart | null = null;
   #delay = 0;
   #stopped = false;
+  /** Counts the calls of `start` and `adopt`: whoever was to start it again before the last of them is not to any more. */
+  #turn = 0;
   #restarts = 0;
   #loop: Promise<void> | null = null;
   #wakeSleep: (() => void) | null = null;
@@ -56,10 +58,10 @@ export class Supervisor {
 
   /** Resolves when the part serves. Rejects when it ends before that, though it is then started again all the same. */
   async start(): Promise<Serving> {
-    this.#stopped = false;
+    const turn = this.#nextTurn();
     const running = await this.#part.start();
     this.#running = running;
-    this.#loop = this.#watch(running);
+    this.#loop = this.#watch(running, turn);
     return running.ready.then((report) => {
       this.#serving = running;
       this.#part.ready?.(report);
@@ -69,10 +71,9 @@ export class Supervisor {
 
   /** Goes on with a part that runs already. */
   adopt(running: RunningPart): void {
-    this.#stopped = false;
     this.#running = running;
     this.#serving = running;
-    this.#loop = this.#watch(running);
+    this.#loop = this.#watch(running, this.#nextTurn());
   }
 
   kill(): void {
@@ -94,28 +95,42 @@ export class Supervisor {
     this.#running = null;
   }
 
-  async #watch(first: RunningPart): Promise<void> {
+  #nextTurn(): number {
+    this.#stopped = false;
+    this.#wakeSleep?.();
+    return ++this.#turn;
+  }
+
+  #over(turn: number): boolean {
+    return this.#stopped || turn !== this.#turn;
+  }
+
+  async #watch(first: RunningPart, turn: number): Promise<void> {
     for (let running = first; ; ) {
       const began = performance.now();
       await running.ended;
-      if (this.#stopped) return;
+      if (this.#over(turn)) return;
       this.#running = null;
       if (performance.now() - began > LASTED_MILLISECONDS) this.#delay = 0;
-      const next = await this.#again();
+      const next = await this.#again(turn);
       if (next === null) return;
       running = next;
     }
   }
 
-  async #again(): Promise<RunningPart | null> {
+  async #again(turn: number): Promise<RunningPart | null> {
     for (;;) {
       if (this.#delay > 0) await this.#sleep(this.#delay);
       this.#delay = Math.min(Math.max(FIRST_DELAY_MILLISECONDS, this.#delay * 2), DELAY_MILLISECONDS_MAX);
-      if (this.#stopped) return null;
+      if (this.#over(turn)) return null;
       try {
         await this.#part.ended?.();
-        if (this.#stopped) return null;
+        if (this.#over(turn)) return null;
         const running = await this.#part.start();
+        if (this.#over(turn)) {
+          running.kill();
+          return null;
+        }
         this.#restarts++;
         this.#running = running;
         running.ready.then(
@@ -125,7 +140,6 @@ export class Supervisor {
           },
           () => undefined,
         );
-        if (this.#stopped) running.kill();
         return running;
       } catch {
         // Another part that it needs is down too: later.

@@ -2,12 +2,13 @@
  * The toolstack of a live system: it brings the guest up on one host, suspends and resumes it, moves it to the other,
  * and keeps every part running.
  *
- * Which copy of the guest is the guest is written in its record, and changes by one rename. A toolstack that is started
+ * Which copy of the guest is the guest is written in its record, and changes by one write. A toolstack that is started
  * again goes by that: what runs elsewhere is ended, what should run is resumed.
  */
 import { DomainState, SuspendResult } from '../../hypervisor/domain.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { XenbusState } from '../../protocol/xenbus.js';
+import { describe, log } from '../files/log.js';
 import { SEGMENT_NAMES } from '../memory/segments.js';
 import type { PartConfig } from '../parts/config.js';
 import { CLOCK_BYTES, TraceClock } from '../trace/clock.js';
@@ -19,15 +20,24 @@ import { lockFile, readHolder } from './part-lock.js';
 import { HOST_NAMES, type HostName, readRecord, type ToolstackRecord, writeRecord } from './record.js';
 import { adopt, type RunningPart, startProcess, startThread } from './spawn.js';
 import { Supervisor } from './supervisor.js';
-import { within } from './waiting.js';
+import { killTpm } from './tpm-process.js';
+import { sleep, within } from './waiting.js';
 
 /** libxl waits 60 s for each. */
 const SUSPEND_MILLISECONDS = 20_000;
+/** Between two attempts to let the guest go on. */
+const SETTLE_MILLISECONDS = 500;
 const USER_MILLISECONDS = 15_000;
 const USER_SEGMENTS = ['hypervisor', 'guest'] as const;
 const SEGMENTS = SEGMENT_NAMES.length;
 
 export type Progress = (message: string) => void;
+
+interface Move {
+  readonly signal: AbortSignal;
+  readonly progress: Progress;
+  readonly cutAfterBytes: number | null;
+}
 
 export class Toolstack {
   readonly hosts: { readonly [H in HostName]: LiveHost };
@@ -38,6 +48,9 @@ export class Toolstack {
   #suspended = false;
   #created = false;
   #tcti = '';
+  /** The guest is to go on where it was, and could not yet. */
+  #settling = false;
+  #ended = false;
   #migration: AbortController | null = null;
   #downtimeMilliseconds = 0;
   readonly #clock = new SharedArrayBuffer(CLOCK_BYTES);
@@ -149,21 +162,23 @@ export class Toolstack {
 
   /**
    * Moves the guest to the other host. On any failure before the guest is the other host's, it goes on here; after that,
-   * there.
+   * there. For trying that out, the connection by which the pages go breaks after `cutAfterBytes`.
    */
-  async migrate(progress: Progress): Promise<void> {
+  async migrate(progress: Progress, cutAfterBytes: number | null): Promise<void> {
     this.#assertIdle();
     if (this.#suspended) throw state('the guest is suspended: quiesce live cancel lets it go on');
     const migration = new AbortController();
     this.#migration = migration;
     const { owner: source, other: target } = this;
     try {
-      await this.#moveTo(source, target, migration.signal, progress);
+      await this.#moveTo(source, target, { signal: migration.signal, progress, cutAfterBytes });
     } catch (error) {
       if (this.owner === source) {
         progress('the guest goes on here');
-        await target.destroyGuest();
+        // First of all: the copy on the other host is paused, and nobody resumes it who is not told that it is the guest.
         await this.#goOnHere();
+        // What cannot be ended now is ended before the next migration.
+        await target.abandonGuest().catch((failure: unknown) => log(`host ${target.name}: ${describe(failure)}`));
       }
       throw error;
     } finally {
@@ -171,10 +186,10 @@ export class Toolstack {
     }
   }
 
-  async #moveTo(source: LiveHost, target: LiveHost, signal: AbortSignal, progress: Progress): Promise<void> {
+  async #moveTo(source: LiveHost, target: LiveHost, { signal, progress, cutAfterBytes }: Move): Promise<void> {
     progress(`host ${target.name} is prepared`);
     await target.startMachine();
-    if (target.guestState !== DomainState.Free) await target.destroyGuest();
+    await target.destroyGuest();
     await Promise.all([target.prepareParts(), target.createDomain()]);
     signal.throwIfAborted();
     progress('the guest suspends');
@@ -183,7 +198,8 @@ export class Toolstack {
     progress('the backend quiesces');
     if (this.options.drain !== false) await source.drain(SUSPEND_MILLISECONDS, signal);
     progress('pages are sent');
-    if (!(await source.sendTo(target))) throw new QuiesceError('PART_UNREACHABLE', 'the pages did not arrive');
+    if (!(await source.sendTo(target, cutAfterBytes)))
+      throw new QuiesceError('PART_UNREACHABLE', 'the pages did not arrive');
     signal.throwIfAborted();
     await target.releaseParts();
     await target.awaitBackend(XenbusState.InitWait, signal);
@@ -202,16 +218,22 @@ export class Toolstack {
       this.user.kill();
       return;
     }
-    if (part === 'toolstack' && !this.options.threads) {
+    if (part === 'toolstack') {
+      if (this.options.threads)
+        throw state('the parts are threads of the toolstack and would all end with it: quiesce live down');
       process.kill(process.pid, 'SIGKILL');
       return;
     }
     const [, named, name = ''] = /^(?:([ab])\/)?(.*)$/.exec(part) ?? [];
     const host = named === undefined ? this.owner : this.hosts[named as HostName];
+    if (name === 'tpm') {
+      killTpm(host);
+      return;
+    }
     if (!HOST_PARTS.includes(name as HostPart)) {
       throw new QuiesceError(
         'UNKNOWN_NAME',
-        `there is no part '${part}'; known: ${HOST_PARTS.join(', ')}, user, toolstack`,
+        `there is no part '${part}'; known: ${HOST_PARTS.join(', ')}, tpm, user, toolstack`,
       );
     }
     host.supervisors[name as HostPart].kill();
@@ -219,6 +241,7 @@ export class Toolstack {
 
   /** Ends everything. */
   async down(): Promise<void> {
+    this.#ended = true;
     this.#migration?.abort(state('the live system ends'));
     // The hypervisors last: the first of them would start this toolstack again.
     await this.user.stop();
@@ -234,7 +257,8 @@ export class Toolstack {
     await Promise.all([host.startBackend(), host.startGuest()]);
     await host.awaitBackend(XenbusState.InitWait);
     this.#created = true;
-    this.#save();
+    // Not `#save`: a successor that does not know of the guest would make it anew.
+    writeRecord(this.#directory, this.#record);
     await host.resumeGuest(SuspendResult.ResumedInNewDomain);
     progress('the frontend connects');
     await host.awaitFrontend(XenbusState.Connected);
@@ -257,10 +281,27 @@ export class Toolstack {
     this.#save();
   }
 
+  /** Lets the guest go on where it is: now, or as soon as the store can be reached by which its backend is told. */
   async #goOnHere(): Promise<void> {
+    if (await this.#goesOn()) return;
+    this.#settling = true;
+    void (async () => {
+      do await sleep(SETTLE_MILLISECONDS);
+      while (!this.#ended && !(await this.#goesOn()));
+      this.#settling = false;
+    })();
+  }
+
+  async #goesOn(): Promise<boolean> {
     const { owner } = this;
-    await owner.withdrawSuspend();
-    if (owner.guestState === DomainState.Suspended) await owner.resumeGuest(SuspendResult.Cancelled);
+    try {
+      await owner.withdrawSuspend();
+      if (owner.guestState === DomainState.Suspended) await owner.resumeGuest(SuspendResult.Cancelled);
+      return true;
+    } catch (error) {
+      log(`the guest cannot go on yet: ${describe(error)}`);
+      return false;
+    }
   }
 
   /** From here on the copy on `name` is the guest. Throws, and nothing has changed, when that cannot be written down. */
@@ -271,6 +312,8 @@ export class Toolstack {
 
   #assertIdle(): void {
     if (this.#migration !== null) throw state('the guest is being moved: quiesce live cancel gives that up');
+    if (this.#settling)
+      throw state('the guest is to go on and cannot yet, see toolstack.log; it is tried again all the while');
   }
 
   #openTrace(): TraceWriter | null {
@@ -328,7 +371,7 @@ export class Toolstack {
     try {
       writeRecord(this.#directory, this.#record);
     } catch (error) {
-      process.stderr.write(`the record cannot be written: ${String(error)}\n`);
+      log(`the record cannot be written: ${describe(error)}`);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** The directory in which an swtpm keeps its permanent state, and what is known of it before swtpm looks at it. */
-import { existsSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getuid } from 'node:process';
 import { QuiesceError } from '../../protocol/errors.js';
@@ -7,6 +7,8 @@ import { QuiesceError } from '../../protocol/errors.js';
 /** Names of swtpm 0.7.1 for the first TPM 2.0 of a directory (src/swtpm/swtpm_nvstore_dir.c). */
 const PERMANENT = 'tpm2-00.permall';
 const VOLATILE = 'tpm2-00.volatilestate';
+/** More than a permanent state has that is not full of NV indices. */
+const ROOM_BYTES = 64 * 1024;
 
 export class StateDirectory {
   readonly path: string;
@@ -39,6 +41,19 @@ export class StateDirectory {
    */
   get hasVolatileState(): boolean {
     return existsSync(join(this.path, VOLATILE));
+  }
+
+  /** Whether a state can be written now. */
+  get hasRoom(): boolean {
+    const path = join(this.path, 'room');
+    try {
+      writeFileSync(path, Buffer.alloc(ROOM_BYTES), { mode: 0o600 });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      rmSync(path, { force: true });
+    }
   }
 
   /** Removes what is there of a TPM. */

@@ -52,6 +52,9 @@ export interface TpmRestart {
 /** Of GET_INFO: the TPM's specification and attributes. */
 const INFO_SPECIFICATION = 3;
 
+/** What swtpm 0.7.1 prints when a write of its state fails (src/swtpm/swtpm_nvfile.c and swtpm_nvstore_dir.c). */
+const COULD_NOT_WRITE = /SWTPM_NVRAM_StoreData: .*(fatal|rror)/;
+
 /** TPM2_Startup(TPM_SU_CLEAR). */
 const STARTUP_CLEAR = Uint8Array.of(0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x44, 0, 0);
 
@@ -167,6 +170,16 @@ export class SwtpmDevice implements VtpmDevice {
   /** What swtpm says about the TPM, as JSON text: specification, attributes. */
   information(): Promise<string> {
     return this.#inTurn(({ control }) => control.info(INFO_SPECIFICATION));
+  }
+
+  /**
+   * Whether swtpm could not write its permanent state, as on a full disk. The TPM answers TPM_RC_FAILURE from then on, also
+   * when there is room again: to be asked after such an answer.
+   */
+  async couldNotWrite(): Promise<boolean> {
+    // What it printed before its last answer has been read when it has answered once more.
+    await this.information().catch(() => undefined);
+    return COULD_NOT_WRITE.test(this.#swtpm?.printed ?? '') || !this.#directory.hasRoom;
   }
 
   /**

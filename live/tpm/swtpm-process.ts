@@ -24,7 +24,7 @@ export interface SwtpmProcessOptions {
 const DATA = 3;
 const CONTROL = 4;
 /** Bytes kept of what swtpm printed last. */
-const PRINTED_MAX = 4096;
+const PRINTED_MAX = 32 * 1024;
 /** Has the kernel send SIGKILL when the parent ends, and becomes the program that follows. */
 const END_WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL', '--'];
 

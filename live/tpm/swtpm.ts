@@ -93,6 +93,11 @@ export class Swtpm {
     return this.#process.processId;
   }
 
+  /** The last of what it printed, as far as that has been read. */
+  get printed(): string {
+    return this.#process.printed;
+  }
+
   /** Ends the process at once, and everything that waits for it with `TPM_LOST`. */
   lose(why: string): void {
     if (this.#lost !== null) return;

@@ -52,6 +52,12 @@ export interface VtpmDevice extends CommandExecutor {
   saveStateBriefly?(): VtpmState | Promise<VtpmState>;
 
   /**
+   * For an answer of TPM_RC_FAILURE: whether it only says that the device could not write its state, and is to be made
+   * anew from the state of before. Absent where that cannot happen.
+   */
+  couldNotWrite?(): Promise<boolean>;
+
+  /**
    * Replaces the state of the device. What it held before is gone, also when this fails: a device that could not take
    * over a state is closed, so that nobody gets answers of a TPM that was made in its place.
    *

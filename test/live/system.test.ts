@@ -35,7 +35,10 @@ for (const mode of MODES) {
       ['/control.sock', 0o600],
       ['/a/hypervisor.sock', 0o600],
       ['/a/xenstored.sock', 0o600],
-      ['/toolstack.json', 0o600],
+      ['/toolstack.state.0', 0o600],
+      ['/toolstack.state.1', 0o600],
+      ['/a/xenstored.state.0', 0o600],
+      ...(threads ? [] : [['/a/guest.json', 0o600] as const, ['/a/guest.json.lock', 0o600] as const]),
     ] as const)
       t.equal(statSync(directory + path).mode & 0o777, bits, path);
 

@@ -9,10 +9,20 @@ import { down, up } from '../../../live/system.js';
 import type { ControlCommand } from '../../../live/toolstack/control.js';
 import { control } from '../../../live/toolstack/control-client.js';
 import type { LiveOptions } from '../../../live/toolstack/options.js';
+import { lockFile, readHolder } from '../../../live/toolstack/part-lock.js';
 import type { LiveStatus } from '../../../live/toolstack/status.js';
 
 export const PCR = 16;
-const COMMAND_MILLISECONDS = 30_000;
+const COMMAND_MILLISECONDS = 60_000;
+/** Attempts, 50 ms after each other at least. */
+const AGAIN_MAX = 1200;
+
+/** The TPM has answered, and not with success. */
+class Refusal extends Error {
+  constructor(answer: Buffer) {
+    super(`expected success, found ${answer.toString('hex')}`);
+  }
+}
 
 const MODEL: LiveOptions = {
   tpm: 'model',
@@ -36,8 +46,9 @@ export class LiveRun {
     this.port = Number(/port=([0-9]+)/.exec(status.tcti)?.[1]);
   }
 
-  static async begin(options: Partial<LiveOptions> = {}): Promise<LiveRun> {
-    const directory = `${mkdtempSync(`${tmpdir()}/quiesce-live-`)}/run`;
+  /** `parent`: the folder in which its own is made. */
+  static async begin(options: Partial<LiveOptions> = {}, parent: string = tmpdir()): Promise<LiveRun> {
+    const directory = `${mkdtempSync(`${parent}/quiesce-live-`)}/run`;
     return new LiveRun(directory, await up(directory, { ...MODEL, ...options }));
   }
 
@@ -55,7 +66,7 @@ export class LiveRun {
       try {
         return await this.status();
       } catch (error) {
-        if (attempt === 200) throw error;
+        if (attempt === AGAIN_MAX) throw error;
         await pause(50);
       }
     }
@@ -73,6 +84,53 @@ export class LiveRun {
     const answer = await this.tpm(extendCommand(digest));
     if (answer.readUInt32BE(6) !== 0) throw new Error(`PCR_Extend: expected success, found ${answer.toString('hex')}`);
     this.expected = createHash('sha256').update(this.expected).update(digest).digest();
+  }
+
+  /** As `extend`, where the user space may be away: whether a command that was cut off was executed is asked for. */
+  async extendAgain(): Promise<void> {
+    const digest = Buffer.alloc(32);
+    digest.writeUInt32BE(++this.#extends, 28);
+    const next = createHash('sha256').update(this.expected).update(digest).digest();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const before = await this.pcr();
+        if (!before.equals(next)) {
+          const answer = await this.tpm(extendCommand(digest));
+          if (answer.readUInt32BE(6) !== 0) throw new Refusal(answer);
+        }
+        break;
+      } catch (error) {
+        if (error instanceof Refusal || attempt === AGAIN_MAX) throw error;
+        await pause(50);
+      }
+    }
+    this.expected = next;
+  }
+
+  /** Kills a part of the host with the guest, and waits until another process has its place. */
+  async killed(part: string): Promise<void> {
+    const { owner } = await this.statusAgain();
+    const folder = part === 'toolstack' || part === 'user' ? this.directory : `${this.directory}/${owner}`;
+    const lock = lockFile(`${folder}/${part}${part === 'toolstack' ? '' : '.json'}`);
+    const before = readHolder(lock);
+    await this.control('kill', part).catch(() => undefined);
+    for (let attempt = 1; attempt < AGAIN_MAX; attempt++) {
+      const now = readHolder(lock);
+      if (now !== null && now.startTime !== before?.startTime) return;
+      await pause(10);
+    }
+    throw new Error(`expected ${part} to come back`);
+  }
+
+  /** The status once one guest runs with all its parts; the last one that was seen when that takes too long. */
+  async settled(): Promise<LiveStatus> {
+    for (let attempt = 1; ; attempt++) {
+      const status = await this.statusAgain();
+      const host = status.hosts.find(({ name }) => name === status.owner);
+      const well = host?.guest === 'running' && [...host.parts, status.user].every(({ running }) => running);
+      if ((well && !status.migrating) || attempt === AGAIN_MAX) return status;
+      await pause(50);
+    }
   }
 
   async pcr(): Promise<Buffer> {
