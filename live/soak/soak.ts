@@ -1,25 +1,21 @@
 /**
  * Drives a live system hard: commands all the while, and round after round a death, a migration, a cancellation, or two
- * of them at once, at moments drawn from a seed. After each round the oracles of the simulator are asked of the real
+ * of them at once, as `plan.ts` draws them from a seed. After each round the oracles of the simulator are asked of the real
  * thing: one running guest, no command lost and none executed twice, nobody left waiting.
  */
 import { type ErrorCode, QuiesceError } from '../../protocol/errors.js';
-import type { ControlCommand } from '../toolstack/control.js';
+import type { ControlRequest } from '../toolstack/control.js';
 import { control } from '../toolstack/control-client.js';
 import type { LiveStatus } from '../toolstack/status.js';
 import { sleep } from '../toolstack/waiting.js';
 import { PcrClient } from './pcr-client.js';
+import { drawPlans, type Phase, type Plan, planText, type Victim } from './plan.js';
 import { Seeded } from './seeded.js';
-
-/** What may die, and while what. */
-export const VICTIMS = ['backend', 'guest', 'hypervisor', 'xenstored', 'user', 'toolstack', 'other'] as const;
-/** Parts of the other host, which matter while the guest moves there. */
-const OTHER_PARTS = ['hypervisor', 'xenstored', 'backend', 'guest'] as const;
-const SITUATIONS = ['rest', 'move', 'migrate', 'migrate', 'suspend', 'migrate and cancel'] as const;
 
 export interface Round {
   readonly number: number;
-  /** For a person: `kill backend 12 ms into migrate`. */
+  readonly plan: Plan;
+  /** For a person: `kill backend 12 ms after "suspends"`. */
   readonly text: string;
   /** What the migration said, where there was one. */
   readonly outcome: string;
@@ -45,9 +41,9 @@ export interface SoakResult {
   readonly failures: readonly string[];
 }
 
-/** Kills fall within this time from the beginning of a round: a migration takes about as long. */
-const MOMENT_MILLISECONDS = 700;
-const SETTLE_MILLISECONDS = 30_000;
+/** Every guest and its TPM take more. */
+const SURELY_CUT_BYTES = 20_000;
+const SETTLE_MILLISECONDS = 60_000;
 const CONTROL_MILLISECONDS = 120_000;
 /** What the control socket says while a toolstack is started again. */
 const AGAIN: readonly ErrorCode[] = ['PART_UNREACHABLE', 'LIVE_STATE'];
@@ -62,9 +58,17 @@ export async function soak({ directory, seed, tools, goOn, onRound }: SoakOption
   let rounds = 0;
   let migrations = 0;
   let owner = first.owner;
+  let plans: readonly Plan[] = [];
+  let next = 0;
   while (goOn(rounds) && failures.length === 0) {
+    if (next === plans.length) {
+      plans = drawPlans(random, first.tpm === 'swtpm');
+      next = 0;
+    }
+    const plan = plans[next++] as Plan;
+    const text = planText(plan);
     rounds++;
-    const { text, outcome, expected } = await oneRound(directory, random);
+    const { outcome, expected } = await oneRound(directory, plan, owner);
     if (expected !== undefined && outcome !== expected) failures.push(`round ${rounds}, ${text}: ${outcome}`);
     try {
       const status = await settled(directory);
@@ -77,67 +81,70 @@ export async function soak({ directory, seed, tools, goOn, onRound }: SoakOption
     } catch (error) {
       failures.push(`round ${rounds}, ${text}: ${error instanceof Error ? error.message : String(error)}`);
     }
-    onRound({ number: rounds, text, outcome, owner });
+    onRound({ number: rounds, plan, text, outcome, owner });
   }
   await traffic.pause().catch((error: unknown) => failures.push(String(error)));
   return { rounds, answered: client.answered, unanswered: client.unanswered, migrations, failures };
 }
 
 interface Done {
-  readonly text: string;
   readonly outcome: string;
   /** What else would be a failure; where something dies, there is more than one way. */
   readonly expected?: string;
 }
 
-async function oneRound(directory: string, random: Seeded): Promise<Done> {
-  const situation = random.pick(SITUATIONS);
-  const victim = random.pick(VICTIMS);
-  const otherPart = random.pick(OTHER_PARTS);
-  const moment = random.below(MOMENT_MILLISECONDS);
-  const cancelAt = random.below(MOMENT_MILLISECONDS);
-  const ask = (command: ControlCommand, part?: string): Promise<string> => asked(directory, command, part);
-  const other = async (): Promise<string> => {
-    const { owner } = await settled(directory);
-    return `${owner === 'a' ? 'b' : 'a'}/${otherPart}`;
-  };
-  const part = victim === 'other' ? await other() : victim;
-  const kill = async (): Promise<void> => {
-    await sleep(moment);
-    await ask('kill', part);
-  };
-  switch (situation) {
+/** `owner` is the host with the guest when the round begins. */
+async function oneRound(directory: string, plan: Plan, owner: string): Promise<Done> {
+  const kill = (victim: Victim): Promise<string> =>
+    asked(directory, { command: 'kill', part: victim.replace('other', owner === 'a' ? 'b' : 'a') });
+  switch (plan.situation) {
     case 'rest':
-      await kill();
-      return { text: `kill ${part}`, outcome: '' };
-    case 'move':
-      return { text: 'migrate', outcome: await ask('migrate'), expected: 'done' };
-    case 'migrate': {
-      const [outcome] = await Promise.all([ask('migrate'), kill()]);
-      return { text: `kill ${part} ${moment} ms into migrate`, outcome };
-    }
-    case 'suspend': {
-      const outcome = await ask('suspend');
-      await ask('kill', part);
+      return { outcome: await kill(plan.victim), ...(plan.victim === 'toolstack' ? {} : { expected: 'done' }) };
+    case 'suspended': {
+      const outcome = await asked(directory, { command: 'suspend' });
+      await kill(plan.victim);
       await sleep(20);
-      return { text: `kill ${part} while suspended`, outcome: `${outcome}, cancel: ${await cancelled(directory)}` };
+      return { outcome: `${outcome}, cancel: ${await cancelled(directory)}` };
     }
-    case 'migrate and cancel': {
-      const cancel = async (): Promise<void> => {
-        await sleep(cancelAt);
-        await ask('cancel');
+    case 'migrating': {
+      const { victims } = plan;
+      return { outcome: await during(directory, plan, async () => void (await Promise.all(victims.map(kill)))) };
+    }
+    case 'cancelled':
+      return {
+        outcome: await during(directory, plan, async () => void (await asked(directory, { command: 'cancel' }))),
       };
-      const [outcome] = await Promise.all([ask('migrate'), cancel()]);
-      return { text: `migrate, cancel after ${cancelAt} ms`, outcome };
+    case 'cut': {
+      const outcome = await asked(directory, { command: 'migrate', cutAfterBytes: plan.bytes });
+      return { outcome, ...(plan.bytes < SURELY_CUT_BYTES ? { expected: 'PART_UNREACHABLE' } : {}) };
     }
+    case 'moved':
+      return { outcome: await asked(directory, { command: 'migrate' }), expected: 'done' };
   }
 }
 
+/** Migrates, and does something at a moment of it. */
+async function during(
+  directory: string,
+  { phase, milliseconds }: { readonly phase: Phase; readonly milliseconds: number },
+  work: () => Promise<void>,
+): Promise<string> {
+  let working: Promise<void> | null = null;
+  const outcome = await asked(directory, { command: 'migrate' }, (message) => {
+    if (working === null && message.includes(phase)) working = sleep(milliseconds).then(work);
+  });
+  await working;
+  return working === null ? `${outcome}, and never came so far` : outcome;
+}
+
 /** What became of a request, as a word: a refusal is an outcome too. */
-async function asked(directory: string, command: ControlCommand, part?: string): Promise<string> {
+async function asked(
+  directory: string,
+  request: ControlRequest,
+  onProgress: (message: string) => void = () => undefined,
+): Promise<string> {
   try {
-    const request = { command, ...(part === undefined ? {} : { part }) };
-    await control(directory, request, { milliseconds: CONTROL_MILLISECONDS });
+    await control(directory, request, { milliseconds: CONTROL_MILLISECONDS, onProgress });
     return 'done';
   } catch (error) {
     if (error instanceof QuiesceError) return error.code;
@@ -148,7 +155,7 @@ async function asked(directory: string, command: ControlCommand, part?: string):
 /** Whoever has suspended the guest lets it go on, whatever has died meanwhile. */
 async function cancelled(directory: string): Promise<string> {
   const { suspended } = await settled(directory, () => true);
-  return suspended ? await asked(directory, 'cancel') : 'not suspended';
+  return suspended ? await asked(directory, { command: 'cancel' }) : 'not suspended';
 }
 
 /** The status once one guest runs and everything of its host does. */
