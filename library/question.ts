@@ -91,11 +91,14 @@ export function tryOwnDrivers(pairing: Pairing, names: WorldNames): void {
   }
 }
 
-/** The verdict on a pairing. Where one of its drivers is not of the zoo, a failure is confirmed. Throws `USAGE`, `BAD_DRIVER`. */
+/**
+ * The verdict on a pairing. Where one of its drivers is not of the zoo, its code runs in every step, as what it did is
+ * remembered by what lies in its memory; and a failure is confirmed. Throws `USAGE`, `BAD_DRIVER`.
+ */
 export function decideOwn(pairing: Pairing, options: VerdictOptions): Verdict {
   try {
-    const verdict = decide(pairing, options);
     const own = ownDrivers(pairing);
+    const verdict = decide(pairing, own.length === 0 ? options : { ...options, remember: false });
     if (own.length > 0) confirmFailure(pairing, namesOf(pairing, options), verdict, own.join(' with '));
     return verdict;
   } catch (error) {

@@ -22,6 +22,8 @@ export interface VerdictOptions {
   readonly order?: Order | undefined;
   /** What the depth-first search leaves out; what pays when absent. */
   readonly reduction?: Reduction | undefined;
+  /** Whether what steps did is remembered (`remembered/`); true when absent. Not for a driver that may keep state elsewhere. */
+  readonly remember?: boolean | undefined;
   /** Each search ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
   /** How many commands of the session are issued; all when absent or null. */

@@ -13,6 +13,8 @@ export interface DecideOptions {
   readonly order?: 'dfs' | 'bfs' | undefined;
   /** What the depth-first search leaves out; what pays when absent. */
   readonly reduction?: Reduction | undefined;
+  /** Whether what steps did is remembered (`remembered/`); true when absent. Not for a driver that may keep state elsewhere. */
+  readonly remember?: boolean | undefined;
   /** Each search ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -67,15 +69,16 @@ export function decideWorld(
   afterFirst: () => void = () => undefined,
 ): Decided {
   const found = twoSearches(world, options, afterFirst);
-  return { ...found, shortest: found.holds ? null : lengthProof(world, found) };
+  return { ...found, shortest: found.holds ? null : lengthProof(world, found, options.remember !== false) };
 }
 
 function twoSearches(
   world: Replayable,
-  { order, reduction, maxStates, onProgress }: DecideOptions,
+  { order, reduction, remember, maxStates, onProgress }: DecideOptions,
   afterFirst: () => void,
 ): Exploration {
-  const search = (by: 'dfs' | 'bfs'): Exploration => explore(world, { order: by, reduction, maxStates, onProgress });
+  const search = (by: 'dfs' | 'bfs'): Exploration =>
+    explore(world, { order: by, reduction, remember, maxStates, onProgress });
   let found = search(order ?? 'dfs');
   // Where breadth-first finds nothing, depth-first must say that nothing is there.
   if (order === 'bfs' && found.holds && found.complete) found = search('dfs');

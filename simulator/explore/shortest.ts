@@ -18,8 +18,11 @@ const ALL = -1;
 /** Enough for a schedule of some twenty steps. */
 export const PROOF_STATES = 100_000;
 
-/** What is known of the schedule of `found`, a failure; where the world leaves schedules out, those are looked at too. */
-export function lengthProof(world: Explorable, found: Exploration): LengthProof {
+/**
+ * What is known of the schedule of `found`, a failure; where the world leaves schedules out, those are looked at too.
+ * `remember` as in `ExploreOptions`.
+ */
+export function lengthProof(world: Explorable, found: Exploration, remember = true): LengthProof {
   if (found.order !== 'bfs') return 'unknown';
   if (!world.reducing || found.reduction === 'none') return 'shortest';
   world.reducing = false;
@@ -29,7 +32,7 @@ export function lengthProof(world: Explorable, found: Exploration): LengthProof 
       mask: ALL,
       maxStates: PROOF_STATES,
       onProgress: () => {},
-      remembered: rememberedOf(world),
+      remembered: remember ? rememberedOf(world) : null,
     });
     return !all.holds && all.choices.length >= found.choices.length ? 'shortest' : 'shortest-kept';
   } finally {
