@@ -5,15 +5,21 @@
  */
 import { JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { type Explorable, explore } from '../simulator/explore/explore.js';
+import type { StepSpace } from '../simulator/explore/step-space.js';
 import { VisitedTable } from '../simulator/explore/visited-table.js';
-import { median, print, timed } from './figures.js';
+import { median, print, processorSeconds } from './figures.js';
 
 const SIZES = [1e4, 1e5, 1e6, 1e7] as const;
 const COUNTERS = 7;
 const LIMIT = 10;
 const FIRST_WORD = 0x1000;
 
-class Counters implements Explorable {
+class Counters implements Explorable, StepSpace {
+  readonly actorCount = COUNTERS;
+  readonly groupCount = 0;
+  readonly time = -1;
+  readonly restricted = false;
+  watch = null;
   readonly memory = new JournaledMemory(2);
   readonly violations = 0;
   readonly lastFault = null;
@@ -31,6 +37,25 @@ class Counters implements Explorable {
   step(choice: number): void {
     const address = FIRST_WORD + choice * 4;
     this.memory.write32(address, this.memory.read32(address) + 1);
+  }
+
+  get steps(): StepSpace {
+    return this;
+  }
+  groupOf(): number {
+    return -1;
+  }
+  positionWord(): number {
+    return -1;
+  }
+  isLazy(): boolean {
+    return false;
+  }
+  actorOf(choice: number): number {
+    return choice;
+  }
+  isKill(): boolean {
+    return false;
   }
 
   isFault(): boolean {
@@ -52,11 +77,11 @@ export function benchScale(): void {
     for (let run = 0; run <= runs; run++) {
       const world = new Counters();
       let transitions = 0;
-      const seconds = timed(() => {
-        transitions = explore(world, { order: 'dfs', maxStates: states }).transitions;
+      const seconds = processorSeconds(() => {
+        transitions = explore(world, { order: 'dfs', reduction: 'none', maxStates: states }).transitions;
       });
       perState = transitions / states;
-      const bare = timed(() => fill(states, transitions));
+      const bare = processorSeconds(() => fill(states, transitions));
       if (run === 0) continue;
       explorer.push((seconds / transitions) * 1e9);
       table.push((bare / transitions) * 1e9);
