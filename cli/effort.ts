@@ -20,6 +20,7 @@ const LEFT_OUT: Readonly<Record<Reduction, string>> = {
   none: 'nothing left out',
   hosts: 'steps on hosts that cannot touch each other in one order',
   sleep: 'sleep sets',
+  stubborn: 'stubborn sets by footprints',
   dpor: 'partial-order reduction by footprints',
 };
 

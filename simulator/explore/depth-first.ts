@@ -16,12 +16,19 @@ import { VisitedTable } from './visited-table.js';
 export interface Selection {
   /** The present state is about to be enumerated. */
   beginState(): void;
-  /** Of the choices from `start` to `end` - 1, those that are enough come to the front; returns where they end. */
-  select(choices: Int32Array, start: number, end: number): number;
-  /** The choice is about to be taken. */
-  beginStep(choice: number): void;
+  /** What it leaves out is enough only where there is no cycle: the search ends, incomplete, when it sees one. */
+  readonly endsAtCycle: boolean;
+  /**
+   * Of the choices from `start` to `end` - 1, those that are enough come to the front; returns where they end. The state
+   * is entered at `depth` of the path, by the step that was taken last.
+   */
+  select(choices: Int32Array, start: number, end: number, depth: number): number;
+  /** The choice is about to be taken, in the state at `depth` of the path. */
+  beginStep(choice: number, depth: number): void;
   /** It has been. */
   endStep(): void;
+  /** In place of both, before the choice is taken without its code, which was heard before. */
+  passStep(choice: number, depth: number): void;
 }
 
 /** What a search finds; how it is reduced is for its caller to say. */
@@ -68,7 +75,7 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
       memory.undo(mark, hashLow, hashHigh);
       if (violations !== 0 || count === 0) return false;
     }
-    const end = selection === null ? top + count : selection.select(open, top, top + count);
+    const end = selection === null ? top + count : selection.select(open, top, top + count, depth + 1);
     depth++;
     onPath.push(memory.hashLow, memory.hashHigh, depth);
     frames.push(depth, top, end, top + count, memory.journalLength, memory.hashLow, memory.hashHigh);
@@ -88,7 +95,8 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
   /** A step leads to a state on the path. */
   const backToPath = (): void => {
     cyclic = true;
-    frames.takeAll(depth);
+    cut = selection?.endsAtCycle ?? false;
+    if (!cut) frames.takeAll(depth);
   };
 
   expand();
@@ -113,11 +121,13 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
       (selection === null || remembered.heard(effect))
     ) {
       transitions++;
+      if (selection !== null) selection.passStep(choice, depth);
       const known = successors.known(next);
       const low = memory.hashLow ^ remembered.changeOfLow(effect);
       const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
       if (known !== UNKNOWN || !visited.add(low, high)) {
         if (known === ON_PATH || (known === UNKNOWN && onPath.depthOf(low, high) >= 0)) backToPath();
+        if (cut) break;
         continue;
       }
       successors.descend(open, frames.start(depth), frames.end(depth), effect);
@@ -127,7 +137,7 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
       memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
       continue;
     }
-    if (selection !== null) selection.beginStep(choice);
+    if (selection !== null) selection.beginStep(choice, depth);
     if (remembered === null) world.step(choice);
     else if (effect === RUNS) remembered.run(choice);
     else remembered.runAgain(choice, effect);
@@ -142,7 +152,10 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
       if (successors !== null) successors.descendBlindly();
       if (enter()) continue;
       if (violations !== 0 || cut) break;
-    } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) backToPath();
+    } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) {
+      backToPath();
+      if (cut) break;
+    }
     memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
   }
 

@@ -24,7 +24,7 @@ export * from './search.js';
 /** A world of at most this many states is explored without trying whether `dpor` pays. */
 export const TRIAL_STATES = 1 << 14;
 /** It pays where, in as many states, it takes at most this part of the choices. Measured, see docs/reduction.md. */
-const TAKEN_AT_MOST = 0.8;
+const TAKEN_AT_MOST = 0.7;
 
 const HANG = oracleBit('no-hang');
 
@@ -56,8 +56,8 @@ function searchDepthFirst(search: Search, reduction: Reduction | undefined): Exp
   const { steps } = world;
   if (steps !== undefined && reduction === 'sleep')
     return { ...sleepingDepthFirst(search, steps), reduction, order: 'dfs' };
-  if (steps !== undefined && reduction === 'dpor')
-    return { ...reducedDepthFirst(search, steps), reduction, order: 'dfs' };
+  if (steps !== undefined && (reduction === 'stubborn' || reduction === 'dpor'))
+    return { ...reducedDepthFirst(search, steps, reduction === 'dpor'), reduction, order: 'dfs' };
   if (steps !== undefined && reduction === undefined && maxStates > TRIAL_STATES) return adapt(search, steps);
   return { ...depthFirst(search), reduction: plain(world), order: 'dfs' };
 }
@@ -68,10 +68,10 @@ function adapt(search: Search, steps: StepSpace): Exploration {
   const trial = { ...search, maxStates: TRIAL_STATES };
   const small = depthFirst(trial);
   if (small.complete || !small.holds) return { ...small, reduction: plain(world), order: 'dfs' };
-  const reduced = reducedDepthFirst(trial, steps);
+  const reduced = reducedDepthFirst(trial, steps, true);
   if (reduced.complete || !reduced.holds) return { ...reduced, reduction: 'dpor', order: 'dfs' };
   const pays = reduced.transitions < reduced.offered * TAKEN_AT_MOST;
-  if (pays) return { ...reducedDepthFirst(search, steps), reduction: 'dpor', order: 'dfs' };
+  if (pays) return { ...reducedDepthFirst(search, steps, true), reduction: 'dpor', order: 'dfs' };
   return { ...depthFirst(search), reduction: plain(world), order: 'dfs' };
 }
 
@@ -82,7 +82,7 @@ function judgeCycles(search: Search, found: Exploration): Exploration {
   // What the world itself selects is not undone by the cycle proviso.
   if (!world.reducing) return found;
   world.reducing = false;
-  return searchDepthFirst(search, found.reduction === 'dpor' ? 'dpor' : 'none');
+  return searchDepthFirst(search, found.reduction === 'hosts' ? 'none' : found.reduction);
 }
 
 function plain(world: Explorable): Reduction {

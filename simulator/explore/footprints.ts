@@ -218,8 +218,16 @@ export class Footprints implements AccessObserver, GuardWatch {
     this.slotOf[step] = slot;
     this.positionOf[step] = position;
     this.#inherit(step);
+    this.#standsAt(step);
     this.version++;
     return step;
+  }
+
+  /** Whether a step's condition is asked at all depends on where its task stands, also before it ever was. */
+  #standsAt(step: number): void {
+    const actor = this.actorOf(step);
+    const word = actor < 0 ? -1 : this.#space.positionWord(actor);
+    if (word >= 0) this.#learnRead(this.#placeOf(word), step, true);
   }
 
   /** What the condition of a group looks at, that of each of its actors does. */

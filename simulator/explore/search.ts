@@ -28,10 +28,10 @@ export interface Explorable {
 
 /**
  * What is left out. `none`: nothing. `hosts`: what the world itself knows to commute (`Independence` in `machine.ts`).
- * `sleep`: transitions that lead to states seen already, by sleep sets. `dpor`: states too, by stubborn sets over the
- * footprints of the steps. See docs/reduction.md.
+ * `sleep`: transitions that lead to states seen already, by sleep sets. `stubborn`: states too, by stubborn sets over the
+ * footprints of the steps. `dpor`: both, on top of `hosts`. See docs/reduction.md.
  */
-export const REDUCTIONS = ['none', 'hosts', 'sleep', 'dpor'] as const;
+export const REDUCTIONS = ['none', 'hosts', 'sleep', 'stubborn', 'dpor'] as const;
 
 export type Reduction = (typeof REDUCTIONS)[number];
 

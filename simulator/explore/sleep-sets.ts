@@ -11,7 +11,7 @@
  */
 import { firstOracle } from '../world-state.js';
 import type { Found } from './depth-first.js';
-import { Footprints, ROW } from './footprints.js';
+import { Footprints, ROW, STEPS_MAX } from './footprints.js';
 import { CHOICES_MAX, PROGRESS_STATES, type Search } from './search.js';
 import { SleepTable } from './sleep-table.js';
 import type { StepSpace } from './step-space.js';
@@ -130,7 +130,8 @@ class SleepSearch {
     const row = this.#depth * ROW;
     for (let i = 0; i < ROW; i++)
       this.#next[i] = (this.#sleeping[row + i] as number) & ~(conflicts[step * ROW + i] as number);
-    (this.#sleeping[row + (step >>> 5)] as number) |= 1 << (step & 31);
+    // The last number may stand for several steps.
+    if (step !== STEPS_MAX - 1) (this.#sleeping[row + (step >>> 5)] as number) |= 1 << (step & 31);
     return true;
   }
 

@@ -114,7 +114,7 @@ t.test('the reduction can be chosen, and is named', async (t) => {
   t.equal(offered, transitions);
   t.match(
     (await quiesce([...SEQUENCED, '--reduction', 'much'])).err,
-    /--reduction: expected none or hosts or sleep or dpor or compare/,
+    /--reduction: expected none or hosts or sleep or stubborn or dpor or compare/,
   );
 });
 
@@ -129,10 +129,10 @@ t.test('reductions are compared side by side', async (t) => {
   const { reductions } = JSON.parse(out) as { reductions: readonly { reduction: string; complete: boolean }[] };
   t.strictSame(
     reductions.map(({ reduction }) => reduction),
-    ['none', 'hosts', 'sleep', 'dpor'],
+    ['none', 'hosts', 'sleep', 'stubborn', 'dpor'],
   );
   t.ok(reductions.every(({ complete }) => complete));
   const text = (await quiesce([...LINUX, '--reduction', 'compare'])).out;
   t.match(text, /^ +states +fewer +transitions/);
-  t.equal(text.match(/in-step fails/g)?.length, 4);
+  t.equal(text.match(/in-step fails/g)?.length, 5);
 });

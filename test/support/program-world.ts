@@ -13,6 +13,8 @@ export type Instruction =
   | { readonly op: 'add'; readonly word: number }
   /** Two stores, between which the agent can be killed. */
   | { readonly op: 'pair'; readonly word: number; readonly other: number; readonly value: number }
+  /** Three stores, so that the agent can be killed in two ways. */
+  | { readonly op: 'triple'; readonly word: number; readonly other: number; readonly value: number }
   /** Waits until the variable has the value. */
   | { readonly op: 'await'; readonly word: number; readonly value: number }
   | { readonly op: 'goto-if'; readonly word: number; readonly value: number; readonly label: number }
@@ -224,6 +226,11 @@ export class ProgramWorld implements Explorable, StepSpace {
       case 'pair':
         memory.write32(variable, next.value);
         memory.write32(VARIABLES + next.other * 4, next.value);
+        break;
+      case 'triple':
+        memory.write32(variable, (next.value + 1) % 3);
+        memory.write32(VARIABLES + next.other * 4, next.value);
+        memory.write32(variable, next.value);
         break;
       case 'goto-if':
         if (memory.read32(variable) === next.value) goes = Math.min(next.label, code.length);

@@ -17,6 +17,7 @@ export function anyProgram({ loops, variables }: ProgramShape): fc.Arbitrary<Pro
     fc.record({ op: fc.constant('copy' as const), word, other: word }),
     fc.record({ op: fc.constant('add' as const), word }),
     fc.record({ op: fc.constant('pair' as const), word, other: word, value }),
+    fc.record({ op: fc.constant('triple' as const), word, other: word, value }),
     fc.record({ op: fc.constant('await' as const), word, value }),
     fc.record({ op: fc.constant('wrong-if' as const), word, value }),
     fc.record({ op: fc.constant('set-timer' as const), timer, value }),
