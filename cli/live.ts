@@ -10,12 +10,13 @@ import { type Arguments, usage } from './arguments.js';
 import type { Command } from './command.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
 import { runLiveConform } from './live-conform.js';
+import { runLiveDrive } from './live-drive.js';
 import { directoryOf, liveOptions, TIMEOUTS, timeoutOf } from './live-options.js';
 import { runSoak } from './live-soak.js';
 import { statusText, upText } from './live-text.js';
 import type { Terminal } from './terminal.js';
 
-const ACTIONS = ['up', 'status', 'suspend', 'cancel', 'migrate', 'kill', 'down', 'soak', 'conform'] as const;
+const ACTIONS = ['up', 'status', 'suspend', 'cancel', 'migrate', 'kill', 'down', 'soak', 'conform', 'drive'] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** The driver for the ring of 2006 has no backend here. */
@@ -35,6 +36,8 @@ export const liveCommand: Command = {
     'down      ends everything: no process, socket or file is left, whatever has died before',
     'conform DIR  whether the run whose trace is in DIR (up --trace) is a possible schedule of the simulator; --out FILE',
     '          writes that. Exit status 1: it is not; the first line that the simulator cannot do is shown',
+    'drive SCHEDULE  brings a system up and leads it through a schedule of the simulator, a file or a token: each part',
+    '          holds its steps back until their turn; ends it then. Exit status 1: an oracle fails live; 2: it cannot follow',
     'soak      brings a system up, lets parts die, moves and cancels at random moments under traffic of tpm2-tools, and',
     '          asks after each round whether one guest runs and each command was executed once; ends it then',
     '',
@@ -64,7 +67,7 @@ export const liveCommand: Command = {
     timeout: { value: 'SECONDS', help: 'longest time for the action' },
     json: { help: 'print one JSON line' },
   },
-  words: ['ACTION', 'PART|DIR'],
+  words: ['ACTION', 'PART|DIR|SCHEDULE'],
   required: 1,
   run,
 };
@@ -78,6 +81,10 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   if (action === 'conform') {
     if (part === undefined) throw usage('live conform: expected the folder of a trace');
     return runLiveConform(part, args, terminal);
+  }
+  if (action === 'drive') {
+    if (part === undefined) throw usage('live drive: expected a schedule file or a replay token');
+    return runLiveDrive(part, LIVE_TPMFRONTS, args, terminal);
   }
   if (part !== undefined && action !== 'kill') throw usage(`live ${action}: unexpected '${part}'`);
   const directory = directoryOf(args, terminal);

@@ -32,6 +32,8 @@ export interface StepWatch {
   begin(name: string, locked: boolean): boolean;
   /** The step is done, and committed. */
   end(): void;
+  /** Whether no time passes for the drivers. */
+  timeStands?(): boolean;
 }
 
 export interface SchedulerPlace {
@@ -202,6 +204,7 @@ export class Scheduler {
     const passed = Math.floor(performance.now() - this.#lastTick);
     if (passed <= 0) return;
     this.#lastTick += passed;
+    if (this.#place.watch?.timeStands?.() === true) return;
     if (running() && untilNext(memory, timers) > 0) passTime(memory, timers, passed);
   }
 }

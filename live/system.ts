@@ -17,6 +17,7 @@ import type { LiveStatus } from './toolstack/status.js';
 import { isOurs, sweep } from './toolstack/sweep.js';
 import { sleep, until } from './toolstack/waiting.js';
 import { createClockFile } from './trace/clock.js';
+import { writeTurns } from './trace/turns.js';
 
 const UP_MILLISECONDS = 60_000;
 const DOWN_MILLISECONDS = 20_000;
@@ -33,7 +34,7 @@ export async function up(
   onProgress: (message: string) => void = () => undefined,
   milliseconds = UP_MILLISECONDS,
 ): Promise<LiveStatus> {
-  if (options.trace !== undefined && options.trace !== null) makeTraceDirectory(options.trace);
+  if (options.trace !== undefined && options.trace !== null) makeTraceDirectory(options.trace, options.turns);
   await makeDirectory(directory);
   let child: ChildProcess | null = null;
   try {
@@ -115,12 +116,13 @@ function listens(directory: string): Promise<boolean> {
 }
 
 /** Throws `LIVE_STATE` for a folder that holds anything. */
-function makeTraceDirectory(directory: string): void {
+function makeTraceDirectory(directory: string, turns: readonly string[] | undefined): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const [found] = readdirSync(directory);
   if (found !== undefined)
     throw new QuiesceError('LIVE_STATE', `--trace: expected an empty folder, found ${found} in ${directory}`);
   createClockFile(directory);
+  if (turns !== undefined) writeTurns(directory, turns);
 }
 
 async function makeDirectory(directory: string): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * What the live system does, as scenarios: the toolstack drains the vTPM unless it was told not to, waits without limit, and
- * the vTPM is a part of its backend's process. Traces of live runs are followed through them (docs/live-conformance.md).
+ * the vTPM is a part of its backend's process. Traces of live runs are followed through
+ * the first three, which begin with the handshake; schedules of the others can be driven (docs/live-conformance.md).
  */
 import type { Plan } from '../simulator/plan.js';
 import { NO_FAULTS, type Scenario } from '../simulator/world-options.js';
@@ -28,6 +29,28 @@ export const LIVE_SCENARIOS: readonly Scenario[] = [
     name: 'live-undrained',
     title: 'A live guest is moved without asking its backend to quiesce first.',
     plan: { ...MIGRATE, drain: false },
+  },
+  {
+    ...base,
+    name: 'live-migration',
+    title: 'A live guest that is connected is moved to another host.',
+    plan: MIGRATE,
+    start: 'connected',
+  },
+  {
+    ...base,
+    name: 'live-cancelled-suspend',
+    title: 'A live guest that is connected is suspended, and goes on where it is.',
+    plan: { ...MIGRATE, ends: 'cancelled' },
+    start: 'connected',
+  },
+  {
+    ...base,
+    name: 'live-backend-restart',
+    title: 'The backend of a live guest is killed, with its TPM, and started again.',
+    plan: { ...MIGRATE, operation: 'none' },
+    faults: { ...NO_FAULTS, backendKills: 1 },
+    start: 'connected',
   },
 ];
 

@@ -16,8 +16,10 @@ const MODEL_SEED = 1;
 const ROOM_BYTES = 256 * 1024;
 const DIRECTORY_PREFIX = 'tpm-';
 
+export type VtpmHost = Pick<HostConfig, 'tpm' | 'startup' | 'directory'>;
+
 export interface VtpmOptions {
-  readonly host: HostConfig;
+  readonly host: VtpmHost;
   /** Called when the TPM is gone without having been told to. */
   readonly onLost: (why: unknown) => void;
 }
@@ -38,7 +40,7 @@ async function model(kept: VtpmState | null): Promise<VtpmDevice> {
 /** In a folder of its own: the TPM's files of before are not what is gone on with. */
 async function swtpm(
   kept: VtpmState | null,
-  { directory }: HostConfig,
+  { directory }: VtpmHost,
   onLost: (why: unknown) => void,
 ): Promise<VtpmDevice> {
   const former = readdirSync(directory).filter((name) => name.startsWith(DIRECTORY_PREFIX));

@@ -23,11 +23,13 @@ const BAD_COMMAND = Uint8Array.of(0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x42);
 
 const NOTHING_EXECUTED = { sequence: 0, executed: 0, chainLow: 0, chainHigh: 0, response: new Uint8Array(0) };
 
+type OnAnswer = (answer: Uint8Array, keep: () => void) => Promise<void>;
+
 export interface DeviceHandlers {
   /** A command is answered, later than `start` has returned. */
   readonly onDone: () => void;
   /** Told of each answer, and to call `keep`, by which it becomes what the TPM has executed; null where nobody cares. */
-  readonly onAnswer?: ((answer: Uint8Array, keep: () => void) => void) | null;
+  readonly onAnswer?: OnAnswer | null;
   /** The TPM is gone: the process must end, and the next one goes on with what is kept. */
   readonly onLost: (error: unknown) => void;
 }
@@ -51,7 +53,7 @@ export class LiveTpmDevice implements BackendDevice {
   readonly #executeWord: number;
   readonly #onDone: () => void;
   readonly #onLost: (error: unknown) => void;
-  readonly #onAnswer: ((answer: Uint8Array, keep: () => void) => void) | null;
+  readonly #onAnswer: OnAnswer | null;
 
   /** `base` is the address of the backend's segment. */
   private constructor(memory: SharedMemory, vtpm: VtpmDevice, base: number, handlers: DeviceHandlers) {
@@ -158,17 +160,13 @@ export class LiveTpmDevice implements BackendDevice {
   }
 
   #keep(given: Given, response: Uint8Array): Promise<void> | null {
-    if (!mustSave(given, response)) {
-      this.#show(given, response, null);
-      return null;
-    }
+    if (!mustSave(given, response)) return this.#show(given, response, null);
     const saved = this.#vtpm.saveStateBriefly?.() ?? this.#vtpm.saveState();
-    if (saved instanceof Promise) return saved.then((state) => this.#show(given, response, state));
-    this.#show(given, response, saved);
-    return null;
+    if (saved instanceof Promise) return saved.then(async (state) => void (await this.#show(given, response, state)));
+    return this.#show(given, response, saved);
   }
 
-  #show({ effect }: Given, response: Uint8Array, after: VtpmState | null): void {
+  #show({ effect }: Given, response: Uint8Array, after: VtpmState | null): Promise<void> | null {
     const { state } = this;
     const kept = {
       sequence: state.sequence,
@@ -182,8 +180,9 @@ export class LiveTpmDevice implements BackendDevice {
       this.#publish(kept);
       this.#memory.write32(this.#executeWord << 2, 0);
     };
-    if (this.#onAnswer === null) keep();
-    else this.#onAnswer(response, keep);
+    if (this.#onAnswer !== null) return this.#onAnswer(response, keep);
+    keep();
+    return null;
   }
 
   /** What backends look at, from what is kept. */

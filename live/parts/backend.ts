@@ -18,6 +18,7 @@ import { Portal } from '../portal/portal.js';
 import { Scheduler, taskActor } from '../scheduler.js';
 import { AGENTS, dom0Place, guestPlace, RemoteDomain } from '../tables.js';
 import { backendRecorder, recordAnswer } from '../trace/backend-recorder.js';
+import { gated } from '../trace/gated.js';
 import { ObservedMemory } from '../trace/observed-memory.js';
 import { openTrace } from '../trace/open.js';
 import { laterLog, type StepRecorder } from '../trace/recorder.js';
@@ -55,6 +56,7 @@ export async function runBackend(
 
   const { doorbell, listener } = doorbellOf(memory, host, 'backend', grant, () => scheduler?.rung());
   let watchesFired = false;
+  let fetched = 0;
   const portal = new Portal(
     {
       hypervisor: hypervisorSocket(host),
@@ -83,7 +85,8 @@ export async function runBackend(
       }),
       store: new LiveStore(portal, 'tpmback', log),
       device,
-      probe: NO_PROBE,
+      // Onlookers number requests, as those of the simulator do; nothing depends on it.
+      probe: trace === null ? NO_PROBE : { ...NO_PROBE, fetched: () => ++fetched },
       page: base + BACKEND_PROCESS_PAGE * PAGE_SIZE,
       agent: AGENTS.backend,
       frontendDomid: () => host.domid,
@@ -129,7 +132,7 @@ export async function runBackend(
     timers: [],
     running: () => true,
     mayBlock: () => !device.busy && driver.state.connected && !portal.watchWaits,
-    watch: recorder,
+    watch: gated(trace, recorder, observed, { kick: () => scheduler?.kick(), idle: () => false }),
     onFault,
   });
   scheduler.kick();

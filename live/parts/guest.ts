@@ -22,6 +22,7 @@ import type { WatchEvent } from '../portal/messages.js';
 import { Portal } from '../portal/portal.js';
 import { type LiveActor, Scheduler, taskActor } from '../scheduler.js';
 import { dom0Place, guestPlace, RemoteDomain } from '../tables.js';
+import { gated } from '../trace/gated.js';
 import { guestRecorder } from '../trace/guest-recorder.js';
 import { ObservedMemory } from '../trace/observed-memory.js';
 import { openTrace } from '../trace/open.js';
@@ -157,7 +158,10 @@ export function runGuest(
     ],
     running: () => domain.running,
     mayBlock: () => !portal.watchWaits,
-    watch: recorder,
+    watch: gated(trace, recorder, observed, {
+      kick: () => scheduler.kick(),
+      idle: (step) => step === `${name}.user/issue` && request.accepted === guest.user.position,
+    }),
     onFault,
   });
   scheduler.kick();

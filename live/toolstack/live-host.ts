@@ -12,6 +12,7 @@ import type { HostConfig, HostGrant, MemoryGrant, PartConfig, ToolstackPlace } f
 import { hypervisorSocket, transferSocket } from '../parts/config.js';
 import { domainsOf } from '../parts/machine.js';
 import { AGENTS } from '../tables.js';
+import { inTurn } from '../trace/turns.js';
 import { type TraceWriter, traced } from '../trace/writer.js';
 import type { HostMemory } from './host-memory.js';
 import { HostStore } from './host-store.js';
@@ -265,6 +266,8 @@ export class LiveHost {
     const begun = this.#place.trace?.begin(`toolstack/restore guest${target.domid}`) ?? 0;
     if ((await this.hypercalls.transfer('send', path, cutAfterBytes)) !== 0) return false;
     this.#place.trace?.end(begun);
+    // Of a driven run: only now the backend there may begin.
+    await inTurn(this.#place.trace?.turns ?? null, `toolstack/release guest${target.domid}`, () => undefined);
     return true;
   }
 

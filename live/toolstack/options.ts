@@ -20,6 +20,8 @@ export interface LiveOptions {
   readonly threads: boolean;
   /** Folder into which each part writes what it does; none when absent. */
   readonly trace?: string | null;
+  /** Steps that are to be taken in this order, for a run that is traced; as they come when absent. */
+  readonly turns?: readonly string[];
   /** Whether the backend is asked to quiesce before a guest's memory is copied; true when absent. */
   readonly drain?: boolean;
 }

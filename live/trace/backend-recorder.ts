@@ -9,6 +9,7 @@ import { digestMemory } from '../../protocol/digest.js';
 import { FieldWatch } from '../../protocol/field-values.js';
 import type { ObservedMemory } from './observed-memory.js';
 import { StepRecorder } from './recorder.js';
+import { inTurn } from './turns.js';
 import type { TraceWriter } from './writer.js';
 
 export function backendRecorder(
@@ -31,10 +32,18 @@ export function backendRecorder(
 }
 
 /** A TPM that answers: the step of the simulator by which a command has been executed. */
-export function recordAnswer(trace: TraceWriter, tpm: string, answer: Uint8Array, keep: () => void): void {
+export async function recordAnswer(
+  trace: TraceWriter,
+  tpm: string,
+  answer: Uint8Array,
+  keep: () => void,
+): Promise<void> {
   const bytes = Buffer.from(answer.buffer, answer.byteOffset, answer.length);
   // Told before: whoever dies in it may have kept it.
-  const begun = trace.begin(`${tpm}.execute/complete`, { answer: bytes.toString('hex') });
-  keep();
-  trace.end(begun);
+  const name = `${tpm}.execute/complete`;
+  await inTurn(trace.turns, name, () => {
+    const begun = trace.begin(name, { answer: bytes.toString('hex') });
+    keep();
+    trace.end(begun);
+  });
 }

@@ -13,6 +13,8 @@ const MOMENTS_MAX = 4_000_000;
 const MOMENT = 0;
 /** The first moment that is missing, or 0. */
 const LOST = 1;
+/** Of a driven run: number of the step whose turn it is, from 1; 0 while everybody is free. */
+const TURN = 2;
 
 export const CLOCK_FILE = 'clock';
 
@@ -47,6 +49,19 @@ export class TraceClock {
     return 0;
   }
 
+  get turn(): number {
+    return Atomics.load(this.#words, TURN);
+  }
+
+  set turn(turn: number) {
+    Atomics.store(this.#words, TURN, turn);
+  }
+
+  /** Moments so far. */
+  get moment(): number {
+    return Atomics.load(this.#words, MOMENT);
+  }
+
   /** From `moment` on the trace is not whole: its bound is reached, or it cannot be written. */
   lose(moment: number): void {
     Atomics.compareExchange(this.#words, LOST, 0, moment);
@@ -54,7 +69,7 @@ export class TraceClock {
 }
 
 /** Bytes of a clock that threads share. */
-export const CLOCK_BYTES = 8;
+export const CLOCK_BYTES = 12;
 
 /** Makes the file of a clock at its beginning. */
 export function createClockFile(directory: string): void {

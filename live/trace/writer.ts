@@ -5,6 +5,7 @@
 import { openSync, writeSync } from 'node:fs';
 import { LIVE_TRACE_VERSION, type StepDetails } from '../../protocol/live-trace.js';
 import type { TraceClock } from './clock.js';
+import { inTurn, Turns } from './turns.js';
 
 /** What is told of the run in the first line of each file. */
 export interface TraceRun {
@@ -18,11 +19,18 @@ const NOTHING: StepDetails = {};
 export class TraceWriter {
   readonly #clock: TraceClock;
   readonly #descriptor: number;
+  /** Of a run that is driven. */
+  readonly turns: Turns | null;
+  /** The part was started before. */
+  readonly again: boolean;
 
   /** `part` as in `a/guest`. */
   constructor(directory: string, part: string, clock: TraceClock, run: TraceRun) {
     this.#clock = clock;
-    this.#descriptor = openNext(`${directory}/${part.replace('/', '-')}`);
+    const { descriptor, number } = openNext(`${directory}/${part.replace('/', '-')}`);
+    this.#descriptor = descriptor;
+    this.again = number > 1;
+    this.turns = Turns.of(directory, clock);
     this.#line((at) => ({ at, trace: LIVE_TRACE_VERSION, part, pid: process.pid, ...run }));
   }
 
@@ -52,21 +60,23 @@ export class TraceWriter {
 }
 
 /** The first of `prefix.1.jsonl`, `prefix.2.jsonl` and so on that is not there. */
-function openNext(prefix: string): number {
+function openNext(prefix: string): { descriptor: number; number: number } {
   for (let number = 1; ; number++) {
     try {
-      return openSync(`${prefix}.${number}.jsonl`, 'ax', 0o600);
+      return { descriptor: openSync(`${prefix}.${number}.jsonl`, 'ax', 0o600), number };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }
 }
 
-/** Does something that takes its time, during which others act. What fails has no end. */
+/** Does something that takes its time, during which others act, in its turn. What fails has no end. */
 export async function traced<T>(trace: TraceWriter | null, name: string, work: () => Promise<T>): Promise<T> {
   if (trace === null) return work();
-  const of = trace.begin(name);
-  const result = await work();
-  trace.end(of);
-  return result;
+  return inTurn(trace.turns, name, async () => {
+    const of = trace.begin(name);
+    const result = await work();
+    trace.end(of);
+    return result;
+  });
 }
