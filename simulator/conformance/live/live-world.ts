@@ -7,6 +7,7 @@ import { tpmbackFields } from '../../../backend/tpmback/tpmback-fields.js';
 import { TpmbackV2 } from '../../../backend/tpmback/v2.js';
 import { guestFields } from '../../../frontend/guest-fields.js';
 import { ALL_AGENTS } from '../../../hypervisor/journaled-memory.js';
+import { passTime, untilNext } from '../../../hypervisor/timers.js';
 import { assert } from '../../../protocol/assert.js';
 import { fieldValue, type NamedField } from '../../../protocol/field-values.js';
 import type { TracedRequest } from '../../../protocol/live-trace.js';
@@ -138,6 +139,20 @@ export class LiveWorld {
     guest.registerWatches();
     if (guest.front.port !== 0 && !guest.manageTask.at('gnttab_resume'))
       host.events.raiseSpurious(domain, guest.front.port);
+  }
+
+  /** The nearest limit of a guest is reached. */
+  passTime(slot: number): void {
+    const { guest } = this.slot(slot);
+    const { memory } = this.world;
+    const ticking = (): boolean => true;
+    const places = [guest.freezeTimer, ...guest.front.timers.map(({ address }) => address)].map((address) => ({
+      address,
+      ticking,
+    }));
+    this.#everybody();
+    const milliseconds = untilNext(memory, places);
+    if (milliseconds > 0) passTime(memory, places, milliseconds);
   }
 
   /** The backend looks at its nodes although nothing has fired. */

@@ -82,6 +82,16 @@ export const TABLE: readonly Row[] = [
     ],
   },
   {
+    live: 'guestN.tpmfront.receive/poll, guestN.kernel/freeze_tasks',
+    simulated: 'the same, or after the time of a limit of that guest has passed',
+    reason: 'live limits go by the clock; simulated time passes when nothing else can happen',
+    pattern: /^guest\d\.(tpmfront\.receive\/poll|kernel\/freeze_tasks)$/,
+    ways: (event, _world, slot) => [
+      compared({ step: event.name }),
+      compared({ own: `live/time passes for guest${slot + 1}`, run: (it) => it.passTime(slot) }, { step: event.name }),
+    ],
+  },
+  {
     live: 'toolstack.run/await_backend',
     simulated: 'the same; nothing before the guest first runs',
     reason: 'the world is made with its guest booted',

@@ -1,0 +1,183 @@
+/**
+ * Schedules of the simulator, carried out by a live system: what it finds broken breaks, and what it holds holds.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import t, { type Test } from 'tap';
+import { loadSession } from '../../library/sessions.js';
+import { native } from '../../live/memory/native.js';
+import { findScenario } from '../../scenarios/find-scenario.js';
+import { findTpmback, findTpmfront } from '../../simulator/drivers.js';
+import { decide } from '../../simulator/verdict.js';
+import { quiesce } from '../support/fake-terminal.js';
+
+t.setTimeout(240_000);
+
+/** Three PCR extends of a recorded session, and the SHA-256 digests that they carry. */
+const EXTENDS = readFileSync('scenarios/sessions/ima_extends.jsonl', 'utf8')
+  .split('\n')
+  .slice(1, 4)
+  .map((line, seq) => ({ ...(JSON.parse(line) as { command: string }), session: 'extends', seq }));
+
+interface Outcome {
+  readonly taken: number;
+  readonly steps: number;
+  readonly missing: string | null;
+  readonly issued: number;
+  readonly executed: number;
+  readonly answered: number;
+  readonly simulated: string | null;
+  readonly failures: readonly string[];
+  readonly pcrs: readonly { pcr: number; expected: string; found: string }[];
+}
+
+interface Place {
+  readonly folder: string;
+  readonly session: string;
+  drive(schedule: string): Promise<{ status: number; found: Outcome; trace: string }>;
+}
+
+function place(t: Test): Place {
+  const folder = mkdtempSync(`${tmpdir()}/quiesce-drive-`);
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const session = `${folder}/extends.jsonl`;
+  writeFileSync(session, EXTENDS.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  return {
+    folder,
+    session,
+    async drive(schedule) {
+      const trace = `${folder}/trace`;
+      const run = [
+        'live',
+        'drive',
+        schedule,
+        '--directory',
+        `${folder}/run`,
+        '--trace',
+        trace,
+        '--timeout',
+        '60',
+        '--json',
+      ];
+      const { status, out, err } = await quiesce(run);
+      t.equal(err, '');
+      return { status, found: JSON.parse(out) as Outcome, trace };
+    },
+  };
+}
+
+/** A shortest schedule that breaks a pair. */
+function counterexample(scenario: string, tpmfront: string, session: string): { token: string; oracle: string | null } {
+  const pairing = {
+    scenario: findScenario(scenario),
+    tpmfront: findTpmfront(tpmfront),
+    tpmback: findTpmback('sequenced'),
+    session: loadSession(session),
+  };
+  const { token, oracle } = decide(pairing);
+  return { token: token ?? '', oracle };
+}
+
+/** PCR 10 after the first command was executed so many times: each extends it with the digest that the command carries. */
+function pcrAfter(times: number): string {
+  const { command = '' } = EXTENDS[0] ?? {};
+  const digest = Buffer.from(command, 'hex').subarray(-32);
+  let value: Buffer = Buffer.alloc(32);
+  for (let i = 0; i < times; i++) value = createHash('sha256').update(value).update(digest).digest();
+  return value.toString('hex');
+}
+
+const COUNTEREXAMPLES = [
+  { scenario: 'live-migration', tpmfront: 'resend' },
+  { scenario: 'live-backend-restart', tpmfront: 'quiesce' },
+] as const;
+
+if (native() === null) t.comment('koffi is not installed: parts are threads, which cannot be led');
+else {
+  for (const { scenario, tpmfront } of COUNTEREXAMPLES) {
+    t.test(
+      `${scenario} with ${tpmfront}: a command is executed twice by the real TPM`,
+      { timeout: 100_000 },
+      async (t) => {
+        const { session, drive } = place(t);
+        const { token, oracle } = counterexample(scenario, tpmfront, session);
+        t.equal(oracle, 'exactly-once');
+        const { status, found, trace } = await drive(token);
+        t.equal(status, 1);
+        t.equal(found.missing, null);
+        t.equal(found.taken, found.steps);
+        t.equal(found.simulated, 'exactly-once');
+        t.strictSame([found.issued, found.executed], [1, 2]);
+        t.strictSame(found.failures, ['exactly-once']);
+        t.strictSame(found.pcrs, [{ pcr: 10, expected: pcrAfter(1), found: pcrAfter(2) }]);
+        const conform = await quiesce(['live', 'conform', trace]);
+        t.equal(conform.status, 0, 'what was led is a run that the simulator accepts');
+        t.match(conform.out, 'exactly-once fails in it, as it did live');
+      },
+    );
+  }
+
+  t.test('sequenced holds in the same situations', { timeout: 160_000 }, async (t) => {
+    for (const scenario of ['live-migration', 'live-backend-restart']) {
+      await t.test(scenario, async (t) => {
+        const { folder, session, drive } = place(t);
+        const schedule = `${folder}/held.schedule`;
+        const run = ['run', '--scenario', scenario, '--session', session, '--seed', '5', '--out', schedule];
+        t.equal((await quiesce(run)).status, 0);
+        if (scenario === 'live-backend-restart') t.match(readFileSync(schedule, 'utf8'), /\nfault\/kill tpmback1/);
+        const { status, found, trace } = await drive(schedule);
+        t.strictSame([status, found.missing, found.failures, found.pcrs, found.simulated], [0, null, [], [], null]);
+        t.strictSame([found.issued, found.executed, found.answered], [3, 3, 3]);
+        t.equal((await quiesce(['live', 'conform', trace])).status, 0);
+      });
+    }
+  });
+
+  t.test('what cannot be led is refused before anything begins', { timeout: 60_000 }, async (t) => {
+    const { folder, session } = place(t);
+    const write = (
+      name: string,
+      scenario: string,
+      tpmfront: string,
+      tpmback: string,
+      steps: readonly string[],
+    ): string => {
+      const file = `${folder}/${name}`;
+      const head = `scenario: ${scenario}\ntpmfront: ${tpmfront}\ntpmback: ${tpmback}\nsession: ${session}\ncommands: all\ngrain: fine\n`;
+      writeFileSync(file, `quiesce schedule 1\n${head}\n${steps.join('\n')}\n`);
+      return file;
+    };
+    const first = ['guest1.user/issue', 'guest1.tpmfront.transmit/fill'];
+    const taken = [
+      ...[...first, 'guest1.tpmfront.transmit/publish', 'guest1.tpmfront.transmit/notify'],
+      ...['tpmback1/interrupt', 'tpmback1.serve/fetch', 'tpmback1.serve/execute'],
+    ];
+    const cases: readonly (readonly [string, RegExp])[] = [
+      [
+        write('1', 'slow-command', 'sequenced', 'sequenced', first),
+        /expected a schedule of clean-migration, .*found slow-command/,
+      ],
+      [write('2', 'clean-migration', 'wait-loop', 'v1', first), /found wait-loop/],
+      [write('3', 'clean-migration', 'sequenced', 'v2', first), /expected tpmback sequenced, found v2/],
+      [write('4', 'clean-migration', 'resend', 'v2', ['guest1.tpmfront.transmit/fill']), /step 1, .*no such step here/],
+      [
+        write('5', 'backend-restart', 'resend', 'v2', [...taken, 'fault/kill tpmback1']),
+        /step 8, fault\/kill tpmback1: .*a live TPM ends with it/,
+      ],
+      [
+        write('6', 'backend-restart', 'resend', 'v2', [
+          'fault/kill tpmback1',
+          'supervisor/restart tpmback1',
+          'fault/x',
+        ]),
+        /step 3/,
+      ],
+    ];
+    for (const [file, message] of cases) {
+      const { status, err } = await quiesce(['live', 'drive', file, '--directory', `${folder}/run`]);
+      t.equal(status, 2);
+      t.match(err, message);
+    }
+  });
+}
