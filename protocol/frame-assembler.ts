@@ -35,6 +35,13 @@ export class FrameAssembler {
     this.#pending = joined;
   }
 
+  /** What has come and not been taken, which is forgotten here. */
+  take(): Uint8Array {
+    const pending = this.#pending;
+    this.#pending = EMPTY;
+    return pending;
+  }
+
   /** The next whole message, as a window on what was pushed; undefined when there is none. Throws what `sizeOf` throws. */
   next(): Uint8Array | undefined {
     if (this.#pending.length === 0) return undefined;

@@ -8,7 +8,7 @@
 
 import { QuiesceError } from '../../protocol/errors.js';
 import { layout, u32 } from '../../protocol/layout.js';
-import { PAGE_SIZE, packWords } from '../../protocol/memory.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
 import {
   DEVICE_PAGE,
   KEPT_ANSWER_PAGE,
@@ -79,16 +79,20 @@ export class KeptState {
     let slot = current === null ? 1 : this.#at(current).state_slot;
     let length = current === null ? 0 : this.#at(current).state_length;
     if (state !== null) {
-      const bytes = encodeState(state);
-      if (bytes.length > KEPT_STATE_PAGES * PAGE_SIZE) {
+      const pieces = encodeState(state);
+      slot = 1 - slot;
+      length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+      if (length > KEPT_STATE_PAGES * PAGE_SIZE) {
         throw new QuiesceError(
           'BAD_STATE_BLOB',
-          `expected a TPM state of at most ${KEPT_STATE_PAGES * PAGE_SIZE} bytes, found ${bytes.length}`,
+          `expected a TPM state of at most ${KEPT_STATE_PAGES * PAGE_SIZE} bytes, found ${length}`,
         );
       }
-      slot = 1 - slot;
-      length = bytes.length;
-      memory.writeWords(this.#stateAddress(slot), packWords(bytes), length);
+      let at = this.#stateAddress(slot);
+      for (const piece of pieces) {
+        memory.writeBytes(at, piece);
+        at += piece.length;
+      }
     }
     const record = this.#at(next);
     record.sequence = answer.sequence;
@@ -98,7 +102,7 @@ export class KeptState {
     record.response_length = answer.response.length;
     record.state_slot = slot;
     record.state_length = length;
-    memory.writeWords(this.#answerAddress(next) + ANSWER_OFFSET, packWords(answer.response), answer.response.length);
+    memory.writeBytes(this.#answerAddress(next) + ANSWER_OFFSET, answer.response);
     memory.write32(this.#selector, next + 1);
   }
 
@@ -134,8 +138,8 @@ interface Head {
   readonly blobs: readonly { readonly kind: StateBlobKind; readonly digest: string; readonly length: number }[];
 }
 
-/** A length, a head in JSON, and the blobs one after the other. */
-export function encodeState(state: VtpmState): Uint8Array {
+/** A length, a head in JSON, and the blobs, to be put one after the other. */
+function encodeState(state: VtpmState): readonly Uint8Array[] {
   const blobs = STATE_BLOB_KINDS.flatMap((kind) => state[kind] ?? []);
   const head: Head = {
     device: state.device,
@@ -145,11 +149,11 @@ export function encodeState(state: VtpmState): Uint8Array {
   const text = Buffer.from(JSON.stringify(head), 'utf8');
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
-  return Buffer.concat([length, text, ...blobs.map(({ bytes }) => bytes)]);
+  return [length, text, ...blobs.map(({ bytes }) => bytes)];
 }
 
 /** Throws `BAD_STATE_BLOB`. Whether the blobs are whole is for `checkState` to say, when a device takes them over. */
-export function decodeState(bytes: Uint8Array): VtpmState {
+function decodeState(bytes: Uint8Array): VtpmState {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   try {
     const end = 4 + buffer.readUInt32LE();

@@ -5,7 +5,7 @@
 import { type BackendDevice, type TpmCommand, TpmDeviceState } from '../../backend/tpm/device.js';
 import { digestMemory, mix, mixSecond } from '../../protocol/digest.js';
 import { QuiesceError } from '../../protocol/errors.js';
-import { PAGE_SIZE, packWords } from '../../protocol/memory.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
 import { bigEndian16, bigEndian32, readCode, TPM_ST_SESSIONS } from '../../protocol/tpm/header.js';
 import { usesSession } from '../../protocol/tpm/session.js';
 import { changesState } from '../../protocol/tpm/state-change.js';
@@ -189,7 +189,7 @@ export class LiveTpmDevice implements BackendDevice {
   #publish(kept: Omit<Kept, 'state'>): void {
     const { state } = this;
     const { response } = kept;
-    this.#memory.writeWords(this.responseAddress, packWords(response), response.length);
+    this.#memory.writeBytes(this.responseAddress, response);
     state.response_length = response.length;
     state.executed_sequence = kept.sequence;
     state.executed = kept.executed;

@@ -31,6 +31,10 @@ export interface Native {
   socketPair(): readonly [number, number];
   /** Sleeps until `descriptor` can be read or has ended, `milliseconds` at most. False when it has not. */
   awaitReadable(descriptor: number, milliseconds: number): boolean;
+  /** The same for several: which of them can be read, have ended or have a client waiting. All false when none does. */
+  awaitAny(descriptors: readonly number[], milliseconds: number): readonly boolean[];
+  /** The next client of a socket that listens: its descriptor, which does not block, or -1 when none waits. */
+  accept(descriptor: number): number;
   /** Bytes written to a descriptor that does not block, from the beginning of `bytes`; -1 when there is an error. */
   write(descriptor: number, bytes: Uint8Array): number;
   /** Bytes read into `bytes`; 0 at the end of the stream, -1 when nothing is there or there is an error. */
@@ -66,7 +70,12 @@ const LOCK_NB = 4;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2_000_000;
+const SOCK_NONBLOCK = 0o4000;
 const POLLIN = 1;
+const POLL_ENTRY_BYTES = 8;
+const POLL_ENTRIES_MAX = 128;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
 
 /** Number of the system call futex, by processor. */
 const SYS_FUTEX: { readonly [processor: string]: number | undefined } = { x64: 202, arm64: 98 };
@@ -105,7 +114,12 @@ function load(): Native | null {
   const ppoll = library.func('int ppoll(void *entries, unsigned long count, void *timeout, void *signals)');
   const read = library.func('int64_t read(int fd, void *bytes, size_t count)');
   const timeout = Buffer.alloc(16);
-  const entry = Buffer.alloc(8);
+  const accept4 = library.func('int accept4(int fd, void *address, void *length, int flags)');
+  const setsockopt = library.func(
+    'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
+  );
+  const entries = Buffer.alloc(POLL_ENTRIES_MAX * POLL_ENTRY_BYTES);
+  const on = Buffer.from([1, 0, 0, 0]);
   const one = Buffer.alloc(1);
 
   const check = (call: string, result: number): number => {
@@ -128,6 +142,16 @@ function load(): Native | null {
     const seconds = Math.floor(milliseconds / 1000);
     timeout.writeUInt32LE(seconds, 0);
     timeout.writeUInt32LE(Math.round((milliseconds - seconds * 1000) * 1e6), 8);
+  };
+
+  const poll = (descriptors: readonly number[], milliseconds: number): number => {
+    const count = Math.min(descriptors.length, POLL_ENTRIES_MAX);
+    for (let i = 0; i < count; i++) {
+      entries.writeInt32LE(descriptors[i] as number, i * POLL_ENTRY_BYTES);
+      entries.writeInt32LE(POLLIN, i * POLL_ENTRY_BYTES + 4);
+    }
+    limit(milliseconds);
+    return ppoll(entries, count, timeout, null);
   };
 
   return {
@@ -156,11 +180,16 @@ function load(): Native | null {
       check('socketpair', socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, descriptors));
       return [descriptors.readInt32LE(0), descriptors.readInt32LE(4)];
     },
-    awaitReadable(descriptor, milliseconds) {
-      limit(milliseconds);
-      entry.writeInt32LE(descriptor, 0);
-      entry.writeInt32LE(POLLIN, 4);
-      return ppoll(entry, 1, timeout, null) > 0;
+    awaitReadable: (descriptor, milliseconds) => poll([descriptor], milliseconds) > 0,
+    awaitAny(descriptors, milliseconds) {
+      const found = poll(descriptors, milliseconds);
+      return descriptors.map((_, i) => found > 0 && entries.readUInt16LE(i * POLL_ENTRY_BYTES + 6) !== 0);
+    },
+    accept(descriptor) {
+      const accepted = accept4(descriptor, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      // Only for TCP, and no harm elsewhere.
+      if (accepted >= 0) setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, on, on.length);
+      return accepted;
     },
     write: (descriptor, bytes) => write(descriptor, bytes, bytes.length),
     read: (descriptor, bytes) => read(descriptor, bytes, bytes.length),

@@ -101,6 +101,14 @@ export class SharedMemory implements MachineMemory {
     this.words.set(count === words.length ? words : words.subarray(0, count), address >>> 2);
   }
 
+  /** As `writeWords`, for bytes as they are; what is left of the last word is zeroed. */
+  writeBytes(address: number, bytes: Uint8Array): void {
+    const end = address + bytes.length;
+    this.#prepareRange(address, bytes.length);
+    this.bytes.set(bytes, address);
+    this.bytes.fill(0, end, (end + 3) & ~3);
+  }
+
   copy(from: number, to: number, length: number): void {
     const bytes = (length + 3) & ~3;
     this.#checkLoads(from, length);

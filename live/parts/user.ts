@@ -25,7 +25,8 @@ export async function runUser(
 ): Promise<RunningUser> {
   const places = hosts.map(({ host, memory }) => userHost(host, memory, () => user.rung()));
   const user: UserSpace = new UserSpace(places);
-  const server = await TctiServer.listen(user, { framing: protocol, address: { kind: 'tcp', port } });
+  const dedicated = hosts.every(({ memory }) => memory.kind === 'process');
+  const server = await TctiServer.listen(user, { framing: protocol, address: { kind: 'tcp', port }, dedicated });
   return {
     tcti: server.tcti,
     async close() {

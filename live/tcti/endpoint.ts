@@ -16,6 +16,8 @@ export type TctiAddress =
 export interface Endpoint {
   /** What a TCTI wants to know: `host=127.0.0.1,port=2321` or `path=/run/vtpm/socket`. */
   readonly configuration: string;
+  /** Descriptors of the sockets that listen, commands first; null where Node does not tell. */
+  readonly descriptors: readonly [number, number] | null;
   /** Accepts nobody from now on, and removes its files. Connections stay. */
   close(): Promise<void>;
 }
@@ -41,11 +43,19 @@ export async function listen(address: TctiAddress, channels: Channels): Promise<
   try {
     if (address.kind === 'unix') return await listenUnix(servers, address.path, close);
     const port = address.port === 0 ? await listenAnywhere(servers) : await listenPair(servers, address.port);
-    return { configuration: `host=${LOOPBACK},port=${port}`, close };
+    return { configuration: `host=${LOOPBACK},port=${port}`, descriptors: descriptorsOf(servers), close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Node keeps them in a handle that it does not document; it has been there since its beginning. */
+function descriptorsOf(servers: readonly [Server, Server]): readonly [number, number] | null {
+  const [commands, second] = servers.map(
+    (server) => (server as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1,
+  );
+  return commands === undefined || second === undefined || commands < 0 || second < 0 ? null : [commands, second];
 }
 
 async function listenUnix(
@@ -59,6 +69,7 @@ async function listenUnix(
   await bindUnix(second, { path: path + SECOND_SUFFIX });
   return {
     configuration: `path=${path}`,
+    descriptors: descriptorsOf([commands, second]),
     close: async () => {
       await close();
       if (made) removeIfEmpty(folder);

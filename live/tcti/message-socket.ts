@@ -56,6 +56,16 @@ export class MessageSocket {
     });
   }
 
+  /** Goes on where another has left off: bytes of a message, bytes of an answer, and whether that was the last. */
+  goOn(begun: Uint8Array, unsent: Uint8Array, ends: boolean): void {
+    if (ends) this.#finish(unsent);
+    else {
+      if (unsent.length > 0) this.#socket.write(unsent);
+      if (begun.length > 0) this.#receive(begun);
+      if (!this.#busy && this.#frames.length > 0) this.#limit(true);
+    }
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }

@@ -50,10 +50,14 @@ function answerMessage(session: TctiSession, message: Uint8Array): Answer | Prom
   }
 }
 
-async function answerCommand(session: TctiSession, command: Uint8Array, locality: number): Promise<Answer> {
+function answerCommand(session: TctiSession, command: Uint8Array, locality: number): Answer | Promise<Answer> {
   if (!session.powered) return sentCommandAnswer(new Uint8Array(0));
   if (locality > LOCALITY_MAX) return sentCommandAnswer(errorResponse(TPM_RC.LOCALITY));
-  const response = await session.gate.execute(command, locality);
+  const response = session.gate.execute(command, locality);
+  return response instanceof Promise ? response.then(framed) : framed(response);
+}
+
+function framed(response: Uint8Array | null): Answer {
   return response === null ? null : sentCommandAnswer(response);
 }
 

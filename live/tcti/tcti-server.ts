@@ -7,8 +7,10 @@
  * Clients come and go as they like, and share one TPM without a resource manager, as processes do that open the same
  * /dev/tpm0 in turn: sessions and transient objects belong to the TPM, not to who made them.
  */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import { native } from '../memory/native.js';
 import type { CommandExecutor } from '../tpm/vtpm-device.js';
+import { BriefClients, type HandedOver } from './brief-clients.js';
 import { CommandGate } from './command-gate.js';
 import { type Endpoint, listen, type TctiAddress } from './endpoint.js';
 import { type Framing, MessageSocket } from './message-socket.js';
@@ -25,6 +27,11 @@ export interface TctiOptions {
   readonly powerCycle?: () => Promise<void>;
   /** Connections at a time over both channels, 64 unless told otherwise; further ones are closed at once. */
   readonly connectionsMax?: number;
+  /**
+   * Whether this process does little else than to serve, so that its event loop may be left alone for milliseconds while
+   * clients come; not so unless it is given, nor where koffi is not installed.
+   */
+  readonly dedicated?: boolean;
   /** Milliseconds for a command to come whole once it has begun, 30 s unless told otherwise. */
   readonly frameMilliseconds?: number;
 }
@@ -37,6 +44,7 @@ export class TctiServer {
   readonly #session: TctiSession;
   readonly #clients = new Set<MessageSocket>();
   #endpoint: Endpoint | null = null;
+  #brief: BriefClients | null = null;
 
   private constructor(tpm: CommandExecutor, options: TctiOptions) {
     this.#options = options;
@@ -55,6 +63,7 @@ export class TctiServer {
       onCommandClient: (socket) => server.#accept(socket, commands),
       onSecondClient: (socket) => server.#accept(socket, second),
     });
+    if (options.dedicated === true) server.#serveBriefly([commands, second], server.#endpoint.descriptors);
     return server;
   }
 
@@ -65,7 +74,12 @@ export class TctiServer {
 
   /** Connections at this moment, with those that are gone while their last command executes. */
   get connections(): number {
-    return this.#clients.size;
+    return this.#clients.size + (this.#brief?.size ?? 0);
+  }
+
+  /** Clients so far that came without a turn of the event loop; 0 unless the process is `dedicated`. */
+  get acceptedBriefly(): number {
+    return this.#brief?.accepted ?? 0;
   }
 
   /** Commands that have come whole and wait for the TPM. */
@@ -80,17 +94,38 @@ export class TctiServer {
   async close(): Promise<void> {
     this.#session.gate.close();
     const closed = this.#endpoint?.close();
+    this.#brief?.close();
     for (const client of this.#clients) client.destroy();
     await closed;
   }
 
-  #accept(socket: Socket, framing: Framing): void {
-    const { connectionsMax = CONNECTIONS_MAX, frameMilliseconds = FRAME_MILLISECONDS } = this.#options;
-    if (this.#clients.size >= connectionsMax) {
+  #accept(socket: Socket, framing: Framing): MessageSocket | null {
+    const { frameMilliseconds = FRAME_MILLISECONDS } = this.#options;
+    if (!this.#hasRoom) {
       socket.destroy();
-      return;
+      return null;
     }
-    const client = new MessageSocket(socket, framing, frameMilliseconds, () => this.#clients.delete(client));
+    const client = new MessageSocket(socket, framing, frameMilliseconds, () => {
+      this.#clients.delete(client);
+      this.#brief?.expect();
+    });
     this.#clients.add(client);
+    return client;
+  }
+
+  get #hasRoom(): boolean {
+    return this.connections < (this.#options.connectionsMax ?? CONNECTIONS_MAX);
+  }
+
+  #serveBriefly(framings: readonly [Framing, Framing], descriptors: Endpoint['descriptors']): void {
+    const calls = native();
+    if (calls === null || descriptors === null) return;
+    const channels = framings.map((framing, i) => ({
+      framing,
+      descriptor: descriptors[i] as number,
+      handOver: (descriptor: number, { begun, unsent, ends }: HandedOver) =>
+        this.#accept(new Socket({ fd: descriptor }), framing)?.goOn(begun, unsent, ends),
+    }));
+    this.#brief = new BriefClients(calls, channels, () => this.#clients.size === 0 && this.#hasRoom);
   }
 }

@@ -31,7 +31,11 @@ export class ModelDevice implements VtpmDevice {
     this.#engine.manufacture(this.#memory, STATE);
   }
 
-  async execute(command: Uint8Array, { locality, signal }: ExecuteOptions): Promise<Uint8Array> {
+  async execute(command: Uint8Array, options: ExecuteOptions): Promise<Uint8Array> {
+    return this.executeBriefly(command, options);
+  }
+
+  executeBriefly(command: Uint8Array, { locality, signal }: ExecuteOptions): Uint8Array {
     checkCommand(command, locality);
     this.#checkOpen();
     if (signal?.aborted) throw cancelledBefore();
@@ -43,6 +47,10 @@ export class ModelDevice implements VtpmDevice {
   }
 
   async saveState(): Promise<VtpmState> {
+    return this.saveStateBriefly();
+  }
+
+  saveStateBriefly(): VtpmState {
     this.#checkOpen();
     return newState('model', { permanent: this.#memory.bytes.slice(STATE), volatile: null, savestate: null });
   }

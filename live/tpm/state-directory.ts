@@ -35,6 +35,12 @@ export class StateDirectory {
     return (statSync(join(this.path, PERMANENT), { throwIfNoEntry: false })?.size ?? 0) > 0;
   }
 
+  /** Another one after each change of the permanent state: swtpm writes a new file and renames it. Null where none is. */
+  get permanentVersion(): string | null {
+    const file = statSync(join(this.path, PERMANENT), { bigint: true, throwIfNoEntry: false });
+    return file === undefined ? null : `${file.ino} ${file.size} ${file.mtimeNs} ${file.ctimeNs}`;
+  }
+
   /**
    * Whether a volatile state was left behind. swtpm would resume from it, however old it is; what is left here is of a
    * process that was killed while its state was read, and older than the permanent state beside it.

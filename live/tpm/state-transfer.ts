@@ -6,6 +6,7 @@
 import { QuiesceError } from '../../protocol/errors.js';
 import { PTM_INIT_FLAG_DELETE_VOLATILE } from '../../protocol/tpm/ptm.js';
 import type { ControlChannel } from './control-channel.js';
+import type { StateDirectory } from './state-directory.js';
 import { newState, type StateBlobKind, type VtpmState } from './vtpm-state.js';
 
 /** Permanent first: without it a target refuses the volatile one. */
@@ -31,16 +32,29 @@ export async function readState(control: ControlChannel): Promise<VtpmState> {
   return newState('swtpm', { permanent, volatile, savestate });
 }
 
+/** The permanent blob that was read last, and which version of its file that was. */
+export interface PermanentCache {
+  readonly version: string;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * The same, in a few short waits for which the thread blocks; where one is too short, by a promise. A TPM 2.0 has no
- * savestate, so it is not asked for.
+ * The same in one or two short waits, for which the thread blocks; null where they are too short. A permanent blob whose
+ * file is still the one that was read last is not read again, and a savestate, which no TPM 2.0 has, not at all.
  */
-export function readStateBriefly(control: ControlChannel): VtpmState | Promise<VtpmState> {
-  const permanent = control.stateBlobBriefly('permanent');
-  if (permanent === undefined) return readState(control);
+export function readStateBriefly(
+  control: ControlChannel,
+  directory: StateDirectory,
+  last: PermanentCache | null,
+): { readonly state: VtpmState; readonly permanent: PermanentCache | null } | null {
+  const version = directory.permanentVersion;
+  const known = last !== null && last.version === version ? last.bytes : undefined;
+  const permanent = known ?? control.stateBlobBriefly('permanent');
+  if (permanent === undefined) return null;
   const volatile = control.stateBlobBriefly('volatile');
-  if (volatile === undefined) return readState(control);
-  return newState('swtpm', { permanent, volatile, savestate: null });
+  if (volatile === undefined) return null;
+  const state = newState('swtpm', { permanent, volatile, savestate: null });
+  return { state, permanent: version === null ? null : { version, bytes: permanent } };
 }
 
 /**

@@ -18,7 +18,7 @@ import { PTM_INIT_FLAG_DELETE_VOLATILE } from '../../protocol/tpm/ptm.js';
 import { sendCommand, sentCommandAnswerSize, sentCommandResponse } from '../../protocol/tpm/send-command.js';
 import { COMMAND_LIMITS, type CommandLimits, CommandWatch } from './command-limits.js';
 import { StateDirectory } from './state-directory.js';
-import { readState, readStateBriefly } from './state-transfer.js';
+import { type PermanentCache, readState, readStateBriefly } from './state-transfer.js';
 import { Swtpm } from './swtpm.js';
 import { cancelledBefore, Turns } from './turns.js';
 import type { ExecuteOptions, VtpmDevice, VtpmState } from './vtpm-device.js';
@@ -69,6 +69,7 @@ export class SwtpmDevice implements VtpmDevice {
   readonly #limits: CommandLimits;
   readonly #turns = new Turns();
   #swtpm: Swtpm | null = null;
+  #permanent: PermanentCache | null = null;
   #closed = false;
 
   private constructor(options: SwtpmOptions) {
@@ -148,15 +149,20 @@ export class SwtpmDevice implements VtpmDevice {
     this.#checkOpen();
     const swtpm = this.#running();
     this.#turns.enter();
-    const state = readStateBriefly(swtpm.control);
-    if (state instanceof Promise) return state.finally(() => this.#turns.leave());
+    const found = readStateBriefly(swtpm.control, this.#directory, this.#permanent);
     this.#turns.leave();
-    return state;
+    // Asked anew: what came too late is thrown away.
+    if (found === null) return this.saveState();
+    this.#permanent = found.permanent;
+    return found.state;
   }
 
   async restoreState(state: VtpmState): Promise<void> {
     checkState(state, 'swtpm');
-    await this.#inTurn((swtpm) => swtpm.restore(state));
+    await this.#inTurn((swtpm) => {
+      this.#permanent = null;
+      return swtpm.restore(state);
+    });
   }
 
   /** Powers the TPM off and on: _TPM_Init. It wants Startup, and has lost what a crash of swtpm loses. */
@@ -216,6 +222,7 @@ export class SwtpmDevice implements VtpmDevice {
       await this.#startUp(swtpm);
     } else await swtpm.restore(state);
     this.#swtpm = swtpm;
+    this.#permanent = null;
   }
 
   async #startUp(swtpm: Swtpm): Promise<void> {

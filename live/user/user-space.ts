@@ -7,7 +7,7 @@
  */
 import type { Domain } from '../../hypervisor/domain.js';
 import { QuiesceError } from '../../protocol/errors.js';
-import { PAGE_SIZE, packWords } from '../../protocol/memory.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
 import type { Doorbell, DoorbellRinger } from '../memory/doorbell.js';
 import type { BellListener } from '../memory/event-loop-bell.js';
 import { COMMAND_PFN, REQUEST_PFN, RESPONSE_PFN } from '../memory/segments.js';
@@ -109,7 +109,7 @@ export class UserSpace implements CommandExecutor {
   #handDown(command: Uint8Array, locality: number): number {
     const request = this.#request;
     const { memory, guest, kernel } = this.#host;
-    memory.writeWords(guest.page(COMMAND_PFN), packWords(command), command.length);
+    memory.writeBytes(guest.page(COMMAND_PFN), command);
     request.length = command.length;
     request.locality = locality;
     const number = (request.accepted + 1) >>> 0;

@@ -66,6 +66,11 @@ export class RawClient {
     return (await this.take(length)).toString('hex');
   }
 
+  /** Reads nothing any more. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
