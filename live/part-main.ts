@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { argv } from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { describe, log } from './files/log.js';
 import { native } from './memory/native.js';
@@ -16,6 +17,14 @@ import { runHypervisor } from './parts/hypervisor.js';
 import { runUser } from './parts/user.js';
 import { runXenstored } from './parts/xenstored.js';
 import { lockFile, takeLock } from './toolstack/part-lock.js';
+
+/**
+ * What a part does for a command is short and always the same, but commands come seldom, and V8 would go on interpreting
+ * for hundreds of them. So from some time after its start on it compiles sooner, which takes a third to a half off the
+ * processor time of a command of tpm2-tools (measured); at the start that would only delay it.
+ */
+const COMPILE_SOONER = '--interrupt-budget=10000';
+const STARTED_MILLISECONDS = 2000;
 
 /** What a part tells whoever started it. */
 export type PartReport =
@@ -130,6 +139,7 @@ async function main(): Promise<void> {
     if (message === 'stop') end();
   });
   tell({ ready });
+  if (isMainThread) setTimeout(() => setFlagsFromString(COMPILE_SOONER), STARTED_MILLISECONDS).unref();
 }
 
 main().catch(fail);

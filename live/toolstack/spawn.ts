@@ -35,13 +35,6 @@ const CONFIG_BYTES = 8192;
 
 const PART_MAIN = new URL('../part-main.js', import.meta.url);
 
-/**
- * What a part does for a command is short and the same each time, but commands come seldom, and between two of them a
- * program of the guest has had the processor's caches. So it is compiled sooner than V8 would by itself; measured with
- * tools of tpm2-tools, that takes a third to a half off the processor time of a command.
- */
-const COMPILE_SOON = ['--no-lazy-feedback-allocation', '--interrupt-budget=10000'];
-
 export interface ProcessStart {
   readonly config: PartConfig;
   /** Where the configuration is put for the process to read, and its messages go. */
@@ -54,7 +47,7 @@ export interface ProcessStart {
 export function startProcess({ config, configFile, logFile, descriptors }: ProcessStart): RunningPart {
   writeInPlace(configFile, JSON.stringify(config), CONFIG_BYTES);
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(execPath, [...COMPILE_SOON, fileURLToPath(PART_MAIN), configFile], {
+  const child = spawn(execPath, [fileURLToPath(PART_MAIN), configFile], {
     stdio: ['ignore', log, log, 'ipc', ...descriptors],
     detached: true,
   });

@@ -47,13 +47,14 @@ export function readStateBriefly(
   directory: StateDirectory,
   last: PermanentCache | null,
 ): { readonly state: VtpmState; readonly permanent: PermanentCache | null } | null {
-  const version = directory.permanentVersion;
-  const known = last !== null && last.version === version ? last.bytes : undefined;
+  const known = last !== null && last.version === directory.permanentVersion ? last.bytes : undefined;
   const permanent = known ?? control.stateBlobBriefly('permanent');
   if (permanent === undefined) return null;
   const volatile = control.stateBlobBriefly('volatile');
   if (volatile === undefined) return null;
   const state = newState('swtpm', { permanent, volatile, savestate: null });
+  // Asked for last: swtpm sets the mode of a file that it reads, which is a new version too. No command has come since.
+  const version = directory.permanentVersion;
   return { state, permanent: version === null ? null : { version, bytes: permanent } };
 }
 
