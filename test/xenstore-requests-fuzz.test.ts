@@ -6,7 +6,7 @@ import t from 'tap';
 import { encodeFrame, FrameDecoder, type XsFrame, XsType } from '../protocol/xs-wire.js';
 import { Daemon } from '../xenstore-sim/daemon.js';
 import { type DaemonName, POLICIES, Store } from '../xenstore-sim/index.js';
-import { type Path, ROOT } from '../xenstore-sim/path.js';
+import { childPath, type Path, ROOT } from '../xenstore-sim/path.js';
 
 const word = fc.constantFrom(
   '/',
@@ -141,9 +141,8 @@ function checkTree(store: Store): void {
     if (node === undefined) throw new Error(`${path.text} is listed and not there`);
     const { owner } = node.permissions;
     owned.set(owner, (owned.get(owner) ?? 0) + 1);
-    if (new Set(node.children.map(({ name }) => name)).size !== node.children.length)
-      throw new Error(`${path.text} lists a child twice`);
-    for (const child of node.children) visit(child);
+    if (new Set(node.children).size !== node.children.length) throw new Error(`${path.text} lists a child twice`);
+    for (const child of node.children) visit(childPath(path, child));
   };
   visit(ROOT);
   for (const domain of store.domains.items) {

@@ -22,15 +22,15 @@ export function commitC(draft: Draft, caller: Connection, transaction: CTransact
   const changed = ({ path, generation }: Accessed): boolean => (draft.tree.get(path)?.generation ?? 0) !== generation;
   if (transaction.doomed || (!finite && accessed.some(changed))) return failure('EAGAIN');
 
-  // Events are about the parents as they were before.
-  draft.keepTree();
-  const old = draft.tree;
+  const parents = written.map((entry) => oldParent(entry, transaction, draft.tree));
   for (const { path, node, before } of written) if (node !== null || before !== null) draft.put(path, node);
-  for (const entry of written) {
-    const { path, reach, node, before } = entry;
-    if (reach !== SILENT)
-      draft.announce({ path, reach, node, before, parent: parentOf(entry, transaction, old, draft.tree) });
-  }
+  written.forEach(({ path, reach, node, before }, i) => {
+    const { above } = path;
+    if (reach === SILENT) return;
+    const old = parents[i];
+    const parent = old !== undefined ? old : above === null ? null : (draft.tree.get(above) ?? null);
+    draft.announce({ path, reach, node, before, parent });
+  });
   return OK;
 }
 
@@ -50,12 +50,12 @@ function exceedsNodes(draft: Draft, caller: Connection, written: readonly Access
 }
 
 /**
- * The parent whose readers are told. The daemon stores node by node and tells as it goes: of a parent that comes later
- * it sees the old state.
+ * The parent whose readers are told, if it is the one before the commit: the daemon stores node by node and tells as it
+ * goes, and of a parent that comes later it sees the old state. Undefined: the new one.
  */
-function parentOf({ path, order }: Accessed, transaction: CTransaction, old: Tree, now: Tree): Node | null {
+function oldParent({ path, order }: Accessed, transaction: CTransaction, old: Tree): Node | null | undefined {
   const { above } = path;
-  if (above === null) return null;
+  if (above === null) return undefined;
   const entry = transaction.get(above);
-  return (entry === undefined || entry.order < order ? now : old).get(above) ?? null;
+  return entry === undefined || entry.order < order ? undefined : (old.get(above) ?? null);
 }

@@ -10,7 +10,7 @@ import type { Connection } from './connections.js';
 import { directoryPart } from './directory-part.js';
 import type { Draft } from './draft.js';
 import { Node } from './node.js';
-import { isSpecial, type Path, resolvePath, specialPath } from './path.js';
+import { childPath, isSpecial, type Path, resolvePath, specialPath } from './path.js';
 import { DOMID_ANY, OWNER, type Permission, PermissionList, READ, WRITE } from './permissions.js';
 import { type ErrorName, failure, type NodeRequest, OK, type Reply } from './requests.js';
 import { EXACT, SUBTREE } from './transactions.js';
@@ -48,9 +48,7 @@ function read(draft: Draft, caller: Connection, text: PathText): Reply {
 
 function directory(draft: Draft, caller: Connection, text: PathText): Reply {
   const found = find(draft, caller, text, READ);
-  return typeof found === 'string'
-    ? failure(found)
-    : { kind: 'list', names: found.node.children.map((child) => child.name) };
+  return typeof found === 'string' ? failure(found) : { kind: 'list', names: found.node.children };
 }
 
 function getPermissions(draft: Draft, caller: Connection, text: PathText): Reply {
@@ -126,7 +124,7 @@ function setSpecialPermissions(draft: Draft, caller: Connection, path: Path, lis
   const node = draft.tree.get(path);
   if (node === undefined) return failure('ENOENT');
   if ((node.permissions.allows(draft.subject(caller)) & OWNER) === 0) return failure('EACCES');
-  draft.tree = draft.tree.set(path, node.withPermissions(list));
+  draft.replace(path, node.withPermissions(list));
   return OK;
 }
 
@@ -144,27 +142,28 @@ export function removeSubtree(draft: Draft, path: Path, parentPath: Path, node: 
   draft.put(path, null);
   draft.announce({ path, reach: SUBTREE, node, before: null, parent });
   if (parent === null) return true;
-  const left = parent.withoutChild(path, draft.policy.childOrder, node.birth);
+  const left = parent.withoutChild(path.name, draft.policy.childOrder, node.birth);
   if (left === parent) return draft.transaction === null;
   draft.put(parentPath, left);
   return true;
 }
 
 function removeBelow(draft: Draft, path: Path, node: Node): boolean {
-  for (const childPath of node.children) {
-    const child = draft.read(childPath);
-    if (child === null || !removeBelow(draft, childPath, child)) {
-      keepFrom(draft, path, node, childPath);
+  for (const name of node.children) {
+    const below = childPath(path, name);
+    const child = draft.read(below);
+    if (child === null || !removeBelow(draft, below, child)) {
+      keepFrom(draft, path, node, name);
       return false;
     }
-    draft.put(childPath, null);
-    draft.announce({ path: childPath, reach: EXACT, node: child, before: null, parent: node });
+    draft.put(below, null);
+    draft.announce({ path: below, reach: EXACT, node: child, before: null, parent: node });
   }
   return true;
 }
 
 /** Stores `node` without the children before `first`, which are gone. */
-function keepFrom(draft: Draft, path: Path, node: Node, first: Path): void {
+function keepFrom(draft: Draft, path: Path, node: Node, first: string): void {
   let left = node;
   for (const gone of node.children) {
     if (gone === first) break;
@@ -195,12 +194,12 @@ function create(draft: Draft, caller: Connection, path: Path, value: string): Re
   // In a transaction the nodes are counted at commit.
   const exceeded = draft.transaction === null && owned + missing.length > draft.limit(caller, 'nodes');
   const below = missing.at(-1);
-  const parent = below === undefined ? ancestor : ancestor.withChild(below, childOrder);
+  const parent = below === undefined ? ancestor : ancestor.withChild(below.name, childOrder);
   if (exceeded || !mayStore(draft, caller, leaf) || !mayStore(draft, caller, parent)) return failure('ENOSPC');
 
   missing.forEach((each, i) => {
     const child = missing[i - 1];
-    const node = child === undefined ? leaf : bare.withChild(child, childOrder);
+    const node = child === undefined ? leaf : bare.withChild(child.name, childOrder);
     // All but the topmost are first children.
     draft.put(each, each === below ? node.withBirth(ancestor.nextBirth) : node);
   });

@@ -5,12 +5,14 @@
  * more or less copies one block and one branch for each level. Most nodes have few children: one block.
  */
 import { assert } from '../protocol/assert.js';
-import type { Path } from './path.js';
+import { mix } from '../protocol/digest.js';
+import type { Hashed } from '../protocol/hashed.js';
+import { HIGH, LOW, mixText } from './hash.js';
 
 export type ChildKey = number | string;
 
-/** Keys and paths by turns. */
-type Block = readonly (ChildKey | Path)[];
+/** Keys and names by turns. */
+type Block = readonly ChildKey[];
 type Part = Block | Branch;
 
 class Branch {
@@ -27,7 +29,7 @@ class Branch {
 /** Children in a block, and parts in a branch. */
 const PARTS_MAX = 32;
 
-export class ChildList {
+export class ChildList implements Hashed {
   static readonly empty = new ChildList([], 0, 0, 0);
 
   readonly count: number;
@@ -36,7 +38,8 @@ export class ChildList {
   /** The number that the next child gets. */
   readonly nextBirth: number;
   readonly #root: Part;
-  #all: readonly Path[] | null = null;
+  #all: readonly string[] | null = null;
+  #hash: Hashed | null = null;
 
   private constructor(root: Part, count: number, bytes: number, nextBirth: number) {
     this.#root = root;
@@ -45,36 +48,56 @@ export class ChildList {
     this.nextBirth = nextBirth;
   }
 
-  /** All children in order. */
-  get all(): readonly Path[] {
+  get hashLow(): number {
+    return this.#hashes().hashLow;
+  }
+
+  get hashHigh(): number {
+    return this.#hashes().hashHigh;
+  }
+
+  #hashes(): Hashed {
+    if (this.#hash !== null) return this.#hash;
+    let low = LOW;
+    let high = HIGH;
+    for (const name of this.all) {
+      low = mixText(low, name);
+      high = mixText(high, name);
+    }
+    this.#hash = { hashLow: mix(low, this.count), hashHigh: mix(high, this.count) };
+    return this.#hash;
+  }
+
+  /** The names of all children in order. */
+  get all(): readonly string[] {
     if (this.#all === null) {
-      const all: Path[] = [];
+      const all: string[] = [];
       collect(this.#root, all);
       this.#all = all;
     }
     return this.#all;
   }
 
-  /** The list with `child`, whose key must not be in it. */
-  with(child: Path, key: ChildKey): ChildList {
+  /** The list with a child of name `child`, whose key must not be in it. */
+  with(child: string, key: ChildKey): ChildList {
     const parts = inserted(this.#root, key, child);
     const root = parts.length === 1 ? (parts[0] as Part) : new Branch(parts.map(firstOf), parts);
     const nextBirth = typeof key === 'number' ? Math.max(this.nextBirth, key + 1) : this.nextBirth;
-    return new ChildList(root, this.count + 1, this.bytes + child.name.length + 1, nextBirth);
+    return new ChildList(root, this.count + 1, this.bytes + child.length + 1, nextBirth);
   }
 
   /** The list without `child`; the same one if it is not there. With another `key` than it was put in it is looked for. */
-  without(child: Path, key: ChildKey): ChildList {
-    const found = at(this.#root, key)?.equals(child) === true ? key : keyOf(this.#root, child);
+  without(child: string, key: ChildKey): ChildList {
+    const found = at(this.#root, key) === child ? key : keyOf(this.#root, child);
     if (found === undefined) return this;
     const root = removed(this.#root, found) ?? [];
-    return new ChildList(root, this.count - 1, this.bytes - child.name.length - 1, this.nextBirth);
+    return new ChildList(root, this.count - 1, this.bytes - child.length - 1, this.nextBirth);
   }
 }
 
-function collect(part: Part, all: Path[]): void {
+function collect(part: Part, all: string[]): void {
   if (part instanceof Branch) for (const each of part.parts) collect(each, all);
-  else for (let i = 1; i < part.length; i += 2) all.push(part[i] as Path);
+  else for (let i = 1; i < part.length; i += 2) all.push(part[i] as string);
 }
 
 function firstOf(part: Part): ChildKey {
@@ -105,15 +128,15 @@ function placeOf(block: Block, key: ChildKey): number {
   return 2 * low;
 }
 
-function at(root: Part, key: ChildKey): Path | undefined {
+function at(root: Part, key: ChildKey): string | undefined {
   let part = root;
   while (part instanceof Branch) part = part.parts[partOf(part.firsts, key)] as Part;
   const place = placeOf(part, key);
-  return part[place] === key ? (part[place + 1] as Path) : undefined;
+  return part[place] === key ? (part[place + 1] as string) : undefined;
 }
 
 /** The key of `child`, found by looking at every one. */
-function keyOf(part: Part, child: Path): ChildKey | undefined {
+function keyOf(part: Part, child: string): ChildKey | undefined {
   if (part instanceof Branch) {
     for (const each of part.parts) {
       const key = keyOf(each, child);
@@ -121,12 +144,12 @@ function keyOf(part: Part, child: Path): ChildKey | undefined {
     }
     return undefined;
   }
-  for (let i = 0; i < part.length; i += 2) if ((part[i + 1] as Path).equals(child)) return part[i] as ChildKey;
+  for (let i = 0; i < part.length; i += 2) if (part[i + 1] === child) return part[i] as ChildKey;
   return undefined;
 }
 
 /** `part` with one child more, as one part or two. */
-function inserted(part: Part, key: ChildKey, child: Path): readonly Part[] {
+function inserted(part: Part, key: ChildKey, child: string): readonly Part[] {
   if (part instanceof Branch) {
     const index = partOf(part.firsts, key);
     const parts = inserted(part.parts[index] as Part, key, child);

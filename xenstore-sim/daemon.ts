@@ -6,8 +6,9 @@
  * to take what is to go. Nothing here knows the time: `tick` tells it.
  */
 import { assert } from '../protocol/assert.js';
-import { readWord, XS_HEADER_BYTES, XsType } from '../protocol/xs-wire.js';
+import { readWord, XS_HEADER_BYTES } from '../protocol/xs-wire.js';
 import { DaemonSession, joined, NOTHING, type SessionState } from './daemon-session.js';
+import { performDirectly } from './direct.js';
 import { execute } from './execute.js';
 import { connect, disconnect, domainCreated, domainDestroyed, domainShutdown, takeEvent } from './lifecycle.js';
 import type { LiveUpdateHost } from './live-update.js';
@@ -57,6 +58,11 @@ export class Daemon {
   get store(): Store {
     this.#owner = {};
     return this.#store;
+  }
+
+  /** Events that a connection has not taken yet. */
+  pendingEvents(connection: number): number {
+    return this.#store.connections.get(connection)?.pending.length ?? 0;
   }
 
   /** What each connection has besides its state in the store, by number. */
@@ -218,7 +224,7 @@ export class Daemon {
 
   domainDestroyed(domid: number): void {
     this.#credit?.forget(domid);
-    this.#store = domainDestroyed(this.#store, domid);
+    this.#store = domainDestroyed(this.#store, domid, this.#owner);
     this.#forgetClosed();
     this.#deliverAll();
   }
@@ -260,11 +266,16 @@ export class Daemon {
     const requestId = readWord(input, at + 4);
     const transactionId = readWord(input, at + 8);
     const from = at + XS_HEADER_BYTES;
-    if (type === XsType.READ && transactionId === 0 && session.domid === 0) {
-      if (this.#read(session, requestId, input, from, end)) return;
+    if (transactionId === 0 && session.domid === 0) {
+      const store = performDirectly(this.#store, this.#owner, type, requestId, input, from, end, session.output);
+      if (store !== null) {
+        this.#store = store;
+        this.#list(session);
+        return;
+      }
     }
-    const { policy, tree } = this.#store;
-    const request = decodeRequest(policy, tree, type, input, from, end);
+    const { policy } = this.#store;
+    const request = decodeRequest(policy, type, input, from, end);
     const known = request.type === 'malformed' ? request.of : request.type;
     const watching = known === 'watch' || known === 'unwatch';
     const place = { type, requestId, transactionId: watching && !policy.watchKeepsTransactionId ? 0 : transactionId };
@@ -274,6 +285,7 @@ export class Daemon {
     this.#credit?.charge(this.#store, session.domid, known, transactionId);
     const outcome = execute(this.#store, session.connection, request, { transactionId, owner: this.#owner });
     this.#store = outcome.store;
+    if (outcome.keptTree) this.#owner = {};
     if (known === 'transactionStart') this.#updates?.noteStart(session, this.#store);
     this.#afterDomains(request);
     const replyFirst = known !== 'unknown' && policy.repliesFirst.has(known);
@@ -281,20 +293,6 @@ export class Daemon {
     if (outcome.notified !== null) this.#deliverTo(outcome.notified);
     if (!replyFirst) writeReply(session.output, place, known, outcome.reply, limited);
     this.#list(session);
-  }
-
-  /**
-   * The most frequent request on the shortest way: a READ outside of transactions by a privileged client. False if it is
-   * not to be had like this.
-   */
-  #read(session: DaemonSession, requestId: number, input: Uint8Array, from: number, end: number): boolean {
-    if (input[end - 1] !== 0) return false;
-    const { tree, policy, quota } = this.#store;
-    const entry = tree.find(input, from, end - 1);
-    if (entry === null || (policy.pathLengthForAll && end - from > quota.quota.pathLength)) return false;
-    session.output.frame(XsType.READ, requestId, 0, entry.value.value, 0);
-    this.#list(session);
-    return true;
   }
 
   /** Whether it was a CONTROL about live updates, which the store knows nothing of. */

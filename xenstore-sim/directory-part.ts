@@ -15,7 +15,7 @@ export function directoryPart(node: Node, offset: number): Reply {
   const names: string[] = [];
   let at = 0;
   let bytes = 0;
-  for (const { name } of node.children) {
+  for (const name of node.children) {
     const end = at + name.length + 1;
     if (end > offset) {
       const rest = name.slice(Math.max(0, offset - at));

@@ -5,7 +5,7 @@ import { removeSubtree } from './c-nodes.js';
 import { NO_TARGET } from './domains.js';
 import type { Draft } from './draft.js';
 import { announceOcamlSpecial } from './ocaml-events.js';
-import { type Path, ROOT, specialPath } from './path.js';
+import { childPath, type Path, ROOT, specialPath } from './path.js';
 import { CONTROL_ONLY, READ, type Subject } from './permissions.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN } from './store.js';
 import { dropWatches } from './watch-requests.js';
@@ -73,17 +73,18 @@ function removeOwned(draft: Draft, domid: number, path: Path): void {
   const node = draft.tree.get(path);
   if (node === undefined) return;
   if (node.permissions.owner !== domid || path.parent === null) {
-    for (const child of node.children) removeOwned(draft, domid, child);
+    for (const child of node.children) removeOwned(draft, domid, childPath(path, child));
   } else if (draft.policy.rules === 'c') removeSubtree(draft, path, path.parent, node);
   else {
     removeSilently(draft, path);
     const parent = draft.tree.get(path.parent);
-    if (parent !== undefined) draft.put(path.parent, parent.withoutChild(path, draft.policy.childOrder, node.birth));
+    if (parent !== undefined)
+      draft.put(path.parent, parent.withoutChild(path.name, draft.policy.childOrder, node.birth));
   }
 }
 
 function removeSilently(draft: Draft, path: Path): void {
-  for (const child of draft.tree.get(path)?.children ?? []) removeSilently(draft, child);
+  for (const child of draft.tree.get(path)?.children ?? []) removeSilently(draft, childPath(path, child));
   draft.put(path, null);
 }
 
@@ -97,6 +98,6 @@ function forget(draft: Draft, domid: number, path: Path): void {
   if (node === undefined) return;
   const permissions = node.permissions.withoutDomain(domid, draft.policy.deadEntries);
   if (permissions.owner === domid && domid !== 0) draft.put(path, node.withPermissions(CONTROL_ONLY));
-  else if (permissions !== node.permissions) draft.tree = draft.tree.set(path, node.withPermissions(permissions));
-  for (const child of node.children) forget(draft, domid, child);
+  else if (permissions !== node.permissions) draft.replace(path, node.withPermissions(permissions));
+  for (const child of node.children) forget(draft, domid, childPath(path, child));
 }

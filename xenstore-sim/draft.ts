@@ -47,6 +47,8 @@ export class Draft implements StoreState {
   isolated = false;
   /** Set when the transaction would have accessed more nodes than it may: the request has failed. */
   overflown = false;
+  /** Whether somebody holds the tree as it was at some time. */
+  keptTree = false;
   #owner: Owner | null;
   /** Whose transaction it is. */
   #caller: Connection | null = null;
@@ -74,6 +76,7 @@ export class Draft implements StoreState {
   /** From now on, the tree as it was up to here stays as it is. */
   keepTree(): void {
     this.#owner = null;
+    this.keptTree = true;
   }
 
   /** From now on, nodes are those of the tree again. */
@@ -87,6 +90,8 @@ export class Draft implements StoreState {
     this.#deliver();
     const same =
       this.tree === old.tree &&
+      // It may have been changed in place.
+      this.generation === old.generation &&
       this.connections === old.connections &&
       this.domains === old.domains &&
       this.watches === old.watches &&
@@ -135,6 +140,11 @@ export class Draft implements StoreState {
     if (this.isolated) return;
     if (this.policy.rules === 'ocaml') this.#tellTransactions(equal(old, node) ? path.parent : path);
     else if (this.policy.finite) this.#tellTransactions(path);
+  }
+
+  /** Stores another version of a node, of which neither watches nor transactions are to know. */
+  replace(path: Path, node: Node): void {
+    this.tree = this.tree.set(path, node, this.#owner);
   }
 
   /**

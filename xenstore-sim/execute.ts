@@ -27,6 +27,8 @@ export interface Outcome {
   readonly reply: Reply;
   /** Connections whose queue of events has grown; null for none. */
   readonly notified: readonly number[] | null;
+  /** Whether the store holds an earlier tree too: its owner must change nothing in place any more, and take a new name. */
+  readonly keptTree: boolean;
 }
 
 const PRIVILEGED: ReadonlySet<KnownType> = new Set<KnownType>([
@@ -60,9 +62,9 @@ export function execute(
   { transactionId = request.transaction ?? 0, owner = null }: ExecuteOptions = {},
 ): Outcome {
   const caller = store.connection(connection);
-  const draft = new Draft(store, store.policy.rules === 'c' ? owner : null);
+  const draft = new Draft(store, owner);
   const reply = answer(draft, caller, request, transactionId);
-  return { store: draft.finish(store), reply, notified: draft.notified };
+  return { store: draft.finish(store), reply, notified: draft.notified, keptTree: draft.keptTree };
 }
 
 /**
@@ -178,6 +180,8 @@ function malformed(draft: Draft, caller: Connection, request: Request & { readon
 
 /** A request on nodes outside of any transaction, by the rules of oxenstored: its changes are announced at once. */
 function performAlone(draft: Draft, caller: Connection, request: NodeRequest): Reply {
+  // Only these events are about nodes as they were before.
+  if (request.type === 'rm' || request.type === 'setPerms') draft.keepTree();
   const before = draft.tree;
   const footprint = newFootprint();
   const reply = performOcaml(draft, caller, request, footprint);

@@ -5,6 +5,7 @@ import { assert } from '../protocol/assert.js';
 import { Connection } from './connections.js';
 import { announceSpecial, endDomain } from './domain-end.js';
 import { Draft } from './draft.js';
+import type { Owner } from './path-map.js';
 import type { Store } from './store.js';
 import { dropWatches } from './watch-requests.js';
 import type { WatchEvent } from './watches.js';
@@ -93,14 +94,14 @@ function announceShutdown(draft: Draft, domid: number): void {
 }
 
 /**
- * A domain has ceased to exist: its connections and the nodes it owns go with it.
+ * A domain has ceased to exist: its connections and the nodes it owns go with it. `owner` gives `store` up, if there is one.
  *
  * The C daemon keeps a domain that is the target of another one, rights and connection and all, until that one ends too.
  * Here a device model loses at once what it had through its target.
  */
-export function domainDestroyed(store: Store, domid: number): Store {
+export function domainDestroyed(store: Store, domid: number, owner: Owner | null = null): Store {
   assert(domid !== 0, 'xenstore: the control domain cannot end');
-  const draft = new Draft(store);
+  const draft = new Draft(store, owner);
   const domain = draft.domains.get(domid);
   if (domain === undefined) return store;
   // Of a domain that was never introduced, oxenstored hears only that something has happened.

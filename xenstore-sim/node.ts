@@ -8,8 +8,7 @@
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { ChildList } from './child-list.js';
-import { HIGH, LOW, mixListHigh, mixListLow, mixText } from './hash.js';
-import type { Path } from './path.js';
+import { HIGH, LOW, mixText } from './hash.js';
 import type { PermissionList } from './permissions.js';
 import type { ChildOrder } from './policy.js';
 
@@ -29,13 +28,14 @@ export class Node implements Hashed {
    * part of the content.
    */
   readonly birth: number;
-  readonly #list: ChildList;
+  /** The children in their order. */
+  readonly list: ChildList;
   #hash: NodeHash | null = null;
 
   private constructor(value: string, permissions: PermissionList, list: ChildList, generation: number, birth: number) {
     this.value = value;
     this.permissions = permissions;
-    this.#list = list;
+    this.list = list;
     this.generation = generation;
     this.birth = birth;
   }
@@ -44,19 +44,24 @@ export class Node implements Hashed {
     return new Node(value, permissions, ChildList.empty, 0, 0);
   }
 
-  /** Paths of the children, in the order in which DIRECTORY lists them. */
-  get children(): readonly Path[] {
-    return this.#list.all;
+  /** A node with everything that one has. */
+  static stored(value: string, permissions: PermissionList, list: ChildList, generation: number, birth: number): Node {
+    return new Node(value, permissions, list, generation, birth);
+  }
+
+  /** Names of the children, in the order in which DIRECTORY lists them. */
+  get children(): readonly string[] {
+    return this.list.all;
   }
 
   /** Bytes of the names of all children, each with its nul. */
   get childrenBytes(): number {
-    return this.#list.bytes;
+    return this.list.bytes;
   }
 
   /** The `birth` of the next child. */
   get nextBirth(): number {
-    return this.#list.nextBirth;
+    return this.list.nextBirth;
   }
 
   get hashLow(): number {
@@ -69,44 +74,44 @@ export class Node implements Hashed {
 
   #hashes(): NodeHash {
     if (this.#hash !== null) return this.#hash;
-    const { permissions, value, children } = this;
+    const { permissions, value, list } = this;
     this.#hash = {
-      low: mixListLow(mixText(mix(LOW, permissions.hashLow), value), children),
-      high: mixListHigh(mixText(mix(HIGH, permissions.hashHigh), value), children),
+      low: mix(mixText(mix(LOW, permissions.hashLow), value), list.hashLow),
+      high: mix(mixText(mix(HIGH, permissions.hashHigh), value), list.hashHigh),
     };
     return this.#hash;
   }
 
   /** Whether both are one and the same list. */
   hasListOf(other: Node): boolean {
-    return this.#list === other.#list;
+    return this.list === other.list;
   }
 
   withValue(value: string): Node {
-    return new Node(value, this.permissions, this.#list, this.generation, this.birth);
+    return new Node(value, this.permissions, this.list, this.generation, this.birth);
   }
 
   withPermissions(permissions: PermissionList): Node {
-    return new Node(this.value, permissions, this.#list, this.generation, this.birth);
+    return new Node(this.value, permissions, this.list, this.generation, this.birth);
   }
 
   withGeneration(generation: number): Node {
-    return new Node(this.value, this.permissions, this.#list, generation, this.birth);
+    return new Node(this.value, this.permissions, this.list, generation, this.birth);
   }
 
   withBirth(birth: number): Node {
-    return new Node(this.value, this.permissions, this.#list, this.generation, birth);
+    return new Node(this.value, this.permissions, this.list, this.generation, birth);
   }
 
-  /** `child` must not be among the children yet. The node at `child` has `nextBirth` as its `birth`. */
-  withChild(child: Path, order: ChildOrder): Node {
-    return this.#withList(this.#list.with(child, order === 'creation' ? this.nextBirth : child.name));
+  /** `child`, a name, must not be among the children yet. Its node has `nextBirth` as its `birth`. */
+  withChild(child: string, order: ChildOrder): Node {
+    return this.#withList(this.list.with(child, order === 'creation' ? this.nextBirth : child));
   }
 
-  /** @param birth That of the node at `child`. With a wrong one, the child is looked for. */
-  withoutChild(child: Path, order: ChildOrder, birth = 0): Node {
-    const list = this.#list.without(child, order === 'creation' ? birth : child.name);
-    return list === this.#list ? this : this.#withList(list);
+  /** @param birth That of the node of `child`. With a wrong one, the child is looked for. */
+  withoutChild(child: string, order: ChildOrder, birth = 0): Node {
+    const list = this.list.without(child, order === 'creation' ? birth : child);
+    return list === this.list ? this : this.#withList(list);
   }
 
   withoutChildren(): Node {

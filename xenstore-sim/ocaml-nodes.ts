@@ -35,7 +35,7 @@ export function performOcaml(draft: Draft, caller: Connection, request: NodeRequ
     case 'read':
       return work.look(path, (node) => ({ kind: 'value', value: node.value }));
     case 'directory':
-      return work.look(path, (node) => ({ kind: 'list', names: node.children.map(({ name }) => name) }));
+      return work.look(path, (node) => ({ kind: 'list', names: node.children }));
     case 'getPerms':
       return work.look(path, (node) => ({ kind: 'perms', permissions: node.permissions.list() }));
     case 'directoryPart':
@@ -137,13 +137,13 @@ class Work {
     const node = this.#draft.read(path);
     if (node === null) return path.parent !== null && this.#draft.read(path.parent) !== null ? null : 'ENOENT';
     if (!this.#may(node, WRITE)) return 'EACCES';
-    this.#removeBelow(node);
+    this.#removeBelow(path, node);
     const parent = path.parent === null ? null : this.#draft.read(path.parent);
     if (path.parent === null || parent === null) {
       this.#put(path, node.withoutChildren());
     } else {
       this.#put(path, null);
-      this.#put(path.parent, parent.withoutChild(path, this.#draft.policy.childOrder));
+      this.#put(path.parent, parent.withoutChild(path.name, this.#draft.policy.childOrder));
     }
     this.#wrote(path.parent ?? ROOT);
     this.#changed('rm', path);
@@ -176,16 +176,17 @@ class Work {
     if (limited && owned >= this.#draft.quota.quota.nodes + policy.allowance.nodes) return policy.errors.tooManyNodes;
     if (!this.#may(parent, WRITE)) return 'EACCES';
     this.#put(path, Node.create(value, parent.permissions));
-    this.#put(above, parent.withChild(path, policy.childOrder));
+    this.#put(above, parent.withChild(path.name, policy.childOrder));
     return null;
   }
 
-  #removeBelow(node: Node): void {
-    for (const path of node.children) {
-      const child = this.#draft.read(path);
+  #removeBelow(path: Path, node: Node): void {
+    for (const name of node.children) {
+      const below = childPath(path, name);
+      const child = this.#draft.read(below);
       if (child === null) continue;
-      this.#removeBelow(child);
-      this.#put(path, null);
+      this.#removeBelow(below, child);
+      this.#put(below, null);
     }
   }
 

@@ -15,6 +15,7 @@ import { append, type Chain, toArray } from './chain.js';
 import type { Domain } from './domains.js';
 import { HIGH, LOW, mixText } from './hash.js';
 import type { IdList } from './id-list.js';
+import { OverlayTree } from './overlay-tree.js';
 import { type Path, ROOT } from './path.js';
 import { PathMap } from './path-map.js';
 import type { Reply, Request } from './requests.js';
@@ -76,7 +77,8 @@ export class OcamlTransaction implements Hashed {
       id,
       base: tree,
       baseDomains: domains,
-      tree,
+      // One with a hash is made for sharing.
+      tree: hashed ? tree : OverlayTree.over(tree),
       domains,
       operations: null,
       changes: null,

@@ -10,21 +10,12 @@
  */
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
-import { HIGH, LOW, mixBytes } from './hash.js';
-import { type Path, ROOT } from './path.js';
-
-const SLASH = 0x2f;
+import { HIGH, LOW } from './hash.js';
+import type { Path } from './path.js';
 
 /** A path and what it leads to. */
-export interface Entry<V> {
+class Leaf<V> {
   readonly path: Path;
-  readonly value: V;
-}
-
-class Leaf<V> implements Entry<V> {
-  readonly path: Path;
-  /** That of the path: one way less through memory when an entry is looked for. */
-  readonly text: string;
   /** Changed in place for the owner. */
   value: V;
   /** The next entry with the same 32 bits of hash, if there is one. */
@@ -34,7 +25,6 @@ class Leaf<V> implements Entry<V> {
 
   constructor(path: Path, value: V, next: Leaf<V> | null, owner: Owner | null) {
     this.path = path;
-    this.text = path.text;
     this.value = value;
     this.next = next;
     this.owner = owner;
@@ -77,21 +67,9 @@ export class PathMap<V extends Hashed> implements Hashed {
     return leaf?.value;
   }
 
-  /**
-   * The entry whose absolute path is the text in `bytes` from `from` to `to`, one character per byte. Costs no string:
-   * the hash of a path is a function of its characters.
-   */
-  find(bytes: Uint8Array, from: number, to: number): Entry<V> | null {
-    if (to - from < 2 || bytes[from] !== SLASH) return null;
-    let hash = ROOT.hashLow;
-    for (let begin = from + 1, at = begin; at <= to; at++) {
-      if (at < to && bytes[at] !== SLASH) continue;
-      hash = mixBytes(hash, bytes, begin, at);
-      begin = at + 1;
-    }
-    let leaf = leafAt(this.#root, hash);
-    while (leaf !== null && !isText(leaf.text, bytes, from, to)) leaf = leaf.next;
-    return leaf;
+  /** Whether there is an entry whose path has these bits of hash. */
+  has(hashLow: number): boolean {
+    return leafAt(this.#root, hashLow)?.path.hashLow === hashLow;
   }
 
   /** @param owner Whose this map is and will be, if it is not to be used any more. */
@@ -122,12 +100,6 @@ function leafAt<V>(root: Slot<V>, hash: number): Leaf<V> | null {
     bits >>>= BITS_PER_LEVEL;
   }
   return slot;
-}
-
-function isText(text: string, bytes: Uint8Array, from: number, to: number): boolean {
-  if (text.length !== to - from) return false;
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[from + i]) return false;
-  return true;
 }
 
 /** `branch` with `slot` at `at`: the same one, if it belongs to `owner`. */

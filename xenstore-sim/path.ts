@@ -28,7 +28,7 @@ export class Path implements Hashed {
     this.name = name;
     this.parent = parent;
     this.special = isSpecial(text);
-    this.countedLength = text.length - domainPrefixLength(text);
+    this.countedLength = text.length - domainPrefixLength(text, parent);
     // Without a parent, the text is all there is.
     this.hashLow = mixText(parent === null ? LOW : parent.hashLow, parent === null && text !== '/' ? text : name);
     this.hashHigh = mixText(
@@ -125,6 +125,11 @@ export function childPath(parent: Path, name: string): Path {
 
 function parse(text: string): Path | null {
   if (text === '/') return ROOT;
+  const slash = text.lastIndexOf('/');
+  if (slash === 1) return null;
+  // Mostly, the directory is known.
+  const known = slash === 0 ? ROOT : absolute.get(text.slice(0, slash));
+  if (known !== undefined) return known === null ? null : parsedChild(known, text.slice(slash + 1), text);
   let path = ROOT;
   const names = text.slice(1).split('/');
   const last = names.pop() ?? '';
@@ -132,8 +137,12 @@ function parse(text: string): Path | null {
     if (!COMPONENT.test(name)) return null;
     path = childPath(path, name);
   }
-  // The text that is there already, and not one more that is put together.
-  return COMPONENT.test(last) ? new Path(text, last, path) : null;
+  return parsedChild(path, last, text);
+}
+
+/** The child `name` of `parent`, with the text that is there already, and not one more that is put together. */
+function parsedChild(parent: Path, name: string, text: string): Path | null {
+  return COMPONENT.test(name) ? new Path(text, name, parent) : null;
 }
 
 function remember<P extends Path | null>(cache: Map<string, Path | null>, text: string, path: P): P {
@@ -147,6 +156,8 @@ function remember<P extends Path | null>(cache: Map<string, Path | null>, text: 
 }
 
 /** C reads at most five digits of the domain number; with more, the whole text counts. */
-function domainPrefixLength(text: string): number {
+function domainPrefixLength(text: string, parent: Path | null): number {
+  if (parent !== null && parent.countedLength < parent.text.length) return parent.text.length - parent.countedLength;
+  if (!text.startsWith('/local/domain/')) return 0;
   return /^\/local\/domain\/\d{1,5}\//.exec(text)?.[0].length ?? 0;
 }

@@ -14,11 +14,10 @@ import { HIGH, LOW } from './hash.js';
 import { IdList } from './id-list.js';
 import { Node } from './node.js';
 import { childPath, type Path, ROOT, specialPath } from './path.js';
-import { PathMap } from './path-map.js';
 import { CONTROL_ONLY, CONTROL_READABLE } from './permissions.js';
 import { C_4_17, type Policy } from './policy.js';
 import { QuotaSet } from './quota.js';
-import type { Tree } from './tree.js';
+import { emptyTree, type Tree } from './tree.js';
 import { WatchIndex } from './watch-index.js';
 
 export interface StoreState {
@@ -51,6 +50,12 @@ export class Store implements Hashed, StoreState {
     this.watches = state.watches;
     this.quota = state.quota;
     this.generation = state.generation;
+  }
+
+  /** The same with another number of the last change, for a tree that was changed in place. */
+  withGeneration(generation: number): Store {
+    const { policy, tree, connections, domains, watches, quota } = this;
+    return new Store(policy, { tree, connections, domains, watches, quota, generation });
   }
 
   get hashLow(): number {
@@ -104,11 +109,11 @@ const OXENSTORED = '/usr/lib/xen-4.17/bin/oxenstored';
 function firstNodes(policy: Policy): Tree {
   const { childOrder, specialNames, finite } = policy;
   const bare = Node.create('', CONTROL_ONLY).withGeneration(finite ? 0 : 1);
-  let tree: Tree = PathMap.empty<Node>(finite).set(ROOT, bare);
+  let tree: Tree = emptyTree(policy).set(ROOT, bare);
   const add = (parent: Path, name: string, value = ''): Path => {
     const path = childPath(parent, name);
     const above = tree.get(parent) ?? bare;
-    tree = tree.set(parent, above.withChild(path, childOrder));
+    tree = tree.set(parent, above.withChild(name, childOrder));
     tree = tree.set(path, bare.withValue(value).withBirth(above.nextBirth));
     return path;
   };

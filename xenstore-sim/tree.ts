@@ -1,8 +1,30 @@
 /**
  * The tree of nodes as a value.
  */
+import type { Hashed } from '../protocol/hashed.js';
 import type { Node } from './node.js';
-import type { PathMap } from './path-map.js';
+import { PackedTree } from './packed-tree.js';
+import type { Path } from './path.js';
+import { type Owner, PathMap } from './path-map.js';
+import type { Policy } from './policy.js';
 
-/** Every node by its path; the root is always there. */
-export type Tree = PathMap<Node>;
+/**
+ * Every node by its path; the root is always there.
+ *
+ * `set` and `delete` leave the old tree as it was, unless its owner gives it up: then it is changed in place (`PathMap`).
+ */
+export interface Tree extends Hashed {
+  get(path: Path): Node | undefined;
+  set(path: Path, node: Node, owner?: Owner | null): Tree;
+  delete(path: Path, owner?: Owner | null): Tree;
+}
+
+/** Nodes in a bucket where trees are mostly changed in place, and where each change makes a new one. */
+const BUCKET_NODES_MAX = 1024;
+const COPIED_NODES_MAX = 32;
+
+/** The tree without nodes: for states that are compared, with a hash; else for very many nodes. */
+export function emptyTree({ finite, rules }: Policy): Tree {
+  if (finite) return PathMap.empty<Node>();
+  return PackedTree.empty(rules === 'c' ? BUCKET_NODES_MAX : COPIED_NODES_MAX);
+}

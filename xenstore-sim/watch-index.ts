@@ -32,6 +32,11 @@ export class WatchIndex {
     return this.#byPath.get(path)?.items ?? NONE;
   }
 
+  /** Whether there is a watch on a path with these bits of hash. */
+  mayBeAt(hashLow: number): boolean {
+    return this.#byPath.has(hashLow);
+  }
+
   add(watch: Watch): WatchIndex {
     const { connection, path, token } = watch;
     const there = this.#byPath.get(path) ?? NO_WATCHES;

@@ -76,9 +76,7 @@ function durable(daemon: Daemon, file: KeptFile, onLost: (error: unknown) => nev
     written = store;
   };
   return {
-    get store() {
-      return daemon.store;
-    },
+    pendingEvents: (connection) => daemon.pendingEvents(connection),
     connect: (domid) => daemon.connect(domid),
     disconnect: (connection) => daemon.disconnect(connection),
     isConnected: (connection) => daemon.isConnected(connection),

@@ -50,7 +50,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   mutant(
     'commit-tells-nobody',
     'the end of a transaction raises no event',
-    [COMMIT, 'if (reach !== SILENT)\n', 'if (reach !== SILENT && path.text.length < 0)\n'],
+    [COMMIT, 'if (reach === SILENT) return;', 'if (reach === SILENT || path.text.length > 0) return;'],
     foundBy(
       'quiesce clean-migration',
       'no-hang',

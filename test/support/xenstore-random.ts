@@ -63,11 +63,7 @@ export function contentOf(store: Store, connection: number): string {
           .map((entry) => [
             [entry.path.text, entry.modified, entry.reach],
             entry.before?.list(),
-            entry.node && [
-              entry.node.value,
-              entry.node.permissions.list(),
-              entry.node.children.map((child) => child.name),
-            ],
+            entry.node && [entry.node.value, entry.node.permissions.list(), entry.node.children],
           ]),
       ]),
   ]);

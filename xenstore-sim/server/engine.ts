@@ -15,11 +15,7 @@ type Used =
   | 'hasMore'
   | 'unfinishedRequest'
   | 'resume'
-  | 'isDetached';
+  | 'isDetached'
+  | 'pendingEvents';
 
-export interface Engine extends Pick<Daemon, Used> {
-  /** The events that wait for a connection that is blocked. */
-  readonly store: {
-    readonly connections: { get(connection: number): { readonly pending: readonly unknown[] } | undefined };
-  };
-}
+export type Engine = Pick<Daemon, Used>;

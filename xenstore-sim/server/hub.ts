@@ -193,8 +193,7 @@ export class Hub {
     if (this.#piecesToLook > 0) return;
     this.#piecesToLook = PIECES_A_LOOK;
     for (const session of this.#blocked) {
-      const { pending = [] } = this.#engine.store.connections.get(session.id) ?? {};
-      if (pending.length < EVENTS_KEPT) continue;
+      if (this.#engine.pendingEvents(session.id) < EVENTS_KEPT) continue;
       this.#engine.block(session.id, false);
       this.#flush();
       if (!session.closed) this.#engine.block(session.id, true);

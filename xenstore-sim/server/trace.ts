@@ -48,8 +48,8 @@ class TracedEngine implements Engine {
     this.#engine.disconnect(id);
   }
 
-  get store(): Engine['store'] {
-    return this.#engine.store;
+  pendingEvents(id: number): number {
+    return this.#engine.pendingEvents(id);
   }
 
   tick(milliseconds: number): void {

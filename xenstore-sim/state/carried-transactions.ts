@@ -168,8 +168,8 @@ function nodeOf(
   const permissions = new PermissionList(record.permissions);
   let node = (found ?? Node.create('', permissions)).withPermissions(permissions).withValue(record.value);
   for (const child of found?.children ?? [])
-    if (changes?.removed.has(child.name)) node = node.withoutChild(child, childOrder);
-  for (const child of changes?.added ?? []) node = node.withChild(child, childOrder);
+    if (changes?.removed.has(child)) node = node.withoutChild(child, childOrder);
+  for (const child of changes?.added ?? []) node = node.withChild(child.name, childOrder);
   return node;
 }
 
@@ -192,10 +192,7 @@ function sameContent(one: Node, other: Node): boolean {
 }
 
 function sameChildren(one: Node, other: Node): boolean {
-  return (
-    one.children.length === other.children.length &&
-    one.children.every((path, i) => path.name === other.children[i]?.name)
-  );
+  return one.children.length === other.children.length && one.children.every((name, i) => name === other.children[i]);
 }
 
 function samePermissions(one: PermissionList | null, other: PermissionList | null): boolean {

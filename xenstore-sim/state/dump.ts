@@ -16,7 +16,7 @@ import { binaryString } from '../../protocol/xs-wire.js';
 import type { Connection } from '../connections.js';
 import type { Daemon } from '../daemon.js';
 import { type Domain, NO_TARGET } from '../domains.js';
-import { type Path, ROOT } from '../path.js';
+import { childPath, type Path, ROOT } from '../path.js';
 import { type QuotaSet, UNLIMITED } from '../quota.js';
 import { WIRE_QUOTAS } from '../setting-requests.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, type Store } from '../store.js';
@@ -200,7 +200,7 @@ function nodesBelow(store: Store, path: Path): NodeRecord[] {
   const waiting = [path];
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     records.push(...nodeRecord(store, at));
-    for (const child of store.tree.get(at)?.children.toReversed() ?? []) waiting.push(child);
+    for (const child of store.tree.get(at)?.children.toReversed() ?? []) waiting.push(childPath(at, child));
   }
   return records;
 }

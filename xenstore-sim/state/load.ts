@@ -11,13 +11,12 @@ import { Domain, NO_TARGET } from '../domains.js';
 import type { LiveUpdateHost } from '../live-update.js';
 import { Node } from '../node.js';
 import { domainDirectory, isSpecial, type Path, ROOT, resolvePath, specialPath } from '../path.js';
-import { PathMap } from '../path-map.js';
 import { PermissionList } from '../permissions.js';
 import type { Policy } from '../policy.js';
 import { QUOTA_NAMES, type Quota, type QuotaSet, UNLIMITED } from '../quota.js';
 import { WIRE_QUOTAS } from '../setting-requests.js';
 import { INTRODUCE_DOMAIN, RELEASE_DOMAIN, Store } from '../store.js';
-import type { Tree } from '../tree.js';
+import { emptyTree, type Tree } from '../tree.js';
 import { ANY_DEPTH, Watch } from '../watches.js';
 import { loadTransaction, type NodeAt } from './carried-transactions.js';
 import { type Buffered, type HostDomain, PORT_NOT_INTRODUCED, PORT_NOT_SERVED } from './dump.js';
@@ -94,6 +93,8 @@ class Loader {
   readonly #policy: Policy;
   #store: Store;
   #tree: Tree;
+  /** Whose the tree is while it is made. */
+  readonly #owner = {};
   /** The record being taken, for messages. */
   #at = '';
   /** Numbers in the stream of the connections that are open, and of those that are not served. */
@@ -108,7 +109,7 @@ class Loader {
   constructor(policy: Policy, host: readonly HostDomain[]) {
     this.#policy = policy;
     this.#store = Store.empty(policy);
-    this.#tree = PathMap.empty<Node>(policy.finite);
+    this.#tree = emptyTree(policy);
     for (const { domid, shutdown, gfn } of host) this.#setDomain(this.#domain(domid).with({ shutdown, gfn }));
   }
 
@@ -205,10 +206,10 @@ class Loader {
     if (path.parent !== null) {
       const parent = this.#tree.get(path.parent);
       if (parent === undefined) this.#refuse(`the parent of ${JSON.stringify(text)} before it`, 'none');
-      this.#tree = this.#tree.set(path.parent, parent.withChild(path, this.#policy.childOrder));
+      this.#tree = this.#tree.set(path.parent, parent.withChild(path.name, this.#policy.childOrder), this.#owner);
       node = node.withBirth(parent.nextBirth);
     }
-    this.#tree = this.#tree.set(path, node);
+    this.#tree = this.#tree.set(path, node, this.#owner);
     // Special names count where they are nodes to the daemon.
     const counts = !path.special || this.#policy.specialNames === 'nodes';
     const owner = counts ? this.#store.domains.get(node.permissions.owner) : undefined;

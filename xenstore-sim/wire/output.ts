@@ -46,6 +46,15 @@ export class Output {
     if (nul === 1) this.#buffer[this.#length++] = 0;
   }
 
+  /** A whole frame outside of transactions, with the `length` bytes of `payload` from `from` on. */
+  frameOf(type: number, requestId: number, payload: Uint8Array, from: number, length: number): void {
+    this.#header(type, requestId, 0, length);
+    const buffer = this.#buffer;
+    const at = this.#length;
+    for (let i = 0; i < length; i++) buffer[at + i] = payload[from + i] as number;
+    this.#length = at + length;
+  }
+
   event({ path, token }: WatchEvent): void {
     this.#header(XsType.WATCH_EVENT, 0, 0, path.length + token.length + 2);
     this.#text(path);
