@@ -8,8 +8,8 @@
  * few values of one place the others are found in a hash table.
  */
 
-/** Bounds of what is remembered: some 12 MiB, and 12 MiB of branches at most. */
-const NODES_MAX = 1 << 20;
+/** Nodes after which a tree is full: 12 MiB, and 24 MiB of branches at most. */
+export const NODES_MAX = 1 << 20;
 const NODE = 3;
 const VALUE = 1;
 const OTHER = 2;
@@ -39,6 +39,7 @@ export interface Way {
 
 export class DecisionTree {
   readonly #places: Int32Array;
+  readonly #nodesMax: number;
   #nodes = new Int32Array(NODE << 10);
   /** Where the next node goes; 0 is none. */
   #end = NODE;
@@ -48,13 +49,14 @@ export class DecisionTree {
   #branches = new Int32Array(NODE << 6);
   #branchCount = 0;
 
-  constructor(places: Int32Array) {
+  constructor(places: Int32Array, nodesMax = NODES_MAX) {
     this.#places = places;
+    this.#nodesMax = nodesMax;
   }
 
   /** Whether no further way may be written before `clear`. */
   get full(): boolean {
-    return this.#end >= NODES_MAX * NODE;
+    return this.#end >= this.#nodesMax * NODE;
   }
 
   /** What the leaf holds to which the present state leads, or `UNSEEN`. */

@@ -8,7 +8,7 @@
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { Hashed } from '../../protocol/hashed.js';
 import type { StepSpace } from '../explore/step-space.js';
-import { DecisionTree } from './decision-tree.js';
+import { DecisionTree, NODES_MAX } from './decision-tree.js';
 import { StepRecorder } from './step-recorder.js';
 
 /** What is remembered of the worlds whose steps are. */
@@ -68,11 +68,12 @@ export class RememberedSteps {
   #disturbedLow = 0;
   #disturbedHigh = 0;
 
-  constructor(world: Stepping) {
+  /** `nodesMax` bounds what is remembered. */
+  constructor(world: Stepping, nodesMax = NODES_MAX) {
     this.#world = world;
     this.#memory = world.memory;
     this.#readers = new Int32Array(world.memory.places.length * 2);
-    this.#tree = new DecisionTree(world.memory.places);
+    this.#tree = new DecisionTree(world.memory.places, nodesMax);
     this.#recorder = new StepRecorder(world.memory);
   }
 
