@@ -9,7 +9,7 @@ import { explore } from '../simulator/explore/explore.js';
 import { replay, stepsByName } from '../simulator/replay.js';
 import { worldOf } from '../simulator/verdict.js';
 import type { OracleName } from '../simulator/world-state.js';
-import { askedOf, type Question } from './question.js';
+import { askedOf, ownDrivers, type Question } from './question.js';
 
 /** What is explored beyond the schedule before the check gives up, in states. */
 const STATES_MAX = 2_000_000;
@@ -43,7 +43,11 @@ export async function recheck(question: Question & { readonly steps: readonly st
     return { holds: false, oracle, fault, followed: count, text: `${oracle} fails after ${count} steps${why}` };
   }
   if (followed.quiescent) return { holds: true, oracle: null, fault: null, followed: count, text: `${way}: holds` };
-  const { holds, complete, oracle, fault, states } = explore(world, { order: 'dfs', maxStates: STATES_MAX });
+  const { holds, complete, oracle, fault, states } = explore(world, {
+    order: 'dfs',
+    maxStates: STATES_MAX,
+    remember: ownDrivers(pairing).length === 0,
+  });
   const after = oracle === null ? `no failure in ${states} states after that` : `${oracle} fails after that`;
   const end = holds && !complete ? `${after}, but there are more` : after;
   return { holds: holds && complete, oracle, fault, followed: count, text: `${way}; ${end}` };
