@@ -1,10 +1,13 @@
 /**
  * A thread of a worker: runs the shards it is sent, one at a time, and gives their results as text.
  */
+import { workerData } from 'piscina';
+import { watchThisThread } from '../library/thread-watch.js';
 import { type ErrorCode, QuiesceError } from '../protocol/errors.js';
 import { type CampaignConfiguration, campaignId } from './configuration.js';
 import { formatResult } from './result-file.js';
 import { CampaignShards } from './shards.js';
+import type { ThreadSetup } from './watched-threads.js';
 
 export interface ThreadTask {
   readonly configuration: CampaignConfiguration;
@@ -16,6 +19,8 @@ export interface ThreadTask {
 export type ThreadAnswer =
   | { readonly kind: 'result'; readonly text: string; readonly runs: number }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+
+watchThisThread((workerData as ThreadSetup).watch);
 
 let open: { readonly id: string; readonly shards: CampaignShards } | null = null;
 

@@ -7,11 +7,11 @@
 import { Piscina } from 'piscina';
 import { resolverOf, type Worlds } from '../campaign/worlds.js';
 import { isDriverFile } from '../library/driver-file.js';
+import { ThreadWatch, type ThreadWatchSetup } from '../library/thread-watch.js';
 import { type CoverageTables, FEATURE_SLOTS, STATE_BYTES } from '../simulator/fuzz/coverage.js';
 import { type ShardResult, ShardRunner, type ShardTask } from '../simulator/fuzz/shard.js';
 import { type Shrunk, shrink } from '../simulator/fuzz/shrink.js';
 import type { OracleName } from '../simulator/world-state.js';
-import { ThreadWatch, type ThreadWatchSetup } from './thread-watch.js';
 
 /** What every thread is given. */
 export interface FuzzSetup extends Worlds {

@@ -2,8 +2,8 @@
  * A thread of `fuzz`: runs the shards and shrinks the failures it is sent, one at a time.
  */
 import { workerData } from 'piscina';
+import { watchThisThread } from '../library/thread-watch.js';
 import { type FuzzSetup, type FuzzWork, fuzzWorker } from './fuzz-engine.js';
-import { watchThisThread } from './thread-watch.js';
 
 const setup = workerData as FuzzSetup;
 if (setup.watch !== undefined) watchThisThread(setup.watch);

@@ -10,11 +10,11 @@ import { Worker } from 'node:worker_threads';
 import { isDriverFile } from '../library/driver-file.js';
 import { driverError } from '../library/driver-rules.js';
 import { WATCH_WORDS } from '../library/driver-watch.js';
+import { STUCK_SECONDS, watchWords } from '../library/watch-words.js';
 import { looksLikeToken, parseToken } from '../simulator/token.js';
 import { EXIT, type ExitStatus, explain } from './exit-status.js';
 import { main } from './program.js';
 import type { Terminal } from './terminal.js';
-import { STUCK_SECONDS, watchWords } from './watch-words.js';
 
 /** What a watched thread is given. */
 export interface WatchedTask {

@@ -1,14 +1,13 @@
 /**
  * `quiesce worker`: runs shards of the campaigns of a Redis server.
  */
-import { Piscina } from 'piscina';
 import { programBuild } from '../campaign/build.js';
 import { shortBuild } from '../campaign/configuration.js';
 import { Board } from '../campaign/redis/board.js';
 import { connectRedis } from '../campaign/redis/connection.js';
 import { redisParts } from '../campaign/redis/parts.js';
 import { type WorkerProgress, work } from '../campaign/redis/worker.js';
-import type { ThreadAnswer, ThreadTask } from '../campaign/thread.js';
+import { WatchedThreads } from '../campaign/watched-threads.js';
 import { packageVersion } from '../library/package-root.js';
 import type { Arguments } from './arguments.js';
 import type { Command } from './command.js';
@@ -53,7 +52,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const { bullmq, ioredis } = await redisParts();
   const redis = await connectRedis(ioredis, address, { name: 'quiesce-worker', patient: true });
   const asking = await connectRedis(ioredis, address, { name: 'quiesce-worker-board', patient: false });
-  const pool = poolOf(workers);
+  const threads = new WatchedThreads(workers);
   const stop = new Stop(terminal, Number.POSITIVE_INFINITY);
   const line = new ProgressLine(terminal);
   try {
@@ -68,7 +67,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
         recoverSeconds,
         idleSeconds,
         patienceSeconds,
-        run: (task) => within(pool, task, limitSeconds),
+        run: (task) => threads.run(task, limitSeconds),
       },
       {
         clock: () => terminal.clock(),
@@ -89,31 +88,7 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
     stop.forget();
     redis.disconnect();
     asking.disconnect();
-    await pool.destroy();
-  }
-}
-
-function poolOf(workers: number): Piscina<ThreadTask, ThreadAnswer> {
-  return new Piscina<ThreadTask, ThreadAnswer>({
-    filename: new URL('../campaign/thread.js', import.meta.url).href,
-    minThreads: workers,
-    maxThreads: workers,
-    concurrentTasksPerWorker: 1,
-  });
-}
-
-/** The pool ends a thread whose task is aborted, and starts another one. */
-async function within(
-  pool: Piscina<ThreadTask, ThreadAnswer>,
-  task: ThreadTask,
-  seconds: number,
-): Promise<ThreadAnswer> {
-  const signal = AbortSignal.timeout(seconds * 1000);
-  try {
-    return await pool.run(task, { signal });
-  } catch (error) {
-    if (signal.aborted) throw new Error(`it was not done after ${seconds} s`);
-    throw error;
+    await threads.close();
   }
 }
 

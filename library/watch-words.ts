@@ -1,5 +1,5 @@
 /**
- * Looks at the words by which another thread says what of a driver is running (`library/driver-watch.ts`).
+ * Looks at the words by which another thread says what of a driver is running (`driver-watch.ts`).
  */
 
 /** Far longer than any step takes. */

@@ -1,12 +1,12 @@
 /**
- * Watches the threads of a pool that run a person's own driver, as `watched.ts` watches the one of a command: a step
+ * Watches the threads of a pool that run a person's own driver, as `cli/watched.ts` watches the one of a command: a step
  * that never ends would make the pool wait for ever. Each thread takes two words of shared memory, and tells by name what
  * their numbers mean.
  */
 import { randomUUID } from 'node:crypto';
 import { BroadcastChannel } from 'node:worker_threads';
-import { driverError } from '../library/driver-rules.js';
-import { DriverWatch, setDriverWatch, WATCH_WORDS } from '../library/driver-watch.js';
+import { driverError } from './driver-rules.js';
+import { DriverWatch, setDriverWatch, WATCH_WORDS } from './driver-watch.js';
 import { STUCK_SECONDS, watchWords } from './watch-words.js';
 
 /** What each thread is given. */
