@@ -18,7 +18,7 @@ import { AskedWorld } from './asked-world.js';
 
 /** More states than any question has where nothing is mutated, by far. */
 const STATES_MAX = 1_500_000;
-const PLOT_RUNS = 64;
+const PLOT_RUNS = 32;
 
 const AREAS = [...new Set(QUESTIONS.map(({ area }) => area))];
 
@@ -57,14 +57,15 @@ export function fuzzAll(seed: number, runsMax: number): FuzzAnswer {
   const random = new Random(seed);
   const runner = new Runner();
   const coverage = new Coverage(emptyTables());
-  const places = new Map<Question, OpenWorld<AskedWorld>>();
+  const plots = new Map<Question, Plot<AskedWorld>>();
+  const turns = new Turns(random);
   for (let runs = 0; runs < runsMax; ) {
-    const question = drawn(random);
+    const question = turns.next();
     const first = runs;
     const found = tried(question, () => {
-      const place = places.get(question) ?? placeOf(question);
-      places.set(question, place);
-      const plot = new Plot(place, runner, coverage, STRATEGIES);
+      // What a question has shown is remembered until its next turn.
+      const plot = plots.get(question) ?? new Plot(placeOf(question), runner, coverage, STRATEGIES);
+      plots.set(question, plot);
       while (runs < Math.min(first + PLOT_RUNS, runsMax)) {
         plot.run(seed * 1_000_003 + runs++);
         if (runner.violations !== 0)
@@ -77,11 +78,26 @@ export function fuzzAll(seed: number, runsMax: number): FuzzAnswer {
   return { found: null, runs: runsMax, seconds: since(start) };
 }
 
-/** An area first, so that one with many small questions does not crowd out the others. */
-function drawn(random: Random): Question {
-  const area = AREAS[random.index(AREAS.length)];
-  const questions = QUESTIONS.filter((question) => question.area === area);
-  return questions[random.index(questions.length)] as Question;
+/**
+ * Which question a plot is about. The areas take turns, so that one with many small questions does not crowd out the
+ * others; within one every question has its turn before any has another, in an order that is drawn each time.
+ */
+class Turns {
+  readonly #random: Random;
+  readonly #left: Question[][] = AREAS.map(() => []);
+  #turn = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  next(): Question {
+    const at = this.#turn++ % AREAS.length;
+    const left = this.#left[at] as Question[];
+    if (left.length === 0) left.push(...QUESTIONS.filter(({ area }) => area === AREAS[at]));
+    const [question] = left.splice(this.#random.index(left.length), 1);
+    return question as Question;
+  }
 }
 
 function placeOf(question: Question): OpenWorld<AskedWorld> {

@@ -76,6 +76,8 @@ export class Runner {
         known.add(number, memory, offer);
       }
       if (offer.count === 0) break;
+      // Where the world has none that is counted, faults are choices like any other.
+      if (faults === 0) offer.usual = offer.count;
       offer.step = this.length;
       const picked = scheduler.pick(offer);
       if (picked < 0) break;
