@@ -78,7 +78,7 @@ function growth(): void {
     `beside it what the machine takes to follow ${LINKS} references to one of so many strings, and to find it in a Map`,
   );
   print(
-    '     nodes      READ     WRITE   references       Map   heap bytes/node  resident bytes/node  seconds to create',
+    '     nodes      READ     WRITE  transaction of 10   references       Map   bytes/node  resident bytes/node  seconds to create',
   );
   const memory: string[] = [];
   const all = NODES.map((size) => {
@@ -90,20 +90,25 @@ function growth(): void {
       }) / 1e9;
     const after = settled();
     // What few nodes take is lost in what the rest of the program lets go.
-    const bytes = (what: 'heapUsed' | 'rss'): string =>
-      size < NODES_SEEN_MIN ? '-' : whole((after[what] - before[what]) / size);
-    memory.push(`${bytes('heapUsed').padStart(18)}${bytes('rss').padStart(21)}${seconds.toFixed(2).padStart(19)}`);
+    const bytes = (...what: ('heapUsed' | 'arrayBuffers' | 'rss')[]): string =>
+      size < NODES_SEEN_MIN ? '-' : whole(what.reduce((sum, each) => sum + after[each] - before[each], 0) / size);
+    const held = bytes('heapUsed', 'arrayBuffers').padStart(13);
+    memory.push(`${held}${bytes('rss').padStart(21)}${seconds.toFixed(2).padStart(19)}`);
     return made as Populated;
   });
   const read = interleaved(all, reads);
   const write = interleaved(all, writes);
+  const transaction = interleaved(all, (size, round) => transactions(round, size));
   const memoryOf = NODES.map((size) => randomLooks(size));
   all.forEach(({ size }, index) => {
     const figures = [read[index], write[index]].map((value) => whole(value).padStart(10));
+    figures.push(whole(transaction[index]).padStart(19));
     const { references = 0, map = 0 } = memoryOf[index] ?? {};
     const machine = `${whole(references).padStart(13)}${whole(map).padStart(10)}`;
     print(`${String(size).padStart(10)}${figures.join('')}${machine}${memory[index]}`);
   });
+  const times = [read, write, transaction].map((kind) => `${((kind.at(-1) ?? Number.NaN) / (kind[0] ?? 1)).toFixed(1)}x`);
+  print(`  the last line is so many times the first: READ ${times[0]}, WRITE ${times[1]}, transaction ${times[2]}`);
 }
 
 interface Link {
@@ -243,34 +248,38 @@ function populated(size: number): Populated {
   return { size, daemon, connection };
 }
 
-function reads(size: number): Uint8Array[] {
-  return spreadOver(size, (node) => frame(XsType.READ, `${path(node)}\0`));
+function reads(size: number, round = 0): Uint8Array[] {
+  return spreadOver(size, (node) => frame(XsType.READ, `${path(node)}\0`), round);
 }
 
-function writes(size: number): Uint8Array[] {
-  return spreadOver(size, write);
+function writes(size: number, round = 0): Uint8Array[] {
+  return spreadOver(size, write, round);
 }
 
 function write(node: number): Uint8Array {
   return frame(XsType.WRITE, `${path(node)}\0value ${String(node).padStart(10, '0')}`);
 }
 
-/** Requests to nodes in an order without a pattern, the same in each run. */
-function spreadOver<T>(size: number, make: (node: number) => T): T[] {
-  let state = 1;
-  return Array.from({ length: REQUESTS }, () => {
+/** Requests to nodes in an order without a pattern, the same in each run, and others in each round. */
+function spreadOver<T>(size: number, make: (node: number) => T, round = 0, count = REQUESTS): T[] {
+  let state = round + 1;
+  return Array.from({ length: count }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return make(state % size);
+    // The high bits: the low ones repeat soon.
+    return make(Math.floor((state / 2 ** 32) * size));
   });
 }
 
 /** Whole transactions, each in one piece. The ids are those the daemon will give: it counts them up from 1. */
-function transactions(round: number): Uint8Array[] {
+function transactions(round: number, size = WRITES): Uint8Array[] {
+  const nodes = spreadOver(size, (node) => node, round, TRANSACTIONS * WRITES);
   return Array.from({ length: TRANSACTIONS }, (_, index) => {
     const id = round * TRANSACTIONS + index + 1;
     return Buffer.concat([
       frame(XsType.TRANSACTION_START, '\0'),
-      ...Array.from({ length: WRITES }, (__, node) => frame(XsType.WRITE, `${path(node)}\0value ${id}`, id)),
+      ...nodes
+        .slice(index * WRITES, (index + 1) * WRITES)
+        .map((node) => frame(XsType.WRITE, `${path(node)}\0value ${id}`, id)),
       frame(XsType.TRANSACTION_END, 'T\0', id),
     ]);
   });
