@@ -49,9 +49,7 @@ export function runLiveConform(directory: string, args: Arguments, terminal: Ter
   );
   if (found.accepted) return EXIT.holds;
   if (found.complete) return EXIT.fails;
-  terminal.err(
-    `quiesce live conform: the bound of ${counted(maxTries, 'try')} was reached; a larger --max-tries may help\n`,
-  );
+  terminal.err(`quiesce live conform: the bound of ${maxTries} tries was reached; a larger --max-tries may help\n`);
   return EXIT.refused;
 }
 
