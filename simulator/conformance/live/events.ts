@@ -117,9 +117,16 @@ function ofGuest(
   const goesOn = next !== undefined && !destroyedBetween(part, next, toolstack);
   const again = index > 0 && !destroyedBefore(part, toolstack, slot);
   return part.steps
-    .filter((step) => !goesOn || step.end !== Number.POSITIVE_INFINITY)
+    .filter((step) => !goesOn || step.end !== Number.POSITIVE_INFINITY || /\/notify$/.test(step.name))
     .map((step) =>
-      eventOf(step, again && step.name === `guest${slot}/boot` ? { name: `supervisor/restart guest${slot}` } : {}),
+      eventOf(
+        step,
+        goesOn && step.end === Number.POSITIVE_INFINITY
+          ? { name: `supervisor/cut guest${slot}` }
+          : again && step.name === `guest${slot}/boot`
+            ? { name: `supervisor/restart guest${slot}` }
+            : {},
+      ),
     );
 }
 

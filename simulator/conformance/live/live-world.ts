@@ -141,6 +141,13 @@ export class LiveWorld {
       host.events.raiseSpurious(domain, guest.front.port);
   }
 
+  /** The guest sends the event of its tpmfront. */
+  notify(slot: number): void {
+    const { guest, domain, host } = this.slot(slot);
+    this.#everybody();
+    host.events.send(domain, guest.front.port);
+  }
+
   /** The nearest limit of a guest is reached. */
   passTime(slot: number): void {
     const { guest } = this.slot(slot);

@@ -228,6 +228,15 @@ export const TABLE: readonly Row[] = [
     ways: (event) => [compared({ step: event.name })],
   },
   {
+    live: 'guestN.tpmfront.transmit/notify that was cut off',
+    simulated: 'its event is sent, or not; the step is taken by the next process',
+    reason: 'a step that a live guest died in is taken anew, and what others have seen of it stays',
+    pattern: /^supervisor\/cut guest\d$/,
+    ways: (_event, _world, slot) => [
+      { acts: [{ own: `live/guest${slot + 1} notifies and dies`, run: (it) => it.notify(slot) }], compared: false },
+    ],
+  },
+  {
     live: 'a second file of a guest that was not taken away',
     simulated: 'its store connection is made anew, its watches registered again, one event is spurious',
     reason: 'the process of a live guest may die and its memory stays; a simulated guest has no process',
