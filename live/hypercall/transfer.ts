@@ -117,6 +117,8 @@ async function writePage(
 export interface PageReceiver {
   /** Resolves to 0 when all pages are in place, to -1 when the sender broke off or sent something else. */
   readonly received: Promise<number>;
+  /** From now on nothing more is put in place: the pages are to be somebody else's. */
+  abort(): void;
 }
 
 /** Listens at `path` for one sender. Resolves once it listens; the pages of this host are to be empty before. */
@@ -126,9 +128,11 @@ export function receivePages(place: TransferPlace, path: string): Promise<PageRe
     const received = new Promise<number>((settle) => {
       report = settle;
     });
+    const reader = new PageReader(place);
+    let sender: Socket | null = null;
     const server = createServer((socket) => {
       server.close();
-      const reader = new PageReader(place);
+      sender = socket;
       socket.setTimeout(SILENCE_MILLISECONDS, () => socket.destroy());
       socket.on('error', () => undefined);
       socket.on('close', () => report(reader.state === 'done' ? 0 : -1));
@@ -144,7 +148,14 @@ export function receivePages(place: TransferPlace, path: string): Promise<PageRe
         unlinkSync(path);
       } catch {}
     });
-    server.listen(path, () => resolve({ received }));
+    const abort = (): void => {
+      if (reader.state === 'done') return;
+      reader.state = 'bad';
+      server.close();
+      sender?.destroy();
+      if (sender === null) report(-1);
+    };
+    server.listen(path, () => resolve({ received, abort }));
   });
 }
 

@@ -10,7 +10,7 @@ import { Host } from '../../hypervisor/host.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { type CallReply, isCallRequest, isHello, isTransferRequest, type TransferRequest } from '../hypercall/calls.js';
 import { type Dispatcher, dispatch } from '../hypercall/dispatch.js';
-import { receivePages, sendPages } from '../hypercall/transfer.js';
+import { type PageReceiver, receivePages, sendPages } from '../hypercall/transfer.js';
 import { listen, type Peer, type PeerEvents } from '../ipc/node-ipc.js';
 import { HYPERVISOR_JOURNAL_FRAME, TABLES_FRAME } from '../memory/segments.js';
 import { UndoJournal } from '../memory/undo-journal.js';
@@ -45,7 +45,14 @@ export async function runHypervisor(
     backend: ringerOf(memory, host, 'backend', grant),
   };
   const trace = openTrace(host, grant, 'hypervisor');
-  const place: Dispatcher = { memory, plan, host: machine, trace, wake: (agent) => ringers[agent].ring() };
+  const place: Receiving = {
+    receiver: null,
+    memory,
+    plan,
+    host: machine,
+    trace,
+    wake: (agent) => ringers[agent].ring(),
+  };
 
   const path = hypervisorSocket(host);
   // One that is there is of a hypervisor that was killed: the folder is this host's own.
@@ -58,8 +65,13 @@ export async function runHypervisor(
   };
 }
 
+/** Whoever sends pages may have been cut off, or have died, and its last pages be still to be read. */
+interface Receiving extends Dispatcher {
+  receiver: PageReceiver | null;
+}
+
 /** One caller: its first message says who it is, and each later one is a hypercall. */
-function caller(place: Dispatcher, host: HostConfig, peer: Peer): PeerEvents {
+function caller(place: Receiving, host: HostConfig, peer: Peer): PeerEvents {
   let agent: AgentName | null = null;
   const reply = (message: CallReply): void => peer.send(message);
   return {
@@ -69,6 +81,7 @@ function caller(place: Dispatcher, host: HostConfig, peer: Peer): PeerEvents {
         if (isHello(message) && host.tokens[message.agent] === message.token) agent = message.agent;
         else peer.close();
       } else if (isCallRequest(message)) {
+        if (message.call === 'domctl_destroy') place.receiver?.abort();
         reply({ id: message.id, result: dispatch(place, agent, message.call, message.args) });
       } else if (isTransferRequest(message) && agent === 'toolstack') {
         void transfer(place, message, (result) => reply({ id: message.id, result }));
@@ -81,7 +94,7 @@ function caller(place: Dispatcher, host: HostConfig, peer: Peer): PeerEvents {
 
 /** `receive` answers 0 once it listens; whether all came is to be asked by the sender, which is told. */
 async function transfer(
-  place: Dispatcher,
+  place: Receiving,
   { transfer: direction, path, cutAfterBytes }: TransferRequest,
   reply: (result: number) => void,
 ): Promise<void> {
@@ -89,9 +102,10 @@ async function transfer(
     reply(await sendPages(place, path, cutAfterBytes));
     return;
   }
+  place.receiver?.abort();
   rmSync(path, { force: true });
   try {
-    await receivePages(place, path);
+    place.receiver = await receivePages(place, path);
     reply(0);
   } catch {
     reply(-1);

@@ -73,8 +73,8 @@ export class HostStore {
     const { domid } = this.#place;
     await this.#again(async (store) => {
       await this.#introduce(store);
-      await createDomainNodes(store, domid);
-      await createVtpmNodes(store, domid);
+      await createDomainNodes(store, domid, this.own);
+      await createVtpmNodes(store, domid, this.own);
     });
   }
 

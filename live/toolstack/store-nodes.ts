@@ -18,10 +18,10 @@ import { parsePermission } from '../../xenstore-sim/index.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
 
 /** Does in one transaction what `body` does with a store that answers at once. */
-async function replayed(client: XenstoreClient, body: (store: StoreAccess) => void): Promise<void> {
+async function replayed(client: XenstoreClient, body: (store: StoreAccess) => void, own = true): Promise<void> {
   await client.transaction(async (nodes) => {
     const requests: (() => Promise<void>)[] = [];
-    body(new Recorder(nodes, requests));
+    body(new Recorder(nodes, requests, own));
     for (const request of requests) await request();
   });
 }
@@ -29,8 +29,10 @@ async function replayed(client: XenstoreClient, body: (store: StoreAccess) => vo
 class Recorder implements StoreAccess {
   readonly #nodes: NodeAccess;
   readonly #requests: (() => Promise<void>)[];
+  readonly #own: boolean;
 
-  constructor(nodes: NodeAccess, requests: (() => Promise<void>)[]) {
+  constructor(nodes: NodeAccess, requests: (() => Promise<void>)[], own: boolean) {
+    this.#own = own;
     this.#nodes = nodes;
     this.#requests = requests;
   }
@@ -62,7 +64,10 @@ class Recorder implements StoreAccess {
       assert(permission !== undefined, `toolstack: ${text} is no permission`);
       return permission;
     });
-    this.#requests.push(() => this.#nodes.setPermissions(path, parsed));
+    // The C daemon asks the hypervisor for each domain that is named, and answers ENOENT for one that is not there. Where
+    // all speak as domain 0, nobody needs the permission.
+    const refused = this.#own ? rethrow : absent;
+    this.#requests.push(() => this.#nodes.setPermissions(path, parsed).catch(refused));
   }
 
   watch(): void {}
@@ -73,6 +78,10 @@ class Recorder implements StoreAccess {
   }
 }
 
+function rethrow(error: unknown): never {
+  throw error;
+}
+
 /** A node that is not there need not be removed. */
 export function absent(error: unknown): void {
   if (!hasCode(error, 'ENOENT')) throw error;
@@ -80,12 +89,13 @@ export function absent(error: unknown): void {
 
 const place = (domid: number): VtpmPlace => ({ frontend: domid, backend: 0, instance: false });
 
-export async function createDomainNodes(client: XenstoreClient, domid: number): Promise<void> {
-  await replayed(client, (store) => writeDomainNodes(store, domid));
+/** `own`: the daemon is one of ours, which knows the domain. */
+export async function createDomainNodes(client: XenstoreClient, domid: number, own: boolean): Promise<void> {
+  await replayed(client, (store) => writeDomainNodes(store, domid), own);
 }
 
-export async function createVtpmNodes(client: XenstoreClient, domid: number): Promise<void> {
-  await replayed(client, (store) => writeVtpmNodes(store, place(domid)));
+export async function createVtpmNodes(client: XenstoreClient, domid: number, own: boolean): Promise<void> {
+  await replayed(client, (store) => writeVtpmNodes(store, place(domid)), own);
 }
 
 /** Everything of a domain that has ended. */

@@ -25,6 +25,8 @@ import { sleep, within } from './waiting.js';
 
 /** libxl waits 60 s for each. */
 const SUSPEND_MILLISECONDS = 20_000;
+/** How soon a guest goes on that stands still. */
+const LOOK_MILLISECONDS = 100;
 /** Between two attempts to let the guest go on. */
 const SETTLE_MILLISECONDS = 500;
 const USER_MILLISECONDS = 15_000;
@@ -51,6 +53,10 @@ export class Toolstack {
   /** The guest is to go on where it was, and could not yet. */
   #settling = false;
   #ended = false;
+  /** Somebody waits for the guest to suspend. */
+  #suspending = false;
+  /** What is done for a guest that stands still; nothing else is to be done with it meanwhile. */
+  #care: Promise<void> = Promise.resolve();
   #migration: AbortController | null = null;
   #downtimeMilliseconds = 0;
   readonly #clock = new SharedArrayBuffer(CLOCK_BYTES);
@@ -127,23 +133,48 @@ export class Toolstack {
   async begin(progress: Progress): Promise<void> {
     progress('hypervisor and xenstored');
     await this.owner.startMachine();
-    if (!this.#created) {
-      await this.#create(progress);
-      return;
+    if (this.#created) await this.#recover(progress);
+    else await this.#create(progress);
+    void this.#lookAfterGuest();
+  }
+
+  /**
+   * Lets the guest go on that stands still while nobody wants that: one that had acknowledged a suspend just in time, and
+   * came to it after that had been given up; or that could not be resumed where it was moved to. And ends the other copy.
+   */
+  async #lookAfterGuest(): Promise<void> {
+    for (; !this.#ended; await sleep(LOOK_MILLISECONDS)) {
+      if (this.#suspended || this.#suspending || this.#settling || this.#migration !== null) continue;
+      this.#care = this.#careForGuest();
+      await this.#care;
     }
-    await this.#recover(progress);
+  }
+
+  async #careForGuest(): Promise<void> {
+    const { owner, other } = this;
+    try {
+      if (owner.guestState === DomainState.Suspended) await this.#goOnHere();
+      else if (owner.guestState === DomainState.Paused) await owner.resumeGuest(SuspendResult.ResumedInNewDomain);
+      else if (other.guestState !== DomainState.Free) await other.abandonGuest();
+    } catch (error) {
+      log(`the guest cannot go on yet: ${describe(error)}`);
+    }
   }
 
   async suspend(): Promise<void> {
     this.#assertIdle();
     if (this.#suspended) throw state('the guest is suspended already: quiesce live cancel lets it go on');
+    this.#suspending = true;
     try {
+      await this.#care;
       await this.owner.suspendGuest(SUSPEND_MILLISECONDS);
+      this.#suspended = true;
     } catch (error) {
       await this.#goOnHere();
       throw error;
+    } finally {
+      this.#suspending = false;
     }
-    this.#suspended = true;
     this.#save();
   }
 
@@ -171,6 +202,7 @@ export class Toolstack {
     this.#migration = migration;
     const { owner: source, other: target } = this;
     try {
+      await this.#care;
       await this.#moveTo(source, target, { signal: migration.signal, progress, cutAfterBytes });
     } catch (error) {
       if (this.owner === source) {
@@ -312,6 +344,7 @@ export class Toolstack {
 
   #assertIdle(): void {
     if (this.#migration !== null) throw state('the guest is being moved: quiesce live cancel gives that up');
+    if (this.#suspending) throw state('the guest is being suspended');
     if (this.#settling)
       throw state('the guest is to go on and cannot yet, see toolstack.log; it is tried again all the while');
   }

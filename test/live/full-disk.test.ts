@@ -5,9 +5,9 @@ import t from 'tap';
 import { native } from '../../live/memory/native.js';
 import { fullDiskStory } from '../support/live/full-disk-story.js';
 
-t.setTimeout(400_000);
+t.setTimeout(900_000);
 
-t.test('a full disk', { timeout: 300_000 }, async (t) => {
+t.test('a full disk', { timeout: 800_000 }, async (t) => {
   if (native() === null) {
     t.comment('koffi is not installed');
     t.pass();

