@@ -7,7 +7,6 @@
  *     answer: one byte, 1 when all has arrived and the sum is right
  */
 import { createHash } from 'node:crypto';
-import { unlinkSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { TpmDeviceState } from '../../backend/tpm/device.js';
 import { FIRST_GUEST_PFN } from '../../hypervisor/domain.js';
@@ -131,6 +130,7 @@ export function receivePages(place: TransferPlace, path: string): Promise<PageRe
     const reader = new PageReader(place);
     let sender: Socket | null = null;
     const server = createServer((socket) => {
+      // The file of the socket goes with it, at once: the next one may be made at the same place.
       server.close();
       sender = socket;
       socket.setTimeout(SILENCE_MILLISECONDS, () => socket.destroy());
@@ -143,15 +143,10 @@ export function receivePages(place: TransferPlace, path: string): Promise<PageRe
       });
     });
     server.on('error', reject);
-    server.on('close', () => {
-      try {
-        unlinkSync(path);
-      } catch {}
-    });
     const abort = (): void => {
       if (reader.state === 'done') return;
       reader.state = 'bad';
-      server.close();
+      if (sender === null) server.close();
       sender?.destroy();
       if (sender === null) report(-1);
     };

@@ -133,10 +133,14 @@ export class LiveHost {
   /** Hypervisor and store. */
   async startMachine(): Promise<void> {
     const { hypervisor, xenstored } = this.supervisors;
-    const starting: Promise<unknown>[] = [];
-    if (hypervisor.running === null) starting.push(hypervisor.start());
-    if (this.store.own && xenstored.running === null) starting.push(xenstored.start());
-    await within('hypervisor and xenstored to begin', PART_MILLISECONDS, Promise.all(starting));
+    const parts = this.store.own ? [hypervisor, xenstored] : [hypervisor];
+    // One that has just died may be on its way already.
+    const serving = parts.map((part) =>
+      part.running === null
+        ? part.start()
+        : until(`${part.name} to serve`, PART_MILLISECONDS, () => part.serving || part.running === null),
+    );
+    await within('hypervisor and xenstored to begin', PART_MILLISECONDS, Promise.all(serving));
   }
 
   /** A domain with its nodes, paused; its pages are empty. */

@@ -1,11 +1,11 @@
 /**
  * Pages on their way to another host: whole or not at all, wherever the connection breaks and whatever is changed on it.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import t from 'tap';
-import { receivePages, sendPages, type TransferPlace } from '../../live/hypercall/transfer.js';
+import { type PageReceiver, receivePages, sendPages, type TransferPlace } from '../../live/hypercall/transfer.js';
 import { threadAddressSpace } from '../../live/memory/address-space.js';
 import { DEVICE_PAGE } from '../../live/memory/segments.js';
 import { SharedMemory } from '../../live/memory/shared-memory.js';
@@ -111,17 +111,25 @@ t.test('a byte that is changed on the way is found', async (t) => {
 t.test('nothing comes after an abort', async (t) => {
   const source = filled(1);
   const target = place();
-  for (const moment of ['before anybody sends', 'while somebody sends']) {
-    const path = `${folder}/${++sockets}`;
+  const path = `${folder}/again`;
+  let receiverBefore: PageReceiver | null = null;
+  for (const moment of ['before anybody sends', 'while somebody sends', 'before anybody sends']) {
     const receiver = await receivePages(target, path);
     const sending = moment.startsWith('while') ? sendPages(source, path) : null;
     if (sending !== null) await new Promise((resolve) => setImmediate(resolve));
     receiver.abort();
+    receiverBefore = receiver;
     const before = Buffer.from(target.memory.bytes);
     t.equal(await receiver.received, -1, moment);
     t.equal(await (sending ?? sendPages(source, path)), -1, moment);
     t.ok(before.equals(Buffer.from(target.memory.bytes)), moment);
+    t.notOk(existsSync(path), 'no file is left');
   }
+  const next = await receivePages(target, path);
+  receiverBefore?.abort();
+  await new Promise((resolve) => setImmediate(resolve));
+  t.equal(await sendPages(source, path), 0, 'the next one is not in the way of the one before');
+  t.equal(await next.received, 0);
 });
 
 /** Path of somebody in between, who changes what is sent; a deaf one loses the answer with the connection. */
