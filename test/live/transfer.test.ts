@@ -26,13 +26,13 @@ t.setTimeout(900_000);
 
 function place(): TransferPlace {
   const buffer = new SharedArrayBuffer(PLAN.frames * PAGE_SIZE);
-  return { memory: new SharedMemory(threadAddressSpace(PLAN, buffer)), plan: PLAN };
+  return { memory: new SharedMemory(threadAddressSpace(PLAN, buffer)), plan: PLAN, trace: null };
 }
 
-/** Some pages of the guest and of the TPM, the last ones among them. */
+/** Some pages of the guest and of the TPM, the last ones among them; its record is that of one which is idle. */
 const FRAMES = [2, 3, 9, PLAN.guest.pages - 1]
   .map((pfn) => PLAN.guest.firstFrame + pfn)
-  .concat([DEVICE_PAGE, DEVICE_PAGE + 1, 20, PLAN.backend.pages - 1].map((page) => PLAN.backend.firstFrame + page));
+  .concat([DEVICE_PAGE + 1, DEVICE_PAGE + 2, 20, PLAN.backend.pages - 1].map((page) => PLAN.backend.firstFrame + page));
 
 function filled(seed: number): TransferPlace {
   const made = place();
