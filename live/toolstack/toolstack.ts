@@ -14,13 +14,13 @@ import type { PartConfig } from '../parts/config.js';
 import { CLOCK_BYTES, TraceClock } from '../trace/clock.js';
 import { TraceWriter } from '../trace/writer.js';
 import { type HostMemory, processMemory, threadMemory } from './host-memory.js';
-import { FIRST_DESCRIPTOR, HOST_PARTS, type HostPart, LiveHost } from './live-host.js';
+import { killPart } from './kill.js';
+import { FIRST_DESCRIPTOR, LiveHost } from './live-host.js';
 import { type LiveOptions, readOptions, tracePlace } from './options.js';
 import { lockFile, readHolder } from './part-lock.js';
 import { HOST_NAMES, type HostName, readRecord, type ToolstackRecord, writeRecord } from './record.js';
 import { adopt, type RunningPart, startProcess, startThread } from './spawn.js';
 import { Supervisor } from './supervisor.js';
-import { killTpm } from './tpm-process.js';
 import { sleep, within } from './waiting.js';
 
 /** libxl waits 60 s for each. */
@@ -246,29 +246,7 @@ export class Toolstack {
 
   /** Kills a part as a fault would: `guest`, `backend` and so on of the host with the guest, or `b/backend`. */
   kill(part: string): void {
-    if (part === 'user') {
-      this.user.kill();
-      return;
-    }
-    if (part === 'toolstack') {
-      if (this.options.threads)
-        throw state('the parts are threads of the toolstack and would all end with it: quiesce live down');
-      process.kill(process.pid, 'SIGKILL');
-      return;
-    }
-    const [, named, name = ''] = /^(?:([ab])\/)?(.*)$/.exec(part) ?? [];
-    const host = named === undefined ? this.owner : this.hosts[named as HostName];
-    if (name === 'tpm') {
-      killTpm(host);
-      return;
-    }
-    if (!HOST_PARTS.includes(name as HostPart)) {
-      throw new QuiesceError(
-        'UNKNOWN_NAME',
-        `there is no part '${part}'; known: ${HOST_PARTS.join(', ')}, tpm, user, toolstack`,
-      );
-    }
-    host.supervisors[name as HostPart].kill();
+    killPart(this, part);
   }
 
   /** Ends everything. */
