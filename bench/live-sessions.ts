@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { drawPort } from '../live/loopback-ports.js';
 import { down, up } from '../live/system.js';
 import { median, print, spread } from './figures.js';
 import { SESSION_INPUTS, TOOL_SESSIONS, type ToolSession } from './tpm-tool-sessions.js';
@@ -99,7 +100,7 @@ function runSession({ name, lines }: ToolSession, { tcti, folder }: Way): number
 async function startSwtpm(folder: string): Promise<{ readonly tcti: string; readonly child: ChildProcess }> {
   const state = join(folder, 'sessions-straight');
   mkdirSync(state);
-  const port = 20_000 + (process.pid % 20_000);
+  const port = drawPort();
   const child = spawn(
     'swtpm',
     [

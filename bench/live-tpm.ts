@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +15,7 @@ import { SwtpmDevice } from '../live/tpm/swtpm-device.js';
 import type { CommandExecutor } from '../live/tpm/vtpm-device.js';
 import { QuiesceError } from '../protocol/errors.js';
 import { median, print, spread } from './figures.js';
+import { startProxy } from './live-proxy.js';
 import { benchLiveSessions } from './live-sessions.js';
 import { type Latencies, latencies, pcrRead } from './live-tpm-loop.js';
 
@@ -56,7 +56,7 @@ async function measure(folder: string): Promise<void> {
     const ways: readonly (readonly [string, () => Promise<Latencies>])[] = [
       ['straight to swtpm, Unix socket', () => client(direct.path)],
       ['SwtpmDevice, in process', () => latencies(() => device.execute(pcrRead, LOCALITY), COMMANDS)],
-      ['a plain Node proxy, Unix socket', () => client(proxy.path)],
+      ['a plain Node proxy, Unix socket', () => client(proxy.place)],
       ['TctiServer, Unix socket', () => client(path)],
     ];
     const found = ways.map(() => [] as Latencies[]);
@@ -151,25 +151,4 @@ async function startDirect(folder: string, name: string): Promise<{ path: string
   // The file is there from the moment it listens.
   while (!existsSync(path) && child.exitCode === null) await delay(5);
   return { path, child };
-}
-
-/** Copies each piece from one side to the other, and looks at none: as little as a process in between can do. */
-async function startProxy(path: string, target: string): Promise<{ path: string; close(): void }> {
-  const upstream = connect(target);
-  let client: Socket | null = null;
-  upstream.on('data', (piece) => client?.write(piece));
-  upstream.on('error', () => undefined);
-  const server = createServer((socket) => {
-    client = socket;
-    socket.on('error', () => undefined);
-    socket.on('data', (piece) => upstream.write(piece));
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  return {
-    path,
-    close: () => {
-      server.close();
-      upstream.destroy();
-    },
-  };
 }

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { connect } from '../live/ipc/node-ipc.js';
+import { drawPort } from '../live/loopback-ports.js';
 import { down, up } from '../live/system.js';
 import { control } from '../live/toolstack/control-client.js';
 import type { LiveOptions } from '../live/toolstack/options.js';
@@ -21,12 +22,13 @@ import { initialiseSharedRing } from '../protocol/ring.js';
 import { FrontRing } from '../protocol/ring-front.js';
 import { median, print, spread } from './figures.js';
 import { Ends, type OpenEnds, RING } from './live-ends.js';
+import { startProxy } from './live-proxy.js';
 import type { Latencies } from './live-tpm-loop.js';
 
 const ROUNDS = 3;
 const TRIPS = 10_000;
 const MESSAGES = 200_000;
-const COMMANDS = 5_000;
+const COMMANDS = 10_000;
 const MOVES = 3;
 const MEBIBYTES = [0, 16, 64];
 const ECHO = new URL('./live-echo.js', import.meta.url);
@@ -202,16 +204,19 @@ async function ended(child: ChildProcess): Promise<void> {
 /** PCR_Read from one client, over TCP, through user space, frontend, ring, backend and swtpm, and straight to swtpm. */
 async function throughTheStack(folder: string): Promise<void> {
   print('PCR_Read from one client, in microseconds');
-  const direct = await startSwtpm(folder);
+  const direct = await startSwtpm(folder, 'direct', 0);
   if (direct === null) {
     print('  left out: swtpm does not start');
     return;
   }
   const directory = join(folder, 'stack');
   const { tcti } = await up(directory, { ...OPTIONS, tpm: 'swtpm' });
+  const behind = await startSwtpm(folder, 'behind', 1);
+  const proxy = await startProxy(0, behind?.port ?? direct.port);
   try {
     const ways: readonly (readonly [string, string])[] = [
       ['straight to swtpm, TCP', String(direct.port)],
+      ['a plain Node proxy, TCP', proxy.place],
       ['live: TCTI, front, ring, back', /port=([0-9]+)/.exec(tcti)?.[1] ?? ''],
     ];
     const found = ways.map(() => [] as Latencies[]);
@@ -241,8 +246,9 @@ async function throughTheStack(folder: string): Promise<void> {
       );
     }
   } finally {
+    proxy.close();
     await down(directory);
-    direct.child.kill();
+    for (const one of [direct, behind]) one?.child.kill();
   }
 }
 
@@ -251,10 +257,14 @@ async function client(port: string): Promise<Latencies> {
   return JSON.parse(stdout) as Latencies;
 }
 
-async function startSwtpm(folder: string): Promise<{ readonly port: number; readonly child: ChildProcess } | null> {
-  const state = join(folder, 'direct');
+async function startSwtpm(
+  folder: string,
+  name: string,
+  number: number,
+): Promise<{ readonly port: number; readonly child: ChildProcess } | null> {
+  const state = join(folder, name);
   mkdirSync(state);
-  const port = 20_000 + (process.pid % 20_000);
+  const port = drawPort() + number;
   const child = spawn(
     'swtpm',
     [
