@@ -31,10 +31,12 @@ export interface Native {
   socketPair(): readonly [number, number];
   /** Sleeps until `descriptor` can be read or has ended, `milliseconds` at most. False when it has not. */
   awaitReadable(descriptor: number, milliseconds: number): boolean;
-  /** The same for several: which of them can be read, have ended or have a client waiting. All false when none does. */
-  awaitAny(descriptors: readonly number[], milliseconds: number): readonly boolean[];
+  /** The same for several, of which each `ready` becomes 1 that can be read, has ended or has a client; how many there are. */
+  awaitAny(descriptors: readonly number[], ready: Uint8Array, milliseconds: number): number;
   /** The next client of a socket that listens: its descriptor, which does not block, or -1 when none waits. */
   accept(descriptor: number): number;
+  /** Another descriptor of the same connection, closed in programs that are started; -1 when there is an error. */
+  duplicate(descriptor: number): number;
   /** Bytes written to a descriptor that does not block, from the beginning of `bytes`; -1 when there is an error. */
   write(descriptor: number, bytes: Uint8Array): number;
   /** Bytes read into `bytes`; 0 at the end of the stream, -1 when nothing is there or there is an error. */
@@ -72,10 +74,10 @@ const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2_000_000;
 const SOCK_NONBLOCK = 0o4000;
 const POLLIN = 1;
-const POLL_ENTRY_BYTES = 8;
 const POLL_ENTRIES_MAX = 128;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const F_DUPFD_CLOEXEC = 1030;
 
 /** Number of the system call futex, by processor. */
 const SYS_FUTEX: { readonly [processor: string]: number | undefined } = { x64: 202, arm64: 98 };
@@ -118,7 +120,9 @@ function load(): Native | null {
   const setsockopt = library.func(
     'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
   );
-  const entries = Buffer.alloc(POLL_ENTRIES_MAX * POLL_ENTRY_BYTES);
+  const fcntl = library.func('int fcntl(int fd, int command, int argument)');
+  // Of two words: the descriptor; what is waited for, and above it what has come.
+  const entries = new Int32Array(2 * POLL_ENTRIES_MAX);
   const on = Buffer.from([1, 0, 0, 0]);
   const one = Buffer.alloc(1);
 
@@ -147,8 +151,8 @@ function load(): Native | null {
   const poll = (descriptors: readonly number[], milliseconds: number): number => {
     const count = Math.min(descriptors.length, POLL_ENTRIES_MAX);
     for (let i = 0; i < count; i++) {
-      entries.writeInt32LE(descriptors[i] as number, i * POLL_ENTRY_BYTES);
-      entries.writeInt32LE(POLLIN, i * POLL_ENTRY_BYTES + 4);
+      entries[2 * i] = descriptors[i] as number;
+      entries[2 * i + 1] = POLLIN;
     }
     limit(milliseconds);
     return ppoll(entries, count, timeout, null);
@@ -181,9 +185,12 @@ function load(): Native | null {
       return [descriptors.readInt32LE(0), descriptors.readInt32LE(4)];
     },
     awaitReadable: (descriptor, milliseconds) => poll([descriptor], milliseconds) > 0,
-    awaitAny(descriptors, milliseconds) {
+    awaitAny(descriptors, ready, milliseconds) {
       const found = poll(descriptors, milliseconds);
-      return descriptors.map((_, i) => found > 0 && entries.readUInt16LE(i * POLL_ENTRY_BYTES + 6) !== 0);
+      for (let i = 0; i < descriptors.length; i++) {
+        ready[i] = found > 0 && (entries[2 * i + 1] as number) >>> 16 !== 0 ? 1 : 0;
+      }
+      return Math.max(found, 0);
     },
     accept(descriptor) {
       const accepted = accept4(descriptor, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -191,6 +198,7 @@ function load(): Native | null {
       if (accepted >= 0) setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, on, on.length);
       return accepted;
     },
+    duplicate: (descriptor) => fcntl(descriptor, F_DUPFD_CLOEXEC, 0),
     write: (descriptor, bytes) => write(descriptor, bytes, bytes.length),
     read: (descriptor, bytes) => read(descriptor, bytes, bytes.length),
     tryLock: (descriptor) => flock(descriptor, LOCK_EX | LOCK_NB) === 0,

@@ -42,6 +42,8 @@ interface Client {
 const HOT_MILLISECONDS = 50;
 const TURN_MILLISECONDS = 5;
 const READ_BYTES = 8192;
+/** More are left to the event loop. */
+const CLIENTS_MAX = 100;
 const NOTHING = new Uint8Array(0);
 
 export class BriefClients {
@@ -49,6 +51,9 @@ export class BriefClients {
   readonly #channels: readonly BriefChannel[];
   readonly #mayBlock: () => boolean;
   readonly #clients: Client[] = [];
+  /** Those of the channels, then those of the clients; and which of them are ready. */
+  readonly #descriptors: number[];
+  readonly #ready = new Uint8Array(2 * CLIENTS_MAX);
   readonly #bytes = new Uint8Array(READ_BYTES);
   #scheduled = false;
   #answering = 0;
@@ -61,13 +66,14 @@ export class BriefClients {
     this.#calls = calls;
     this.#channels = channels;
     this.#mayBlock = mayBlock;
+    this.#descriptors = channels.map(({ descriptor }) => descriptor);
   }
 
   get size(): number {
     return this.#clients.length;
   }
 
-  /** Clients that were accepted here. */
+  /** Clients that came here. */
   get accepted(): number {
     return this.#accepted;
   }
@@ -78,9 +84,19 @@ export class BriefClients {
     this.#schedule();
   }
 
+  /** Takes a connection that the event loop has accepted, of which it keeps its own descriptor. False where it cannot. */
+  takeOver(descriptor: number, channel: BriefChannel): boolean {
+    if (this.#closed || this.#answering > 0 || !this.#mayBlock()) return false;
+    const own = this.#calls.duplicate(descriptor);
+    if (own < 0) return false;
+    this.#add(own, channel);
+    this.#schedule();
+    return true;
+  }
+
   close(): void {
     this.#closed = true;
-    for (const { descriptor } of this.#clients.splice(0)) closeSync(descriptor);
+    for (const { descriptor } of this.#takeAll()) closeSync(descriptor);
   }
 
   #schedule(): void {
@@ -94,14 +110,15 @@ export class BriefClients {
     const begun = performance.now();
     while (!this.#closed && this.#answering === 0) {
       const now = performance.now();
-      if (!this.#mayBlock() || now - this.#lastServed > HOT_MILLISECONDS) {
-        for (const client of this.#clients.splice(0)) this.#handOver(client, NOTHING, false);
+      const full = this.#clients.length >= CLIENTS_MAX;
+      if (full || !this.#mayBlock() || now - this.#lastServed > HOT_MILLISECONDS) {
+        for (const client of this.#takeAll()) this.#handOver(client, NOTHING, false);
         return;
       }
-      for (const client of [...this.#clients]) {
-        if (client.frames.length === 0 || now - client.heard <= HOT_MILLISECONDS) continue;
-        this.#remove(client);
-        this.#handOver(client, NOTHING, false);
+      const late = this.#clients.find(({ frames, heard }) => frames.length > 0 && now - heard > HOT_MILLISECONDS);
+      if (late !== undefined) {
+        this.#remove(late);
+        this.#handOver(late, NOTHING, false);
       }
       if (now - begun > TURN_MILLISECONDS) {
         this.#schedule();
@@ -112,13 +129,17 @@ export class BriefClients {
   };
 
   #wait(): void {
-    const clients = [...this.#clients];
-    const descriptors = [...this.#channels, ...clients].map(({ descriptor }) => descriptor);
-    const ready = this.#calls.awaitAny(descriptors, TURN_MILLISECONDS);
-    for (const [i, channel] of this.#channels.entries()) if (ready[i]) this.#accept(channel);
-    for (const [i, client] of clients.entries()) {
-      if (ready[this.#channels.length + i] && this.#answering === 0) this.#receive(client);
+    const ready = this.#ready;
+    const clients = this.#clients;
+    const channels = this.#channels.length;
+    const count = clients.length;
+    if (this.#calls.awaitAny(this.#descriptors, ready, TURN_MILLISECONDS) === 0) return;
+    // From the last on, so that whoever goes has had its turn.
+    for (let i = count - 1; i >= 0 && this.#answering === 0; i--) {
+      const client = clients[i];
+      if (ready[channels + i] === 1 && client !== undefined) this.#receive(client);
     }
+    for (let i = 0; i < channels; i++) if (ready[i] === 1) this.#accept(this.#channels[i] as BriefChannel);
   }
 
   #accept(channel: BriefChannel): void {
@@ -126,8 +147,12 @@ export class BriefClients {
     const descriptor = this.#calls.accept(channel.descriptor);
     // The event loop was quicker, or the client has gone.
     if (descriptor < 0) return;
-    const client = { descriptor, channel, frames: new FrameAssembler(channel.framing.sizeOf), heard: 0 };
-    this.#clients.push(client);
+    this.#add(descriptor, channel);
+  }
+
+  #add(descriptor: number, channel: BriefChannel): void {
+    this.#clients.push({ descriptor, channel, frames: new FrameAssembler(channel.framing.sizeOf), heard: 0 });
+    this.#descriptors.push(descriptor);
     this.#accepted++;
     this.#lastServed = performance.now();
   }
@@ -167,9 +192,10 @@ export class BriefClients {
   /** The others go to the event loop, so that their commands wait in the order in which they come. */
   #answerLater(client: Client, answer: Promise<Answer>): void {
     this.#answering++;
-    const others = this.#clients.filter((one) => one !== client);
-    this.#clients.splice(0, this.#clients.length, client);
-    for (const other of others) this.#handOver(other, NOTHING, false);
+    for (const other of this.#clients.filter((one) => one !== client)) {
+      this.#remove(other);
+      this.#handOver(other, NOTHING, false);
+    }
     void answer.then((bytes) => {
       this.#answering--;
       if (this.#closed) return;
@@ -211,6 +237,13 @@ export class BriefClients {
 
   #remove(client: Client): void {
     const place = this.#clients.indexOf(client);
-    if (place >= 0) this.#clients.splice(place, 1);
+    if (place < 0) return;
+    this.#clients.splice(place, 1);
+    this.#descriptors.splice(this.#channels.length + place, 1);
+  }
+
+  #takeAll(): readonly Client[] {
+    this.#descriptors.length = this.#channels.length;
+    return this.#clients.splice(0);
   }
 }

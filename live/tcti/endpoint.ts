@@ -50,12 +50,14 @@ export async function listen(address: TctiAddress, channels: Channels): Promise<
   }
 }
 
-/** Node keeps them in a handle that it does not document; it has been there since its beginning. */
-function descriptorsOf(servers: readonly [Server, Server]): readonly [number, number] | null {
-  const [commands, second] = servers.map(
-    (server) => (server as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1,
-  );
-  return commands === undefined || second === undefined || commands < 0 || second < 0 ? null : [commands, second];
+/** Node keeps it in a handle that it does not document, and has since its beginning. -1 where it does not. */
+export function descriptorOf(socket: Server | Socket): number {
+  return (socket as unknown as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
+}
+
+function descriptorsOf([commands, second]: readonly [Server, Server]): readonly [number, number] | null {
+  const [first, last] = [descriptorOf(commands), descriptorOf(second)];
+  return first < 0 || last < 0 ? null : [first, last];
 }
 
 async function listenUnix(

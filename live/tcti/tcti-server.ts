@@ -10,9 +10,9 @@
 import { Socket } from 'node:net';
 import { native } from '../memory/native.js';
 import type { CommandExecutor } from '../tpm/vtpm-device.js';
-import { BriefClients, type HandedOver } from './brief-clients.js';
+import { type BriefChannel, BriefClients, type HandedOver } from './brief-clients.js';
 import { CommandGate } from './command-gate.js';
-import { type Endpoint, listen, type TctiAddress } from './endpoint.js';
+import { descriptorOf, type Endpoint, listen, type TctiAddress } from './endpoint.js';
 import { type Framing, MessageSocket } from './message-socket.js';
 import { mssimCommandFraming, mssimPlatformFraming } from './mssim-framing.js';
 import { swtpmCommandFraming, swtpmControlFraming } from './swtpm-framing.js';
@@ -45,6 +45,7 @@ export class TctiServer {
   readonly #clients = new Set<MessageSocket>();
   #endpoint: Endpoint | null = null;
   #brief: BriefClients | null = null;
+  #briefChannels: readonly BriefChannel[] = [];
 
   private constructor(tpm: CommandExecutor, options: TctiOptions) {
     this.#options = options;
@@ -60,8 +61,8 @@ export class TctiServer {
     const commands = mssim ? mssimCommandFraming(session) : swtpmCommandFraming(session);
     const second = mssim ? mssimPlatformFraming(session) : swtpmControlFraming(session);
     server.#endpoint = await listen(options.address, {
-      onCommandClient: (socket) => server.#accept(socket, commands),
-      onSecondClient: (socket) => server.#accept(socket, second),
+      onCommandClient: (socket) => server.#welcome(socket, 0, commands),
+      onSecondClient: (socket) => server.#welcome(socket, 1, second),
     });
     if (options.dedicated === true) server.#serveBriefly([commands, second], server.#endpoint.descriptors);
     return server;
@@ -99,6 +100,13 @@ export class TctiServer {
     await closed;
   }
 
+  #welcome(socket: Socket, channel: 0 | 1, framing: Framing): void {
+    const brief = this.#briefChannels[channel];
+    // Nothing has been read of it yet: that is for a later turn of the event loop.
+    if (brief !== undefined && this.#brief?.takeOver(descriptorOf(socket), brief) === true) socket.destroy();
+    else this.#accept(socket, framing);
+  }
+
   #accept(socket: Socket, framing: Framing): MessageSocket | null {
     const { frameMilliseconds = FRAME_MILLISECONDS } = this.#options;
     if (!this.#hasRoom) {
@@ -120,12 +128,12 @@ export class TctiServer {
   #serveBriefly(framings: readonly [Framing, Framing], descriptors: Endpoint['descriptors']): void {
     const calls = native();
     if (calls === null || descriptors === null) return;
-    const channels = framings.map((framing, i) => ({
+    this.#briefChannels = framings.map((framing, i) => ({
       framing,
       descriptor: descriptors[i] as number,
       handOver: (descriptor: number, { begun, unsent, ends }: HandedOver) =>
         this.#accept(new Socket({ fd: descriptor }), framing)?.goOn(begun, unsent, ends),
     }));
-    this.#brief = new BriefClients(calls, channels, () => this.#clients.size === 0 && this.#hasRoom);
+    this.#brief = new BriefClients(calls, this.#briefChannels, () => this.#clients.size === 0 && this.#hasRoom);
   }
 }
