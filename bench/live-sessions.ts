@@ -3,8 +3,9 @@
  * against the same tools straight with swtpm.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { drawPort } from '../live/loopback-ports.js';
@@ -21,12 +22,27 @@ interface Way {
   readonly folder: string;
 }
 
-export async function benchLiveSessions(folder: string): Promise<void> {
+export async function benchLiveSessions(): Promise<void> {
   print('Sessions of tpm2-tools, seconds for each, each tool a process');
   if (spawnSync('tpm2_pcrread', ['--version']).error !== undefined) {
     print('  left out: tpm2-tools are not installed');
     return;
   }
+  const folder = mkdtempSync(join(memoryFolder(), 'quiesce-bench-'));
+  try {
+    await bothWays(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Where a live system has its files unless it is told otherwise: in memory, as XDG_RUNTIME_DIR is. */
+function memoryFolder(): string {
+  const { XDG_RUNTIME_DIR: runtime } = process.env;
+  return runtime ?? (existsSync('/dev/shm') ? '/dev/shm' : tmpdir());
+}
+
+async function bothWays(folder: string): Promise<void> {
   const straight = await startSwtpm(folder);
   const directory = join(folder, 'sessions-live');
   const status = await up(directory, {

@@ -36,7 +36,7 @@ export async function benchLiveTpm(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'quiesce-bench-'));
   try {
     await measure(folder);
-    await benchLiveSessions(folder);
+    await benchLiveSessions();
   } catch (error) {
     if (!(error instanceof QuiesceError) || error.code !== 'CANNOT_START_TPM') throw error;
     print(`  left out: ${error.message}`);
