@@ -4,8 +4,8 @@
  * processor time (measured with tools of tpm2-tools).
  *
  * For a process that does little else. The event loop listens on the same sockets, and has its turn every few
- * milliseconds; who comes in that moment, who stays without a word, who does not read, and whoever is there when somebody
- * comes to the event loop, is its own from then on. So nobody waits for anybody's silence.
+ * milliseconds; who comes in that moment is taken over. Who stays without a word, sends half a message or does not read,
+ * and all others while one's answer is late, are the event loop's from then on. So nobody waits for anybody's silence.
  */
 import { closeSync } from 'node:fs';
 import { FrameAssembler } from '../../protocol/frame-assembler.js';
