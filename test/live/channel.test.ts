@@ -2,6 +2,7 @@
  * A channel that is asked briefly: answers that come at once, late, in pieces, with something behind, or not at all.
  */
 import { closeSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
 import t, { type Test } from 'tap';
 import { native } from '../../live/memory/native.js';
 import { Channel } from '../../live/tpm/channel.js';
@@ -13,6 +14,28 @@ const QUESTION = Uint8Array.of(1, 2, 3);
 const sizeOf = (head: Uint8Array): number => head[0] as number;
 const ANSWER = Uint8Array.of(4, 11, 12, 13);
 const OTHER = Uint8Array.of(3, 21, 22);
+
+t.test('pieces that come one after the other into the same bytes are put together', async (t) => {
+  // Where this process is held up between two of them, it is late: then once more.
+  for (;;) {
+    const bytes = new Uint8Array(8);
+    const pieces = [ANSWER.subarray(0, 1), ANSWER.subarray(1, 3), ANSWER.subarray(3)];
+    const blocking = {
+      send: (question: Uint8Array) => question.length,
+      receive() {
+        const piece = pieces.shift() ?? new Uint8Array(0);
+        bytes.fill(0xff);
+        bytes.set(piece);
+        return bytes.subarray(0, piece.length);
+      },
+    };
+    const channel = new Channel('made up', { stream: new PassThrough(), blocking }, () => undefined);
+    const answer = channel.askBriefly(QUESTION, sizeOf);
+    if (answer instanceof Promise) continue;
+    t.strictSame(answer, ANSWER);
+    return;
+  }
+});
 
 interface Open {
   readonly channel: Channel;
