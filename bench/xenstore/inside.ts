@@ -107,7 +107,9 @@ function growth(): void {
     const machine = `${whole(references).padStart(13)}${whole(map).padStart(10)}`;
     print(`${String(size).padStart(10)}${figures.join('')}${machine}${memory[index]}`);
   });
-  const times = [read, write, transaction].map((kind) => `${((kind.at(-1) ?? Number.NaN) / (kind[0] ?? 1)).toFixed(1)}x`);
+  const times = [read, write, transaction].map(
+    (kind) => `${((kind.at(-1) ?? Number.NaN) / (kind[0] ?? 1)).toFixed(1)}x`,
+  );
   print(`  the last line is so many times the first: READ ${times[0]}, WRITE ${times[1]}, transaction ${times[2]}`);
 }
 
