@@ -19,6 +19,7 @@ t.test('each breach is found, with its line', async (t) => {
   t.match(breaches('test/a.ts', `/* FIX${'ME'} */`), ['test/a.ts:1: left unfinished']);
   t.match(breaches('test/a.ts', "t.only('one', f)"), ['test/a.ts:1: runs only part']);
   t.match(breaches('test/a.ts', "t.test.skip ('one', f)"), ['test/a.ts:1: runs only part']);
+  t.match(breaches('test/a.test.ts', 't.setTimeout(5)'), ['test/a.test.ts:1: sets the time limit of all tests']);
   t.match(breaches('frontend/a.ts', 'a();\nconsole.log(b)'), ['frontend/a.ts:2: prints']);
   t.strictSame(breaches('cli/a.ts', 'console.log(b)'), []);
   t.strictSame(breaches('frontend/a.ts', "a('console.log'); // .only("), []);

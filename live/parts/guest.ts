@@ -146,7 +146,7 @@ export function runGuest(
       },
     },
   ];
-  if (trace !== null && observed !== null) recorder = guestRecorder(trace, observed, guest);
+  if (trace !== null && observed !== null) recorder = guestRecorder(trace, observed, guest, commands);
   const scheduler: Scheduler = new Scheduler({
     memory,
     doorbell,

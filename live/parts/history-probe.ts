@@ -8,6 +8,7 @@ import { type CommandProbe, NO_PROBE } from '../../hypervisor/probes.js';
 import { mix, mixSecond } from '../../protocol/digest.js';
 import type { StepDetails } from '../../protocol/live-trace.js';
 import type { Memory } from '../../protocol/memory.js';
+import { commandDetails } from '../trace/recorder.js';
 import { OWN_FIRST } from '../user/live-commands.js';
 
 /** Who is told what becomes of commands. */
@@ -31,12 +32,13 @@ export class GuestHistoryProbe implements CommandProbe {
 
   issued(_slot: number, command: number): void {
     const history = this.#history;
-    const { effect, words, length, locality } = this.#commands.at(command);
+    const issued = this.#commands.at(command);
+    const { effect } = issued;
     history.issued += 1;
     history.before_low = history.chain_low;
     history.before_high = history.chain_high;
     if (command >= OWN_FIRST) this.#log?.note({ own: command - OWN_FIRST });
-    else this.#log?.note({ command: Buffer.from(words.buffer, words.byteOffset, length).toString('hex'), locality });
+    else this.#log?.note(commandDetails(issued));
     if (effect === 0) return;
     history.chain_low = mix(history.chain_low | 0, effect);
     history.chain_high = mixSecond(history.chain_high | 0, effect);

@@ -2,6 +2,7 @@
  * Records the steps of a process that runs drivers: with each what it asked of the store, what it changed of its own
  * state, and what its part says of it.
  */
+import type { PooledCommand } from '../../frontend/command-pool.js';
 import type { FieldWatch } from '../../protocol/field-values.js';
 import type { StepDetails, TracedRequest } from '../../protocol/live-trace.js';
 import type { StepWatch } from '../scheduler.js';
@@ -13,21 +14,28 @@ export class StepRecorder implements StepWatch {
   readonly writer: TraceWriter;
   readonly #fields: FieldWatch;
   readonly #more: (name: string, details: Mutable) => void;
+  readonly #before: (name: string) => StepDetails | undefined;
   #name = '';
   #begin = 0;
   #store: TracedRequest[] = [];
   #details: Mutable = {};
 
-  /** `more` is called after each step. */
-  constructor(writer: TraceWriter, fields: FieldWatch, more: (name: string, details: Mutable) => void) {
+  /** `more` is called after each step; `before` says what is known of one that begins, if it must not be lost with it. */
+  constructor(
+    writer: TraceWriter,
+    fields: FieldWatch,
+    more: (name: string, details: Mutable) => void,
+    before: (name: string) => StepDetails | undefined = () => undefined,
+  ) {
     this.writer = writer;
     this.#fields = fields;
     this.#more = more;
+    this.#before = before;
   }
 
   begin(name: string): boolean {
     this.#name = name;
-    this.#begin = this.writer.begin(name);
+    this.#begin = this.writer.begin(name, this.#before(name));
     return true;
   }
 
@@ -65,4 +73,13 @@ export function laterLog(recorder: () => StepRecorder | null): {
     },
     note: (details) => recorder()?.note(details),
   };
+}
+
+/** A command as it is recorded. */
+export function commandDetails({
+  words,
+  length,
+  locality,
+}: Pick<PooledCommand, 'words' | 'length' | 'locality'>): StepDetails {
+  return { command: Buffer.from(words.buffer, words.byteOffset, length).toString('hex'), locality };
 }

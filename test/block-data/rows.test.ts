@@ -6,7 +6,7 @@ import { explore } from '../../simulator/explore/explore.js';
 import { shortestFailure } from '../support/explorable.js';
 
 /** Some ten seconds on an idle core. */
-const SLOW = { timeout: 180_000 };
+const SLOW = { timeout: 300_000 };
 
 for (const situation of new Set(BLOCK_ROWS.map(situationOf))) {
   t.test(`${situation}: each design of a block pair shows what the argument says`, SLOW, async (t) => {

@@ -10,7 +10,7 @@ const SCENARIO = findScenario('clean-migration+stream-cuts=1');
 
 t.test(
   'wherever the stream ends, the target is gone and the source goes on as if nothing had been sent',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (t) => {
     const world = worldOf({ front: 'sequenced', scenario: SCENARIO });
     const { memory, machine } = world;

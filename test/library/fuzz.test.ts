@@ -12,7 +12,7 @@ import {
 } from '../../library/index.js';
 import { quiesce } from '../support/fake-terminal.js';
 
-const SLOW = { timeout: 120_000 };
+const SLOW = { timeout: 300_000 };
 
 /** Lets the guest suspend inside a command. */
 class Hasty extends QuiesceTpmfront {

@@ -12,8 +12,6 @@ import { LiveRun, processesOf } from '../support/live/live-run.js';
 const PROCESS = { timeout: 240_000 };
 const PARTS = ['hypervisor', 'xenstored', 'backend', 'guest'];
 
-t.setTimeout(900_000);
-
 const locksOf = (hosts: string, others: readonly string[]): readonly string[] => [
   ...[...hosts].flatMap((host) => PARTS.map((part) => `${host}/${part}.json`)),
   ...others,

@@ -5,8 +5,6 @@ import t from 'tap';
 import { native } from '../../live/memory/native.js';
 import { fullDiskStory } from '../support/live/full-disk-story.js';
 
-t.setTimeout(900_000);
-
 t.test('a full disk', { timeout: 800_000 }, async (t) => {
   if (native() === null) {
     t.comment('koffi is not installed');

@@ -21,8 +21,6 @@ const HEADER_BYTES = 10;
 /** A command whose answer was destroyed is given up by its client. */
 const GIVE_UP_MILLISECONDS = 200;
 
-t.setTimeout(900_000);
-
 t.test('words of the ring are flipped while both ends read it', { timeout: 600_000 }, async (t) => {
   if (native() === null) {
     t.comment('koffi is not installed');

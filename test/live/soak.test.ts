@@ -10,8 +10,6 @@ import { LiveRun } from '../support/live/live-run.js';
 
 const ROUNDS = 12;
 
-t.setTimeout(900_000);
-
 t.test('deaths, migrations and cancellations', { timeout: 600_000 }, async (t) => {
   if (native() === null) {
     t.comment('koffi is not installed');
@@ -36,7 +34,7 @@ t.test('deaths, migrations and cancellations', { timeout: 600_000 }, async (t) =
 
 t.test(
   'a command that nobody knows of, one that is lost and one executed twice are found',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async (t) => {
     const live = await LiveRun.begin({ threads: true });
     try {

@@ -18,8 +18,6 @@ import { LiveRun, pause } from '../support/live/live-run.js';
 
 const MODES = native() === null ? ['threads'] : ['processes', 'threads'];
 
-t.setTimeout(900_000);
-
 for (const mode of MODES) {
   const threads = mode === 'threads';
 
@@ -153,7 +151,7 @@ function listens(port: number): Promise<boolean> {
   });
 }
 
-t.test('another user is refused', { timeout: 120_000 }, async (t) => {
+t.test('another user is refused', { timeout: 300_000 }, async (t) => {
   if (process.geteuid?.() !== 0 || native() === null) {
     t.comment('only root can try as somebody else');
     t.pass();
@@ -177,7 +175,7 @@ t.test('another user is refused', { timeout: 120_000 }, async (t) => {
 
 t.test(
   'a store that runs already serves both hosts, and keeps nothing of the guest',
-  { timeout: 180_000 },
+  { timeout: 300_000 },
   async (t) => {
     const folder = mkdtempSync(`${tmpdir()}/quiesce-store-`);
     t.teardown(() => rmSync(folder, { recursive: true, force: true }));

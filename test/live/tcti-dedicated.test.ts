@@ -110,7 +110,7 @@ t.test('pieces, commands sent ahead, late answers, bad sizes, and the death of a
   });
 });
 
-t.test('who is silent, or does not read, keeps nobody from being served', { timeout: 60_000 }, async (t) => {
+t.test('who is silent, or does not read, keeps nobody from being served', { timeout: 300_000 }, async (t) => {
   if (native() === null) return;
   const server = await Dedicated.start(t);
   await server.untilBrief(async () => {
@@ -130,7 +130,7 @@ t.test('who is silent, or does not read, keeps nobody from being served', { time
   deaf.destroy();
 });
 
-t.test('any bytes on any channel', { timeout: 60_000 }, async (t) => {
+t.test('any bytes on any channel', { timeout: 300_000 }, async (t) => {
   if (native() === null) return;
   for (const framing of ['swtpm', 'mssim'] as const) {
     const server = await Dedicated.start(t, framing);

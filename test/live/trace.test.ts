@@ -16,8 +16,6 @@ import { LiveRun, pause } from '../support/live/live-run.js';
 const MODES = native() === null ? ['threads'] : ['processes', 'threads'];
 const RUN = { tpmfront: 'sequenced', tpm: 'model', drain: true };
 
-t.setTimeout(180_000);
-
 function folder(t: Test): string {
   const made = mkdtempSync(`${tmpdir()}/quiesce-trace-`);
   t.teardown(() => rmSync(made, { recursive: true, force: true }));
@@ -26,7 +24,7 @@ function folder(t: Test): string {
 
 for (const mode of MODES) {
   const moves = mode === 'processes';
-  t.test(`${mode}: deaths, a cancelled suspend${moves ? ', a migration' : ''}`, { timeout: 90_000 }, async (t) => {
+  t.test(`${mode}: deaths, a cancelled suspend${moves ? ', a migration' : ''}`, { timeout: 300_000 }, async (t) => {
     const trace = folder(t);
     const live = await LiveRun.begin({ threads: mode === 'threads', trace });
     let ended = false;
@@ -68,7 +66,7 @@ for (const mode of MODES) {
   });
 }
 
-t.test('plain traffic: the schedule that is written is one that replay takes', { timeout: 60_000 }, async (t) => {
+t.test('plain traffic: the schedule that is written is one that replay takes', { timeout: 300_000 }, async (t) => {
   const trace = folder(t);
   const live = await LiveRun.begin({ threads: true, trace });
   for (let i = 0; i < 5; i++) await live.extend();
@@ -86,7 +84,7 @@ t.test('plain traffic: the schedule that is written is one that replay takes', {
   t.match(again, { code: 'LIVE_STATE', message: /expected an empty folder/ });
 });
 
-t.test('without --trace nothing is written', { timeout: 60_000 }, async (t) => {
+t.test('without --trace nothing is written', { timeout: 300_000 }, async (t) => {
   const live = await LiveRun.begin({ threads: true });
   await live.extend();
   t.strictSame(

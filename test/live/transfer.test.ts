@@ -22,7 +22,6 @@ const SEEDED_FLIPS = 60;
 
 const folder = mkdtempSync(`${tmpdir()}/quiesce-transfer-`);
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-t.setTimeout(900_000);
 
 function place(): TransferPlace {
   const buffer = new SharedArrayBuffer(PLAN.frames * PAGE_SIZE);

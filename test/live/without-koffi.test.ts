@@ -13,8 +13,6 @@ import { processesOf } from '../support/live/live-run.js';
 const COMPILED = fileURLToPath(new URL('../../', import.meta.url));
 const PACKAGES = fileURLToPath(new URL('../../../node_modules/', import.meta.url));
 
-t.setTimeout(900_000);
-
 t.test('parts are threads, and it says so', { timeout: 800_000 }, async (t) => {
   const folder = mkdtempSync(`${tmpdir()}/quiesce-bare-`);
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

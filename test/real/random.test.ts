@@ -47,14 +47,14 @@ async function difference(
 }
 
 for (const kind of DAEMON_KINDS) {
-  t.test(`the real ${kind} daemon answers random requests twice alike`, { timeout: 120_000 }, async (t) => {
+  t.test(`the real ${kind} daemon answers random requests twice alike`, { timeout: 300_000 }, async (t) => {
     const record = (steps: FuzzStep[]) => withRealDaemon(kind, {}, (daemon) => recordConversation(steps, daemon));
     t.equal(await difference(kind, {}, 10, record), undefined);
   });
 
   for (const limits of [{}, SMALL]) {
     const name = limits === SMALL ? 'with small quotas' : 'with the usual quotas';
-    t.test(`our ${kind} daemon ${name} answers random requests as the real one`, { timeout: 240_000 }, async (t) => {
+    t.test(`our ${kind} daemon ${name} answers random requests as the real one`, { timeout: 300_000 }, async (t) => {
       const record = (steps: FuzzStep[]) => recordConversation(steps, inProcessDaemon(policyWith(kind, limits)));
       t.equal(await difference(kind, limits, Number(QUIESCE_REAL_RUNS), record), undefined);
     });

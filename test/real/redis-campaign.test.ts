@@ -7,7 +7,7 @@ import { QuiesceProcess, until } from './quiesce-process.js';
 import { type RedisServer, type RedisSettings, redisServer } from './redis-server.js';
 
 /** Programs start slowly on a machine with other work. */
-const LIMIT = { timeout: 150_000 } as const;
+const LIMIT = { timeout: 300_000 } as const;
 
 const WORLDS = ['--tpmfront', 'linux', '--scenario', 'checkpoint', '--session', 'ima_extends', '--commands', '2'];
 const SMALL = [...WORLDS, '--runs', '3000', '--json'];

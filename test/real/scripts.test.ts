@@ -18,7 +18,7 @@ import { DAEMON_KINDS } from './toolbox.js';
 const SCRIPTS: Scripts = { ...TREE, ...RIGHTS, ...DOMAINS, ...WATCHES, ...TRANSACTIONS };
 
 for (const kind of DAEMON_KINDS) {
-  t.test(`our ${kind} daemon answers as the real one on every topic`, { timeout: 120_000 }, async (t) => {
+  t.test(`our ${kind} daemon answers as the real one on every topic`, { timeout: 300_000 }, async (t) => {
     for (const [topic, script] of Object.entries(SCRIPTS)) {
       const steps = script.map(parseStep).filter((step) => isComparable(kind, step));
       const transcript = await recordConversation(steps, inProcessDaemon(POLICIES[kind]));

@@ -4,7 +4,7 @@ import { Pan } from '../../bench/spin/pan.js';
 import { CHOICES_MAX } from '../../simulator/explore/explore.js';
 import { worldOf } from '../support/worlds.js';
 
-const LIMIT = { timeout: 120_000 } as const;
+const LIMIT = { timeout: 300_000 } as const;
 
 /** States of the world without reductions, and those of them in which nothing can happen any more. */
 function graphOf(scenario: string, commands: number): { readonly states: number; readonly ends: number } {

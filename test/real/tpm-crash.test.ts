@@ -40,7 +40,7 @@ const moment: fc.Arbitrary<Moment> = fc.record({
 
 t.test(
   'killed at any moment: what was answered is kept, one command at most is in doubt, no other was executed',
-  { timeout: 240_000 },
+  { timeout: 300_000 },
   async (t) => {
     const device = await realDevice(t, { startup: true });
     const fresh = await pcrValues(device);

@@ -32,7 +32,7 @@ const pcrOf = async (device: CheckpointedDevice): Promise<string> =>
 
 t.test(
   'swtpm killed: sent again unless its number is the last one executed, each command counts once',
-  { timeout: 240_000 },
+  { timeout: 300_000 },
   async (t) => {
     const device = await CheckpointedDevice.start({
       directory: join(testFolder(t), 'tpm'),
@@ -98,7 +98,7 @@ t.test(
 
 t.test(
   'the process that owns swtpm killed: the next one finds the state of the last number',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (t) => {
     const directory = join(testFolder(t), 'tpm');
     const program = fileURLToPath(new URL('./tpm-counting-owner.js', import.meta.url));

@@ -7,8 +7,6 @@ import { TPM_CC } from '../../protocol/tpm/command-codes.js';
 import { fullDiskStory } from '../support/live/full-disk-story.js';
 import { COUNTER, define, nv, readNv } from '../support/model-commands.js';
 
-t.setTimeout(900_000);
-
 t.test('a full disk', { timeout: 800_000 }, async (t) => {
   let increments = 0;
   await fullDiskStory(t, {

@@ -12,10 +12,8 @@ import { quiesce } from '../support/fake-terminal.js';
 import { LiveRun } from '../support/live/live-run.js';
 import { runTpmTool, testFolder } from './tpm-toolbox.js';
 
-t.setTimeout(240_000);
-
 for (const tpmfront of ['sequenced', 'linux']) {
-  t.test(`${tpmfront}: tools, a cancelled suspend, a migration`, { timeout: 100_000 }, async (t) => {
+  t.test(`${tpmfront}: tools, a cancelled suspend, a migration`, { timeout: 300_000 }, async (t) => {
     const folder = testFolder(t);
     const trace = `${folder}/trace`;
     const live = await LiveRun.begin({ tpm: 'swtpm', tpmfront, trace });
@@ -40,7 +38,7 @@ for (const tpmfront of ['sequenced', 'linux']) {
   });
 }
 
-t.test('a backend that gets SIGKILL under traffic takes swtpm with it', { timeout: 60_000 }, async (t) => {
+t.test('a backend that gets SIGKILL under traffic takes swtpm with it', { timeout: 300_000 }, async (t) => {
   const trace = `${testFolder(t)}/trace`;
   const live = await LiveRun.begin({ tpm: 'swtpm', trace });
   try {
@@ -60,7 +58,7 @@ t.test('a backend that gets SIGKILL under traffic takes swtpm with it', { timeou
   t.match(out, 'accepted in live+backend-kills=1');
 });
 
-t.test('resend: PCR 10 of swtpm holds an extend that was executed twice', { timeout: 100_000 }, async (t) => {
+t.test('resend: PCR 10 of swtpm holds an extend that was executed twice', { timeout: 300_000 }, async (t) => {
   const folder = testFolder(t);
   const session = `${folder}/extends.jsonl`;
   const [extend = ''] = readFileSync('scenarios/sessions/ima_extends.jsonl', 'utf8').split('\n').slice(1);

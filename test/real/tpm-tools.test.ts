@@ -69,7 +69,7 @@ async function run(folder: string, tcti: string): Promise<(ToolResult | number)[
   return results;
 }
 
-t.test('tpm2-tools do through every endpoint what they do straight with swtpm', { timeout: 120_000 }, async (t) => {
+t.test('tpm2-tools do through every endpoint what they do straight with swtpm', { timeout: 300_000 }, async (t) => {
   const straight = await DirectSwtpm.start(t, true);
   const expected = await run(testFolder(t), straight.tcti);
   const failed = expected.flatMap((result, i) =>
@@ -88,7 +88,7 @@ t.test('tpm2-tools do through every endpoint what they do straight with swtpm', 
   }
 });
 
-t.test('several tools at once share the TPM, each with its own answers', { timeout: 60_000 }, async (t) => {
+t.test('several tools at once share the TPM, each with its own answers', { timeout: 300_000 }, async (t) => {
   const folder = testFolder(t);
   const device = await realDevice(t, { startup: true });
   const server = await TctiServer.listen(device, {

@@ -18,7 +18,7 @@ function isAnsweredAtRandom(step: TranscriptStep): boolean {
 const SCENARIOS: { readonly [kind in DaemonKind]: number } = { c: 97, ocaml: 98 };
 
 for (const kind of DAEMON_KINDS) {
-  t.test(`the real ${kind} daemon answers as recorded`, { timeout: 120_000 }, async (t) => {
+  t.test(`the real ${kind} daemon answers as recorded`, { timeout: 300_000 }, async (t) => {
     const scenarios = transcriptsOf(readFileSync(`test/recordings/xenstore-${kind}.jsonl`, 'latin1'));
     t.equal(scenarios.size, SCENARIOS[kind]);
     for (const [name, all] of scenarios) {
@@ -37,7 +37,7 @@ for (const kind of DAEMON_KINDS) {
 const FOR_SERVER = 62;
 
 for (const kind of DAEMON_KINDS) {
-  t.test(`our ${kind} daemon behind its server answers as recorded`, { timeout: 120_000 }, async (t) => {
+  t.test(`our ${kind} daemon behind its server answers as recorded`, { timeout: 300_000 }, async (t) => {
     const scenarios = transcriptsOf(readFileSync(`test/recordings/xenstore-${kind}.jsonl`, 'latin1'));
     const played = [...scenarios].filter(([, steps]) => isForServer(steps));
     t.equal(played.length, FOR_SERVER);

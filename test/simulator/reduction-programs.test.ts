@@ -9,7 +9,6 @@ import { type Deaf, type Program, ProgramWorld } from '../support/program-world.
 import { anyProgram } from '../support/programs.js';
 
 // However loaded the machine is.
-t.setTimeout(600_000);
 
 const SHAPES = [2, 4, 6].flatMap((variables) => [false, true].map((loops) => ({ variables, loops })));
 const REDUCED = ['sleep', 'stubborn', 'dpor'] as const;
@@ -44,7 +43,7 @@ function agree(program: Program, reduction: Reduction, deaf: Deaf | null = null)
 
 for (const shape of SHAPES) {
   const what = `${shape.variables} variables, ${shape.loops ? 'with' : 'without'} loops`;
-  t.test(`every end and every wrong is seen: ${what}`, { timeout: 120_000 }, async () => {
+  t.test(`every end and every wrong is seen: ${what}`, { timeout: 300_000 }, async () => {
     fc.assert(
       fc.property(anyProgram(shape), (program) => REDUCED.every((reduction) => agree(program, reduction))),
       { numRuns: 500 },
@@ -76,7 +75,7 @@ t.test('a step that was never asked whether it can act depends on where its task
   for (const reduction of REDUCED) t.strictSame(seen(program, reduction).ends, none.ends, reduction);
 });
 
-t.test('what is kept from the learner of footprints is missed', { timeout: 120_000 }, async (t) => {
+t.test('what is kept from the learner of footprints is missed', { timeout: 300_000 }, async (t) => {
   const cases: readonly [Deaf, readonly Reduction[]][] = [
     ['loads', REDUCED],
     ['stores', REDUCED],

@@ -16,9 +16,7 @@ import { READ_A } from '../support/ring-worlds.js';
 import { readSources } from '../support/source.js';
 import { type Situation, worldOf } from '../support/worlds.js';
 
-const SLOW = { timeout: 240_000 };
-
-t.setTimeout(600_000);
+const SLOW = { timeout: 300_000 };
 
 /** Worlds of more states are left to the rest of the suite. */
 const SMALL = 10_000;

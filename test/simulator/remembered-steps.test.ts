@@ -183,7 +183,7 @@ t.test(
   },
 );
 
-t.test('a search sees the same however little is remembered', { timeout: 240_000 }, async (t) => {
+t.test('a search sees the same however little is remembered', { timeout: 300_000 }, async (t) => {
   const search = (nodes: number | null): string => {
     const world = worldOf({ front: 'sequenced', scenario: 'clean-migration', commands: 2 });
     world.reducing = false;

@@ -18,9 +18,7 @@ import { anyProgram } from '../support/programs.js';
 import { READ_A } from '../support/ring-worlds.js';
 import { worldOf } from '../support/worlds.js';
 
-const SLOW = { timeout: 240_000 };
-
-t.setTimeout(600_000);
+const SLOW = { timeout: 300_000 };
 
 const ASKED: readonly ExploreOptions[] = [
   { order: 'dfs', reduction: 'none' },

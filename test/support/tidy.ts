@@ -18,6 +18,8 @@ const PRINTING: readonly string[] = ['cli', 'bench', 'test'];
 // Spelled in pieces, so that this file passes its own rules.
 const UNFINISHED = new RegExp(`\\b(?:TO${'DO'}|FIX${'ME'})\\b`, 'g');
 const HALF_A_TEST = /\.(?:only|skip)\s*\(/g;
+/** At the outermost level of a file: it would be the limit of all tests, as they run in one process. */
+const LIMIT_OF_ALL = /^t\.setTimeout\(/gm;
 const PRINT = /\bconsole\s*\.\s*log\b/g;
 
 /** Every breach in `sources`, which must be all sources there are, as `path:line: what is wrong`. */
@@ -44,6 +46,7 @@ function fileBreaches({ path, text }: SourceFile): string[] {
   search(text, new RegExp(`^.{${LINE_LENGTH_MAX + 1},}$`, 'gm'), `longer than ${LINE_LENGTH_MAX} characters`);
   search(text, UNFINISHED, 'left unfinished');
   search(code, HALF_A_TEST, 'runs only part of the tests');
+  if (path.endsWith('.test.ts')) search(code, LIMIT_OF_ALL, 'sets the time limit of all tests');
   if (!PRINTING.includes(path.split('/')[0] ?? '')) search(code, PRINT, 'prints');
   const lines = lineCount(text);
   if (lines > FILE_LINES_MAX) found.push(`${path}: ${lines} lines, more than ${FILE_LINES_MAX}`);

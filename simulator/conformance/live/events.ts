@@ -17,7 +17,7 @@ export interface LiveEvent {
   readonly endLine: number;
   /** It was cut off: it may have happened or not, and nothing is known of how it ended. */
   readonly open: boolean;
-  /** Of a death: the step in which it fell. */
+  /** Of a death, or of a step that was cut off by one: that step. */
   readonly within: string | null;
 }
 
@@ -106,7 +106,10 @@ function ofBackend(
   return events;
 }
 
-/** A guest whose process dies takes the step back that it died in, and the next process takes it again. */
+/**
+ * A guest whose process dies takes the step back that it died in, and the next process takes it again; but it may have died
+ * after the step was done, before that was written down.
+ */
 function ofGuest(
   part: TracedPart,
   next: TracedPart | undefined,
@@ -116,18 +119,11 @@ function ofGuest(
   const slot = slotOf(part);
   const goesOn = next !== undefined && !destroyedBetween(part, next, toolstack);
   const again = index > 0 && !destroyedBefore(part, toolstack, slot);
-  return part.steps
-    .filter((step) => !goesOn || step.end !== Number.POSITIVE_INFINITY || /\/notify$/.test(step.name))
-    .map((step) =>
-      eventOf(
-        step,
-        goesOn && step.end === Number.POSITIVE_INFINITY
-          ? { name: `supervisor/cut guest${slot}` }
-          : again && step.name === `guest${slot}/boot`
-            ? { name: `supervisor/restart guest${slot}` }
-            : {},
-      ),
-    );
+  return part.steps.map((step) => {
+    if (goesOn && step.end === Number.POSITIVE_INFINITY)
+      return { ...eventOf(step), name: `supervisor/cut guest${slot}`, within: step.name, end: next.header.at };
+    return eventOf(step, again && step.name === `guest${slot}/boot` ? { name: `supervisor/restart guest${slot}` } : {});
+  });
 }
 
 /** What a toolstack only waits for has not come where it was cut off. */

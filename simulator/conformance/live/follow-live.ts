@@ -178,6 +178,7 @@ class Follower {
     const events = this.#events;
     const possible: number[] = [];
     let firstEnd = Number.POSITIVE_INFINITY;
+    const firstBegin = events[base]?.begin ?? Number.POSITIVE_INFINITY;
     for (let i = base; i < events.length; i++) {
       const { begin, end, open } = events[i] as LiveEvent;
       if (begin > firstEnd) break;
@@ -186,8 +187,10 @@ class Follower {
       firstEnd = Math.min(firstEnd, end);
     }
     possible.sort((a, b) => (events[a] as LiveEvent).end - (events[b] as LiveEvent).end);
-    for (const i of this.#optional)
-      if (this.#done[i] === 0 && (events[i] as LiveEvent).begin < firstEnd) possible.push(i);
+    for (const i of this.#optional) {
+      const { begin, end } = events[i] as LiveEvent;
+      if (this.#done[i] === 0 && begin < firstEnd && end >= firstBegin) possible.push(i);
+    }
     return possible.flatMap((index) =>
       waysOf(events[index] as LiveEvent, this.#rows[index] as Row | null, this.#live).flatMap((way) =>
         way.acts.some((act) => 'eachStep' in act)

@@ -19,10 +19,18 @@ const NO_ANSWER = '80010000000a00000101';
  */
 export function sessionOf(name: string, events: readonly LiveEvent[]): { session: Session; text: string | null } {
   const commands: { readonly command: string; readonly locality: number }[] = [];
-  for (const { details, file, endLine } of events) {
+  /** Of a step that was cut off: it is a command where the next one that is taken has the number after it. */
+  let cut: { readonly command: string; readonly locality: number } | null = null;
+  for (const { details, file, endLine, open } of events) {
     const { command, locality = 0, state } = details;
     if (command === undefined) continue;
+    if (open) {
+      cut = { command, locality };
+      continue;
+    }
     const index = (state?.['user.position'] ?? 0) - 1;
+    if (cut !== null && index === commands.length + 1) commands.push(cut);
+    cut = null;
     // A guest that dies while it takes a command takes it again.
     if (index === commands.length) commands.push({ command, locality });
     else if (index !== commands.length - 1)
@@ -31,6 +39,7 @@ export function sessionOf(name: string, events: readonly LiveEvent[]): { session
         `${file}:${endLine}: expected command number ${commands.length}, found ${index}`,
       );
   }
+  if (cut !== null) commands.push(cut);
   const answers = answersOf(
     commands.map(({ command }) => command),
     events,

@@ -39,6 +39,11 @@ const NOTHING: Way = { acts: [], compared: false };
 const steps = (...names: readonly string[]): Way => ({ acts: names.map((step) => ({ step })), compared: false });
 const compared = (...acts: readonly Act[]): Way => ({ acts, compared: true });
 
+const notified = (slot: number): Way => ({
+  acts: [{ own: `live/guest${slot + 1} notifies and dies`, run: (it) => it.notify(slot) }],
+  compared: false,
+});
+
 export const TABLE: readonly Row[] = [
   {
     live: 'tpmbackN/start, guestN/boot, toolstack/unpause guest1, and what the toolstack waits for before it',
@@ -228,12 +233,13 @@ export const TABLE: readonly Row[] = [
     ways: (event) => [compared({ step: event.name })],
   },
   {
-    live: 'guestN.tpmfront.transmit/notify that was cut off',
-    simulated: 'its event is sent, or not; the step is taken by the next process',
-    reason: 'a step that a live guest died in is taken anew, and what others have seen of it stays',
+    live: 'a step that a guest died in, unless the guest was taken away',
+    simulated: 'nothing, as the next process takes it again; or the step; of a notify also its event and no more',
+    reason: 'the next process takes back what was not done; whether it was done, and who has been told, is in no line',
     pattern: /^supervisor\/cut guest\d$/,
-    ways: (_event, _world, slot) => [
-      { acts: [{ own: `live/guest${slot + 1} notifies and dies`, run: (it) => it.notify(slot) }], compared: false },
+    ways: ({ within }, _world, slot) => [
+      ...(within === null ? [] : [steps(within)]),
+      ...(within?.endsWith('/notify') ? [notified(slot)] : []),
     ],
   },
   {
