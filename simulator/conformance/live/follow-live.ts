@@ -178,7 +178,6 @@ class Follower {
     const events = this.#events;
     const possible: number[] = [];
     let firstEnd = Number.POSITIVE_INFINITY;
-    const firstBegin = events[base]?.begin ?? Number.POSITIVE_INFINITY;
     for (let i = base; i < events.length; i++) {
       const { begin, end, open } = events[i] as LiveEvent;
       if (begin > firstEnd) break;
@@ -189,7 +188,7 @@ class Follower {
     possible.sort((a, b) => (events[a] as LiveEvent).end - (events[b] as LiveEvent).end);
     for (const i of this.#optional) {
       const { begin, end } = events[i] as LiveEvent;
-      if (this.#done[i] === 0 && begin < firstEnd && end >= firstBegin) possible.push(i);
+      if (this.#done[i] === 0 && begin < firstEnd && !this.#doneAfter(end, base, firstEnd)) possible.push(i);
     }
     return possible.flatMap((index) =>
       waysOf(events[index] as LiveEvent, this.#rows[index] as Row | null, this.#live).flatMap((way) =>
@@ -198,6 +197,16 @@ class Follower {
           : [{ index, way, variant: 0 }],
       ),
     );
+  }
+
+  /** Whether an event was taken that began after `end`. Before `base` all are taken, and none that began after `firstEnd`. */
+  #doneAfter(end: number, base: number, firstEnd: number): boolean {
+    const events = this.#events;
+    if (end === Number.POSITIVE_INFINITY) return false;
+    for (let i = base - 1; i >= 0 && (events[i] as LiveEvent).begin > end; i--) if (this.#done[i] === 1) return true;
+    for (let i = base; i < events.length && (events[i] as LiveEvent).begin <= firstEnd; i++)
+      if (this.#done[i] === 1 && (events[i] as LiveEvent).begin > end) return true;
+    return false;
   }
 
   /** Takes a move. Returns why it cannot be taken; the world may then be anywhere. */
