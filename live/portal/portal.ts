@@ -43,7 +43,7 @@ export class Portal {
     if (this.#handedOver) this.#worker.postMessage({ request });
     else this.#worker.postMessage({ request, reply: port2 }, [port2]);
     this.#handedOver = true;
-    Atomics.wait(this.#flags, 0, 0, ANSWER_MILLISECONDS);
+    this.#awaitAnswer();
     const answer = receiveMessageOnPort(port1) as { message: PortalReply } | undefined;
     if (answer === undefined) {
       throw new QuiesceError(
@@ -52,6 +52,14 @@ export class Portal {
       );
     }
     return answer.message;
+  }
+
+  /** The other thread may wake us late for the answer before this one: only the flag says that there is one. */
+  #awaitAnswer(): void {
+    const deadline = performance.now() + ANSWER_MILLISECONDS;
+    for (let left = ANSWER_MILLISECONDS; left > 0 && Atomics.load(this.#flags, 0) === 0; )
+      if (Atomics.wait(this.#flags, 0, 0, left) !== 'timed-out') left = deadline - performance.now();
+      else return;
   }
 
   readonly hypercall: Hypercall = (call, ...args) => {
