@@ -77,6 +77,7 @@ class StubbornSelection implements Selection {
     const sleepers = this.#sleepers;
     if (sleepers === null) return enough;
     sleepers.enter(depth);
+    // What sleeps is overwritten: nobody takes all choices after all, as the search ends where it sees a cycle.
     let next = start;
     for (let i = start; i < enough; i++) {
       const choice = choices[i] as number;
