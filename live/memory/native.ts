@@ -1,12 +1,12 @@
 /**
  * System calls that Node does not have, or not so that they block: memory that several processes map, the futex, named
- * pipes, sockets that are waited for briefly, and who is at the other end of one. All of them through koffi, an optional
- * package; nothing else imports it.
+ * pipes, sockets that are waited for briefly, and who is at the other end of one. All of them through koffi
+ * (`platform/koffi.ts`), an optional package.
  *
  * Addresses are numbers: a user's address on x86-64 and arm64 has at most 48 bits.
  */
-import { createRequire } from 'node:module';
-import { arch, platform } from 'node:process';
+import { arch } from 'node:process';
+import { koffi as findKoffi } from '../../platform/koffi.js';
 import { assert } from '../../protocol/assert.js';
 import { QuiesceError } from '../../protocol/errors.js';
 
@@ -45,12 +45,6 @@ export interface Native {
   tryLock(descriptor: number): boolean;
   /** User at the other end of a connected Unix socket (SO_PEERCRED of unix(7)). */
   peerUser(descriptor: number): number;
-}
-
-interface Koffi {
-  load(library: string): { func(prototype: string): (...args: unknown[]) => number };
-  view(address: bigint, bytes: number): ArrayBuffer;
-  errno(): number;
 }
 
 const MFD_CLOEXEC = 1;
@@ -92,13 +86,8 @@ export function native(): Native | null {
 
 function load(): Native | null {
   const futexNumber = SYS_FUTEX[arch];
-  if (platform !== 'linux' || futexNumber === undefined) return null;
-  let koffi: Koffi;
-  try {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
-  } catch {
-    return null;
-  }
+  const koffi = findKoffi();
+  if (koffi === null || futexNumber === undefined) return null;
   const library = koffi.load('libc.so.6');
   const memfd = library.func('int memfd_create(const char *name, unsigned int flags)');
   const truncate = library.func('int ftruncate(int fd, int64_t length)');

@@ -10,15 +10,26 @@ import { blank, importsOf, lineAt, resolveImport, type SourceFile } from './sour
 /** For each layer the layers it may import, itself aside. Null: any. */
 const ARROWS: Readonly<Record<string, readonly string[] | null>> = {
   protocol: [],
+  platform: ['protocol'],
   hypervisor: ['protocol'],
-  'xenstore-sim': ['protocol'],
+  'xenstore-sim': ['protocol', 'platform'],
   frontend: ['protocol', 'hypervisor', 'xenstore-sim'],
   backend: ['protocol', 'hypervisor', 'xenstore-sim'],
   simulator: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend'],
-  live: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend'],
+  live: ['protocol', 'platform', 'hypervisor', 'xenstore-sim', 'frontend', 'backend'],
   scenarios: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'live'],
-  library: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'scenarios'],
-  campaign: ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'scenarios', 'library'],
+  library: ['protocol', 'platform', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator', 'scenarios'],
+  campaign: [
+    'protocol',
+    'platform',
+    'hypervisor',
+    'xenstore-sim',
+    'frontend',
+    'backend',
+    'simulator',
+    'scenarios',
+    'library',
+  ],
   examples: [],
   viewer: null,
   cli: null,
@@ -30,9 +41,10 @@ const ARROWS: Readonly<Record<string, readonly string[] | null>> = {
 const PURE: readonly string[] = ['protocol', 'hypervisor', 'xenstore-sim', 'frontend', 'backend', 'simulator'];
 
 /**
- * Folders inside pure layers that talk to the world: sockets, timers. What is pure must not import them.
+ * What talks to the world: system calls, and folders inside pure layers with sockets and timers. What is pure must not
+ * import them.
  */
-const EFFECTS: readonly string[] = ['xenstore-sim/client', 'xenstore-sim/server'];
+const EFFECTS: readonly string[] = ['platform', 'xenstore-sim/client', 'xenstore-sim/server'];
 
 /** Packages the pure layers may use: no clock, no files, no chance. */
 const PURE_PACKAGES: readonly string[] = ['@noble/hashes', 'eventemitter3'];

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Top-level folders with sources. */
 export const SOURCE_FOLDERS: readonly string[] = [
   'protocol',
+  'platform',
   'hypervisor',
   'xenstore-sim',
   'frontend',
@@ -15,6 +16,7 @@ export const SOURCE_FOLDERS: readonly string[] = [
   'simulator',
   'scenarios',
   'library',
+  'campaign',
   'examples',
   'live',
   'viewer',
