@@ -4,6 +4,8 @@
  * bare table is given as many hashes: what it costs more per state when it is large is the price of the machine's caches.
  */
 import { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import { allocateLarge } from '../platform/large-pages.js';
+import { type Allocate, allocatePlain } from '../protocol/allocate.js';
 import { type Explorable, explore } from '../simulator/explore/explore.js';
 import type { StepSpace } from '../simulator/explore/step-space.js';
 import { VisitedTable } from '../simulator/explore/visited-table.js';
@@ -65,29 +67,55 @@ class Counters implements Explorable, StepSpace {
   quiescent(): void {}
 }
 
+interface Row {
+  readonly states: number;
+  readonly perState: number;
+  /** Nanoseconds for a transition of the explorer, and for a look into the bare table. */
+  readonly explorer: number;
+  readonly table: number;
+}
+
 export function benchScale(): void {
   print(
     'cost per state as their number grows: depth-first over counters, and the bare table of visited states beside it',
   );
-  const rows = SIZES.map((states) => {
-    const runs = states >= 1e6 ? 3 : 9;
-    const explorer: number[] = [];
-    const table: number[] = [];
-    let perState = 0;
-    for (let run = 0; run <= runs; run++) {
-      const world = new Counters();
-      let transitions = 0;
-      const seconds = processorSeconds(() => {
-        transitions = explore(world, { order: 'dfs', reduction: 'none', maxStates: states }).transitions;
-      });
-      perState = transitions / states;
-      const bare = processorSeconds(() => fill(states, transitions));
-      if (run === 0) continue;
-      explorer.push((seconds / transitions) * 1e9);
-      table.push((bare / transitions) * 1e9);
-    }
-    return { states, perState, explorer: median(explorer), table: median(table) };
+  const kinds: readonly (readonly [string, Allocate])[] = [
+    ['small pages', allocatePlain],
+    ['large pages', allocateLarge],
+  ];
+  // In turns, so that what else the machine does falls on all of them.
+  const measured = kinds.map((): Row[] => []);
+  for (const states of SIZES)
+    kinds.forEach(([, allocate], kind) => {
+      measured[kind]?.push(rowOf(states, allocate));
+    });
+  kinds.forEach(([name], kind) => {
+    print(name);
+    printRows(measured[kind] ?? []);
   });
+}
+
+function rowOf(states: number, allocate: Allocate): Row {
+  const runs = states >= 1e6 ? 3 : 9;
+  const explorer: number[] = [];
+  const table: number[] = [];
+  let perState = 0;
+  for (let run = 0; run <= runs; run++) {
+    const world = new Counters();
+    let transitions = 0;
+    const seconds = processorSeconds(() => {
+      transitions = explore(world, { order: 'dfs', reduction: 'none', maxStates: states, allocate }).transitions;
+    });
+    perState = transitions / states;
+    const bare = processorSeconds(() => fill(states, transitions, allocate));
+    if (run === 0) continue;
+    explorer.push((seconds / transitions) * 1e9);
+    table.push((bare / transitions) * 1e9);
+  }
+  return { states, perState, explorer: median(explorer), table: median(table) };
+}
+
+function printRows(rows: readonly Row[]): void {
   const [base] = rows;
   if (base === undefined) return;
   for (const { states, perState, explorer, table } of rows) {
@@ -100,8 +128,8 @@ export function benchScale(): void {
 }
 
 /** As many looks into a table as the exploration makes, for as many states. */
-function fill(states: number, looks: number): void {
-  const table = new VisitedTable();
+function fill(states: number, looks: number, allocate: Allocate): void {
+  const table = new VisitedTable(allocate);
   let seed = 1;
   for (let look = 0; look < looks; look++) {
     // One look in each `looks / states` is for a state that is new.

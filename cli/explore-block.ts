@@ -2,7 +2,9 @@
  * `quiesce explore` for a scenario of block data: the verdict on its pair of drivers, what the argument says it must be,
  * and a shortest schedule where it does not hold.
  */
+
 import { writeWhole } from '../library/files.js';
+import { allocateLarge } from '../platform/large-pages.js';
 import { BLOCK_SCENARIOS, type BlockScenario, isBlockName } from '../scenarios/block-scenarios.js';
 import { formatBlockSchedule } from '../simulator/block-data/schedule.js';
 import { type BlockVerdict, decideBlock } from '../simulator/block-data/verdict.js';
@@ -41,7 +43,7 @@ export function decideBlockTimed(
   clock: () => number,
 ): TimedBlockVerdict {
   const start = clock();
-  const { schedule, token, ...verdict } = decideBlock(name, options, search);
+  const { schedule, token, ...verdict } = decideBlock(name, options, { allocate: allocateLarge, ...search });
   return { ...verdict, seconds: Math.round((clock() - start) * 1e6) / 1e6, schedule, token };
 }
 

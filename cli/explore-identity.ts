@@ -2,7 +2,9 @@
  * `quiesce explore` for a scenario of the device identity: the verdict on one design, what happens in its schedules, and
  * what the race table says of it.
  */
+
 import { writeWhole } from '../library/files.js';
+import { allocateLarge } from '../platform/large-pages.js';
 import { disagreementOf, tableExpectation } from '../scenarios/device-identity-disagreements.js';
 import { formatIdentitySchedule } from '../simulator/block-identity/schedule.js';
 import { DESIGNS, OBSERVATIONS } from '../simulator/block-identity/setting.js';
@@ -27,7 +29,7 @@ export function decideIdentityTimed(
   const { observed, schedule, token, ...verdict } = decideIdentity(
     { scenario: scenario.name, design },
     scenario.setting,
-    options,
+    { allocate: allocateLarge, ...options },
   );
   return { ...verdict, seconds: Math.round((clock() - start) * 1e6) / 1e6, observed, schedule, token };
 }

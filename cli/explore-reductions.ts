@@ -1,6 +1,7 @@
 /**
  * `quiesce explore --reduction`: what an exploration leaves out, and what that is worth, measured side by side.
  */
+import { allocateLarge } from '../platform/large-pages.js';
 import {
   type Explorable,
   type Exploration,
@@ -50,6 +51,7 @@ export function compareReductions(
       order: 'dfs',
       reduction,
       maxStates,
+      allocate: allocateLarge,
       onProgress: ({ states }) => progress.show(`${reduction}: ${states} states`),
     });
     return { reduction, found, seconds: Math.round((terminal.clock() - start) * 1e6) / 1e6 };

@@ -2,9 +2,11 @@
  * Questions: which drivers in which scenario, as names, files or classes, and the pairing that they mean. Whatever asks
  * about a world (an exploration, a replay) begins here.
  */
+
 import { fileURLToPath } from 'node:url';
 import type { BackendServices, Tpmback } from '../backend/tpmback/tpmback.js';
 import type { GuestServices, Tpmfront } from '../frontend/tpmfront/tpmfront.js';
+import { allocateLarge } from '../platform/large-pages.js';
 import { findScenario } from '../scenarios/find-scenario.js';
 import type { Grain } from '../simulator/actors.js';
 import {
@@ -98,7 +100,8 @@ export function tryOwnDrivers(pairing: Pairing, names: WorldNames): void {
 export function decideOwn(pairing: Pairing, options: VerdictOptions): Verdict {
   try {
     const own = ownDrivers(pairing);
-    const verdict = decide(pairing, own.length === 0 ? options : { ...options, remember: false });
+    const asked = { allocate: allocateLarge, ...options };
+    const verdict = decide(pairing, own.length === 0 ? asked : { ...asked, remember: false });
     if (own.length > 0) confirmFailure(pairing, namesOf(pairing, options), verdict, own.join(' with '));
     return verdict;
   } catch (error) {

@@ -5,6 +5,7 @@
  * waits. So the schedule is followed as far as it goes, and from there on every schedule is explored. It passes when no
  * oracle fails on the way nor in anything that can come after it.
  */
+import { allocateLarge } from '../platform/large-pages.js';
 import { explore } from '../simulator/explore/explore.js';
 import { replay, stepsByName } from '../simulator/replay.js';
 import { worldOf } from '../simulator/verdict.js';
@@ -46,6 +47,7 @@ export async function recheck(question: Question & { readonly steps: readonly st
   const { holds, complete, oracle, fault, states } = explore(world, {
     order: 'dfs',
     maxStates: STATES_MAX,
+    allocate: allocateLarge,
     remember: ownDrivers(pairing).length === 0,
   });
   const after = oracle === null ? `no failure in ${states} states after that` : `${oracle} fails after that`;

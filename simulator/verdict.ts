@@ -5,6 +5,7 @@
  * Depth-first search covers everything or finds some failure quickly; a failure found is searched again breadth-first,
  * because only then is its schedule a shortest one.
  */
+import type { Allocate } from '../protocol/allocate.js';
 import type { DaemonName } from '../xenstore-sim/index.js';
 import type { Grain } from './actors.js';
 import { decideWorld, type TokenOf, verdictOf, type WorldVerdict } from './explore/decide.js';
@@ -32,6 +33,8 @@ export interface VerdictOptions {
   readonly grain?: Grain | undefined;
   /** The xenstored; `USUAL_DAEMON` when absent. */
   readonly daemon?: DaemonName | undefined;
+  /** Where the room of large tables comes from; `new ArrayBuffer` when absent. */
+  readonly allocate?: Allocate | undefined;
   /** Called every few thousand states. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }

@@ -17,7 +17,7 @@ import { VisitedTable } from './visited-table.js';
 export function breadthFirst(search: Search, graph: StateGraph | null = null): Found {
   const { world, mask, maxStates, onProgress, remembered } = search;
   const { memory } = world;
-  const visited = graph ?? new VisitedTable();
+  const visited = graph ?? new VisitedTable(search.allocate);
   const tree = graph?.tree ?? new StateTree(world, remembered);
   const choices = new Int32Array(CHOICES_MAX);
   let transitions = 0;

@@ -2,6 +2,7 @@
  * Two searches in one verdict: depth-first covers everything or finds some failure quickly; a failure found is searched
  * again breadth-first, because only then is its schedule a shortest one.
  */
+import type { Allocate } from '../../protocol/allocate.js';
 import { nameChoices, type Replayable } from '../replay.js';
 import type { HashBytes } from '../token.js';
 import type { OracleName } from '../world-state.js';
@@ -17,6 +18,8 @@ export interface DecideOptions {
   readonly remember?: boolean | undefined;
   /** Each search ends, incomplete, when it has seen this many states. */
   readonly maxStates?: number | undefined;
+  /** Where the room of large tables comes from; `new ArrayBuffer` when absent. */
+  readonly allocate?: Allocate | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -74,11 +77,11 @@ export function decideWorld(
 
 function twoSearches(
   world: Replayable,
-  { order, reduction, remember, maxStates, onProgress }: DecideOptions,
+  { order, reduction, remember, maxStates, allocate, onProgress }: DecideOptions,
   afterFirst: () => void,
 ): Exploration {
   const search = (by: 'dfs' | 'bfs'): Exploration =>
-    explore(world, { order: by, reduction, remember, maxStates, onProgress });
+    explore(world, { order: by, reduction, remember, maxStates, allocate, onProgress });
   let found = search(order ?? 'dfs');
   // Where breadth-first finds nothing, depth-first must say that nothing is there.
   if (order === 'bfs' && found.holds && found.complete) found = search('dfs');

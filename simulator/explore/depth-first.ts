@@ -34,12 +34,25 @@ export interface Selection {
 /** What a search finds; how it is reduced is for its caller to say. */
 export type Found = Omit<Exploration, 'order' | 'reduction'>;
 
+/** A search that can be interrupted. */
+export interface DepthFirst {
+  /**
+   * Searches on until `maxStates` have been seen, which are more than the last time. The world is as it was at the
+   * beginning, before and afterwards. Not after a failure, nor where the end was seen.
+   */
+  run(maxStates: number): Found;
+}
+
 export function depthFirst(search: Search, selection: Selection | null = null): Found {
-  const { world, mask, maxStates, onProgress, remembered } = search;
+  return beginDepthFirst(search, selection).run(search.maxStates);
+}
+
+export function beginDepthFirst(search: Search, selection: Selection | null = null): DepthFirst {
+  const { world, mask, onProgress, remembered } = search;
   // Whoever selects learns from what the steps load and store.
-  if (selection !== null) remembered?.beginListening();
+  const listener = selection === null || remembered === null ? 0 : remembered.newListener();
   const { memory } = world;
-  const visited = new VisitedTable();
+  const visited = new VisitedTable(search.allocate);
   // The choices still open at each depth lie one above the other in `open`.
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
@@ -52,8 +65,9 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
   let fault: string | null = null;
   let cut = false;
   let cyclic = false;
-
-  visited.add(memory.hashLow, memory.hashHigh);
+  let maxStates = 0;
+  /** The step that the last frame took last has led to a new state, which was not entered. */
+  let interrupted = false;
   let top = 0;
   let depth = -1;
 
@@ -81,7 +95,7 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
     frames.push(depth, top, end, top + count, memory.journalLength, memory.hashLow, memory.hashHigh);
     top += count;
     if (depth > deepest) deepest = depth;
-    if (successors !== null) successors.look(open, frames.start(depth), top);
+    if (successors !== null) successors.look(open, frames.start(depth), end, top);
     return true;
   };
 
@@ -89,6 +103,7 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
   const enter = (): boolean => {
     if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
     cut = visited.size >= maxStates;
+    interrupted = cut;
     return !cut && expand();
   };
 
@@ -99,68 +114,87 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
     if (!cut) frames.takeAll(depth);
   };
 
-  expand();
-  while (depth >= 0 && violations === 0) {
-    const next = frames.next(depth);
-    if (next === frames.end(depth)) {
-      top = frames.start(depth);
-      onPath.pop(frames.hashLow(depth), frames.hashHigh(depth));
-      depth--;
-      if (depth >= 0) {
-        memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
-      }
-      continue;
+  /** Back to the state of the last frame. */
+  const back = (): void => memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
+
+  /** Nobody hears of it who selects: he has heard it before. */
+  const retake = (choice: number): void => {
+    const effect = remembered === null ? RUNS : remembered.effectOf(choice);
+    if (remembered === null || effect === RUNS) world.step(choice);
+    else remembered.apply(effect);
+  };
+
+  /** Back to where the search was interrupted, and into the state that it did not enter. */
+  const resume = (): void => {
+    cut = false;
+    for (let level = 0; level <= depth; level++) {
+      frames.setMark(level, memory.journalLength);
+      retake(open[frames.next(level) - 1] as number);
     }
-    frames.advance(depth);
-    const choice = open[next] as number;
-    const effect = successors === null ? RUNS : successors.effect(next, choice);
-    if (
-      successors !== null &&
-      remembered !== null &&
-      effect !== RUNS &&
-      (selection === null || remembered.heard(effect))
-    ) {
-      transitions++;
-      if (selection !== null) selection.passStep(choice, depth);
-      const known = successors.known(next);
-      const low = memory.hashLow ^ remembered.changeOfLow(effect);
-      const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
-      if (known !== UNKNOWN || !visited.add(low, high)) {
-        if (known === ON_PATH || (known === UNKNOWN && onPath.depthOf(low, high) >= 0)) backToPath();
-        if (cut) break;
+    if (successors !== null) successors.descendBlindly();
+    if (!enter() && violations === 0 && !cut) back();
+  };
+
+  const searchOn = (): void => {
+    while (depth >= 0 && violations === 0 && !cut) {
+      const next = frames.next(depth);
+      if (next === frames.end(depth)) {
+        top = frames.start(depth);
+        onPath.pop(frames.hashLow(depth), frames.hashHigh(depth));
+        depth--;
+        if (depth >= 0) back();
         continue;
       }
-      successors.descend(open, frames.start(depth), frames.end(depth), effect);
-      remembered.apply(effect);
-      if (enter()) continue;
-      if (violations !== 0 || cut) break;
-      memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
-      continue;
+      frames.advance(depth);
+      const choice = open[next] as number;
+      const effect = successors === null ? RUNS : successors.effect(next, choice);
+      if (
+        successors !== null &&
+        remembered !== null &&
+        effect !== RUNS &&
+        (selection === null || remembered.heard(effect))
+      ) {
+        transitions++;
+        if (selection !== null) selection.passStep(choice, depth);
+        const known = successors.known(next);
+        const low = memory.hashLow ^ remembered.changeOfLow(effect);
+        const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
+        if (known !== UNKNOWN || !visited.add(low, high)) {
+          if (known === ON_PATH || (known === UNKNOWN && onPath.depthOf(low, high) >= 0)) backToPath();
+          if (cut) break;
+          continue;
+        }
+        successors.descend(open, frames.start(depth), frames.end(depth), effect);
+        remembered.apply(effect);
+        if (enter()) continue;
+        if (violations !== 0 || cut) break;
+        back();
+        continue;
+      }
+      if (selection !== null) selection.beginStep(choice, depth);
+      if (remembered === null) world.step(choice);
+      else if (effect === RUNS) remembered.run(choice);
+      else remembered.runAgain(choice, effect);
+      if (selection !== null) selection.endStep();
+      transitions++;
+      violations = world.violations & mask;
+      if (violations !== 0) {
+        fault = world.lastFault;
+        break;
+      }
+      if (visited.add(memory.hashLow, memory.hashHigh)) {
+        if (successors !== null) successors.descendBlindly();
+        if (enter()) continue;
+        if (violations !== 0 || cut) break;
+      } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) {
+        backToPath();
+        if (cut) break;
+      }
+      back();
     }
-    if (selection !== null) selection.beginStep(choice, depth);
-    if (remembered === null) world.step(choice);
-    else if (effect === RUNS) remembered.run(choice);
-    else remembered.runAgain(choice, effect);
-    if (selection !== null) selection.endStep();
-    transitions++;
-    violations = world.violations & mask;
-    if (violations !== 0) {
-      fault = world.lastFault;
-      break;
-    }
-    if (visited.add(memory.hashLow, memory.hashHigh)) {
-      if (successors !== null) successors.descendBlindly();
-      if (enter()) continue;
-      if (violations !== 0 || cut) break;
-    } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) {
-      backToPath();
-      if (cut) break;
-    }
-    memory.undo(frames.mark(depth), frames.hashLow(depth), frames.hashHigh(depth));
-  }
+  };
 
-  memory.undo(0, 0, 0);
-  return {
+  const found = (): Found => ({
     holds: violations === 0,
     complete: violations === 0 && !cut,
     oracle: firstOracle(violations) ?? null,
@@ -172,5 +206,21 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
     tableBytes: visited.bytes,
     cyclic,
     choices: violations === 0 ? [] : frames.path(depth, open),
+  });
+
+  return {
+    run(limit) {
+      maxStates = limit;
+      if (remembered !== null) remembered.listener = listener;
+      if (interrupted) resume();
+      else {
+        visited.add(memory.hashLow, memory.hashHigh);
+        expand();
+      }
+      searchOn();
+      if (remembered !== null) remembered.listener = 0;
+      memory.undo(0, 0, 0);
+      return found();
+    },
   };
 }

@@ -6,7 +6,7 @@
  *
  * What a search finds is real at once. That there is nothing is said by a search of which every decision still stands.
  */
-import { depthFirst, type Found, type Selection } from './depth-first.js';
+import { beginDepthFirst, type DepthFirst, type Found, type Selection } from './depth-first.js';
 import { Footprints } from './footprints.js';
 import type { Explorable, Search } from './search.js';
 import { Sleepers } from './sleepers.js';
@@ -15,32 +15,74 @@ import { StubbornSets } from './stubborn-sets.js';
 
 /** `sleeping`: with sleep sets, as long as no cycle is seen. */
 export function reducedDepthFirst(search: Search, space: StepSpace, sleeping: boolean): Found {
-  const { world } = search;
-  const footprints = new Footprints(world.memory, space);
-  const sets = new StubbornSets(space, footprints);
-  let sleepers = sleeping ? new Sleepers(footprints) : null;
-  footprints.attach();
-  try {
-    for (;;) {
-      sets.outdated = false;
-      sleepers?.clear();
-      const found = depthFirst(search, new StubbornSelection(world, space, footprints, sets, sleepers));
-      if (!found.holds) return found;
-      if (sleepers !== null && found.cyclic) {
-        sleepers = null;
-        continue;
+  return new ReducedDepthFirst(search, space, sleeping).run(search.maxStates);
+}
+
+/** Such a search, which can be interrupted. */
+export class ReducedDepthFirst implements DepthFirst {
+  readonly #search: Search;
+  readonly #space: StepSpace;
+  readonly #footprints: Footprints;
+  readonly #sets: StubbornSets;
+  #sleepers: Sleepers | null;
+  #selection: StubbornSelection | null = null;
+  /** The search that was interrupted. */
+  #round: DepthFirst | null = null;
+
+  constructor(search: Search, space: StepSpace, sleeping: boolean) {
+    this.#search = search;
+    this.#space = space;
+    this.#footprints = new Footprints(search.world.memory, space);
+    this.#sets = new StubbornSets(space, this.#footprints);
+    this.#sleepers = sleeping ? new Sleepers(this.#footprints) : null;
+  }
+
+  /** States entered since the first path came to its end: on it, little was known of the footprints yet. */
+  get judgedStates(): number {
+    return this.#selection?.judged ?? 0;
+  }
+
+  /** Which part of the choices in these is in the stubborn sets. What sleeps is another matter. */
+  get stubbornPart(): number {
+    const { enough, offered } = this.#selection ?? { enough: 0, offered: 0 };
+    return offered === 0 ? 1 : enough / offered;
+  }
+
+  run(maxStates: number): Found {
+    this.#footprints.attach();
+    try {
+      for (;;) {
+        const found = (this.#round ?? this.#begin()).run(maxStates);
+        if (!found.holds) return found;
+        if (this.#sleepers !== null && found.cyclic) this.#sleepers = null;
+        else if (!found.complete) return found;
+        else {
+          this.#sets.review();
+          if (!this.#sets.outdated) return found;
+        }
+        this.#round = null;
       }
-      if (!found.complete) return found;
-      sets.review();
-      if (!sets.outdated) return found;
+    } finally {
+      this.#footprints.detach();
     }
-  } finally {
-    footprints.detach();
+  }
+
+  #begin(): DepthFirst {
+    const { world } = this.#search;
+    this.#sets.outdated = false;
+    this.#sleepers?.clear();
+    this.#selection = new StubbornSelection(world, this.#space, this.#footprints, this.#sets, this.#sleepers);
+    this.#round = beginDepthFirst(this.#search, this.#selection);
+    return this.#round;
   }
 }
 
 class StubbornSelection implements Selection {
   readonly endsAtCycle: boolean;
+  /** States entered since the first path came to its end, their choices, and those of the stubborn sets. */
+  judged = 0;
+  offered = 0;
+  enough = 0;
   readonly #world: Explorable;
   readonly #space: StepSpace;
   readonly #footprints: Footprints;
@@ -51,6 +93,7 @@ class StubbornSelection implements Selection {
   #choice = -1;
   #step = -1;
   #depth = 0;
+  #deepest = -1;
 
   constructor(
     world: Explorable,
@@ -74,6 +117,11 @@ class StubbornSelection implements Selection {
   select(choices: Int32Array, start: number, end: number, depth: number): number {
     this.#footprints.end();
     const enough = this.#stubborn(choices, start, end);
+    if (this.judged > 0 || depth <= this.#deepest) {
+      this.judged++;
+      this.offered += end - start;
+      this.enough += enough - start;
+    } else this.#deepest = depth;
     const sleepers = this.#sleepers;
     if (sleepers === null) return enough;
     sleepers.enter(depth);

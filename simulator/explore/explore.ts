@@ -11,20 +11,15 @@
  */
 import { rememberedOf } from '../remembered/remembered-steps.js';
 import { ORACLE_NAMES, oracleBit } from '../world-state.js';
+import { adaptiveDepthFirst } from './adapt.js';
 import { breadthFirst } from './breadth-first.js';
 import { depthFirst } from './depth-first.js';
 import { reducedDepthFirst } from './dpor.js';
 import { searchFairCycles } from './fair-cycles.js';
 import type { Explorable, Exploration, ExploreOptions, Reduction, Search } from './search.js';
 import { sleepingDepthFirst } from './sleep-sets.js';
-import type { StepSpace } from './step-space.js';
 
 export * from './search.js';
-
-/** A world of at most this many states is explored without trying whether `dpor` pays. */
-export const TRIAL_STATES = 1 << 14;
-/** It pays where, in as many states, it takes at most this part of the choices. Measured, see docs/reduction.md. */
-const TAKEN_AT_MOST = 0.7;
 
 const HANG = oracleBit('no-hang');
 
@@ -36,6 +31,7 @@ export function explore(world: Explorable, options: ExploreOptions): Exploration
     maxStates: options.maxStates ?? Number.POSITIVE_INFINITY,
     onProgress: options.onProgress ?? (() => {}),
     remembered: options.remember === false ? null : rememberedOf(world),
+    allocate: options.allocate,
   };
   const { reducing, steps } = world;
   const { reduction } = options;
@@ -52,26 +48,16 @@ export function explore(world: Explorable, options: ExploreOptions): Exploration
 }
 
 function searchDepthFirst(search: Search, reduction: Reduction | undefined): Exploration {
-  const { world, maxStates } = search;
+  const { world } = search;
   const { steps } = world;
   if (steps !== undefined && reduction === 'sleep')
     return { ...sleepingDepthFirst(search, steps), reduction, order: 'dfs' };
   if (steps !== undefined && (reduction === 'stubborn' || reduction === 'dpor'))
     return { ...reducedDepthFirst(search, steps, reduction === 'dpor'), reduction, order: 'dfs' };
-  if (steps !== undefined && reduction === undefined && maxStates > TRIAL_STATES) return adapt(search, steps);
-  return { ...depthFirst(search), reduction: plain(world), order: 'dfs' };
-}
-
-/** The plain search for a small world; for a larger one it is tried out whether `dpor` leaves out enough to pay. */
-function adapt(search: Search, steps: StepSpace): Exploration {
-  const { world } = search;
-  const trial = { ...search, maxStates: TRIAL_STATES };
-  const small = depthFirst(trial);
-  if (small.complete || !small.holds) return { ...small, reduction: plain(world), order: 'dfs' };
-  const reduced = reducedDepthFirst(trial, steps, true);
-  if (reduced.complete || !reduced.holds) return { ...reduced, reduction: 'dpor', order: 'dfs' };
-  const pays = reduced.transitions < reduced.offered * TAKEN_AT_MOST;
-  if (pays) return { ...reducedDepthFirst(search, steps, true), reduction: 'dpor', order: 'dfs' };
+  if (steps !== undefined && reduction === undefined) {
+    const { found, reduced } = adaptiveDepthFirst(search, steps);
+    return { ...found, reduction: reduced ? 'dpor' : plain(world), order: 'dfs' };
+  }
   return { ...depthFirst(search), reduction: plain(world), order: 'dfs' };
 }
 

@@ -23,7 +23,7 @@ export function searchFairCycles(search: Search): Found {
   const { reducing } = world;
   world.reducing = false;
   try {
-    const graph = new StateGraph(world, search.remembered);
+    const graph = new StateGraph(world, search.remembered, search.allocate);
     const found = breadthFirst(search, graph);
     if (!found.holds || !found.complete) return found;
     let fair: Component | null = null;

@@ -49,6 +49,9 @@ export class Frames {
   mark(depth: number): number {
     return this.#data[depth * FRAME + 3] as number;
   }
+  setMark(depth: number, mark: number): void {
+    this.#data[depth * FRAME + 3] = mark;
+  }
   hashLow(depth: number): number {
     return this.#data[depth * FRAME + 4] as number;
   }

@@ -2,6 +2,7 @@
  * What the orders of exploration share: what they are asked, what they report, and their limits.
  */
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import type { Allocate } from '../../protocol/allocate.js';
 import type { RememberedSteps } from '../remembered/remembered-steps.js';
 import type { OracleName } from '../world-state.js';
 import type { StepSpace } from './step-space.js';
@@ -51,6 +52,8 @@ export interface ExploreOptions {
   readonly maxStates?: number | undefined;
   /** The oracles that count; all when absent. */
   readonly oracles?: readonly OracleName[] | undefined;
+  /** Where the room of the table of states comes from; `new ArrayBuffer` when absent. */
+  readonly allocate?: Allocate | undefined;
   /** Called every few thousand states. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -91,6 +94,7 @@ export interface Search {
   readonly onProgress: (progress: Progress) => void;
   /** What steps are remembered to do; null where their code always runs. */
   readonly remembered: RememberedSteps | null;
+  readonly allocate?: Allocate | undefined;
 }
 
 /** States between two calls of `onProgress`. */

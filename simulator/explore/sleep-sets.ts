@@ -46,7 +46,7 @@ class SleepSearch {
   readonly #search: Search;
   readonly #space: StepSpace;
   readonly #footprints: Footprints;
-  readonly #visited = new SleepTable();
+  readonly #visited: SleepTable;
   #open = new Int32Array(1 << 16);
   #frames = new Int32Array(FRAME << 10);
   /** For each frame, the steps that sleep in it, those already taken too. */
@@ -65,6 +65,7 @@ class SleepSearch {
 
   constructor(search: Search, space: StepSpace, footprints: Footprints) {
     this.#search = search;
+    this.#visited = new SleepTable(search.allocate);
     this.#space = space;
     this.#footprints = footprints;
   }

@@ -2,6 +2,8 @@
  * The set of visited states, each with the choices that sleep there, and the place in the order in which states were
  * left. Open addressing, 16 bytes a slot.
  */
+import { type Allocate, allocatePlain } from '../../protocol/allocate.js';
+
 const FIRST_SLOTS = 1 << 12;
 const SLOT = 4;
 
@@ -10,8 +12,14 @@ export class SleepTable {
   size = 0;
   /** Whether the last `find` has added the state. */
   added = false;
-  #slots = new Int32Array(FIRST_SLOTS * SLOT);
+  readonly #allocate: Allocate;
+  #slots: Int32Array;
   #mask = FIRST_SLOTS - 1;
+
+  constructor(allocate: Allocate = allocatePlain) {
+    this.#allocate = allocate;
+    this.#slots = new Int32Array(allocate(FIRST_SLOTS * SLOT * 4));
+  }
 
   /** Bytes the table takes. */
   get bytes(): number {
@@ -64,7 +72,7 @@ export class SleepTable {
 
   #grow(): void {
     const old = this.#slots;
-    this.#slots = new Int32Array(old.length * 2);
+    this.#slots = new Int32Array(this.#allocate(old.byteLength * 2));
     this.#mask = (old.length / SLOT) * 2 - 1;
     for (let i = 0; i < old.length; i += SLOT) {
       const low = old[i] as number;

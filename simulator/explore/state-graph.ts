@@ -2,6 +2,7 @@
  * The graph of all states of a world, written down by a breadth-first search, for what can be judged of whole cycles
  * only. States are numbered in the order in which they are found. Some 40 bytes a state and 8 a transition.
  */
+import type { Allocate } from '../../protocol/allocate.js';
 import type { RememberedSteps } from '../remembered/remembered-steps.js';
 import type { Explorable } from './search.js';
 import { SleepTable } from './sleep-table.js';
@@ -15,11 +16,12 @@ export class StateGraph {
   choices = new Int32Array(1 << 12);
   transitions = 0;
   /** Numbers of the states, in the place where other searches keep what sleeps. */
-  readonly #numbers = new SleepTable();
+  readonly #numbers: SleepTable;
   #reached = 0;
   #begun = 0;
 
-  constructor(world: Explorable, remembered: RememberedSteps | null) {
+  constructor(world: Explorable, remembered: RememberedSteps | null, allocate?: Allocate) {
+    this.#numbers = new SleepTable(allocate);
     this.tree = new StateTree(world, remembered);
   }
 

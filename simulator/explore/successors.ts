@@ -56,10 +56,13 @@ export class Successors {
     return this.#remembered.effectOf(choice);
   }
 
-  /** Looks at the choices from `start` to `end` - 1 of the present state, which is on the path already. */
-  look(open: Int32Array, start: number, end: number): void {
+  /**
+   * Looks at the choices from `start` to `end` - 1 of the present state, which is on the path already. Those up to `all` - 1
+   * are not to be taken, unless the search changes its mind.
+   */
+  look(open: Int32Array, start: number, end: number, all: number): void {
     this.#keepUp();
-    if (end > this.#effects.length) this.#grow(open.length);
+    if (all > this.#effects.length) this.#grow(open.length);
     const remembered = this.#remembered;
     const effects = this.#effects;
     const known = this.#known;
@@ -80,14 +83,21 @@ export class Successors {
       const high = hashHigh ^ remembered.changeOfHigh(effect);
       lows[place - start] = low;
       highs[place - start] = high;
-      touched ^= visited.touch(low, high);
     }
+    // A short loop, so that the processor comes to the next looks before the first has its answer.
+    for (let place = start; place < end; place++)
+      if (effects[place] !== RUNS)
+        touched ^= visited.touch(lows[place - start] as number, highs[place - start] as number);
     this.touched = touched;
     for (let place = start; place < end; place++) {
       if (effects[place] === RUNS) continue;
       const low = lows[place - start] as number;
       const high = highs[place - start] as number;
       if (visited.has(low, high)) known[place] = this.#path.depthOf(low, high) >= 0 ? ON_PATH : VISITED;
+    }
+    for (let place = end; place < all; place++) {
+      effects[place] = RUNS;
+      known[place] = UNKNOWN;
     }
   }
 

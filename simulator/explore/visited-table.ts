@@ -4,14 +4,23 @@
  * It doubles at 3/4 full, so a state takes 10.7 to 21.3 bytes. Nothing else grows with the number of states. The slot is
  * chosen by the uppermost bits of the mixed hash, so that a table that grows is written from its beginning to its end.
  */
+import { type Allocate, allocatePlain } from '../../protocol/allocate.js';
+
 const FIRST_BITS = 12;
+const SLOT_BYTES = 8;
 
 export class VisitedTable {
   /** Number of states. */
   size = 0;
-  #slots = new Int32Array(2 << FIRST_BITS);
+  readonly #allocate: Allocate;
+  #slots: Int32Array;
   #mask = (1 << FIRST_BITS) - 1;
   #shift = 32 - FIRST_BITS;
+
+  constructor(allocate: Allocate = allocatePlain) {
+    this.#allocate = allocate;
+    this.#slots = new Int32Array(allocate(SLOT_BYTES << FIRST_BITS));
+  }
 
   /** Bytes the table takes. */
   get bytes(): number {
@@ -64,7 +73,7 @@ export class VisitedTable {
 
   #grow(): void {
     const old = this.#slots;
-    this.#slots = new Int32Array(old.length * 2);
+    this.#slots = new Int32Array(this.#allocate(old.byteLength * 2));
     this.#mask = old.length - 1;
     this.#shift--;
     for (let i = 0; i < old.length; i += 2) {

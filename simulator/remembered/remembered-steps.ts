@@ -46,6 +46,8 @@ const ALWAYS_RUNS = 0;
 export class RememberedSteps {
   /** How often everything was forgotten: an effect is good until then. */
   forgotten = 0;
+  /** Who listens to what runs now, by number; 0 for nobody. */
+  listener = 0;
   readonly #world: Stepping;
   readonly #memory: JournaledMemory;
   readonly #tree: DecisionTree;
@@ -58,7 +60,7 @@ export class RememberedSteps {
   readonly #classes = new Map<number, number>();
   /** For each place, the classes of the steps that have read it: 32 and 32 bits. */
   readonly #readers: Int32Array;
-  #listener = 0;
+  #listeners = 0;
   /** Ways found since everything was last forgotten, and ways written down: where more are written, nothing is gained. */
   #found = 0;
   #written = 0;
@@ -126,19 +128,19 @@ export class RememberedSteps {
     }
   }
 
-  /** From now on somebody listens to what runs, and must hear the code of each step before the same at least once. */
-  beginListening(): void {
-    this.#listener++;
+  /** A new listener, by number, who must hear the code of each step before the same at least once. */
+  newListener(): number {
+    return ++this.#listeners;
   }
 
   /** Whether whoever listens has heard the code of this effect. */
   heard(effect: number): boolean {
-    return this.#effects[effect + HEARD] === this.#listener;
+    return this.#effects[effect + HEARD] === this.listener;
   }
 
   /** Runs the code of a step whose effect in the present state is known, for whoever listens. */
   runAgain(choice: number, effect: number): void {
-    this.#effects[effect + HEARD] = this.#listener;
+    this.#effects[effect + HEARD] = this.listener;
     this.#world.step(choice);
   }
 
@@ -213,7 +215,7 @@ export class RememberedSteps {
     effects[effect + CELLS] = cells;
     effects[effect + USED_BLOCKS] = passedOver ? memory.usedBlocks : 0;
     effects.fill(0, effect + CLASS, effect + HEAD);
-    effects[effect + HEARD] = this.#listener;
+    effects[effect + HEARD] = this.listener;
     this.#end = at;
     return effect;
   }

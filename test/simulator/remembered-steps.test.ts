@@ -156,13 +156,17 @@ t.test('whoever listens hears the code of each step before the same once', async
   remembered.step(0);
   const effect = remembered.effectOf(0);
   t.not(effect, RUNS);
-  t.ok(remembered.heard(effect));
-  remembered.beginListening();
-  t.notOk(remembered.heard(effect));
+  const first = remembered.newListener();
+  remembered.listener = first;
+  t.notOk(remembered.heard(effect), 'it ran when nobody listened');
   const { runs } = world;
   remembered.runAgain(0, effect);
   t.equal(world.runs, runs + 1);
   t.ok(remembered.heard(effect));
+  remembered.listener = remembered.newListener();
+  t.notOk(remembered.heard(effect), 'not by the next');
+  remembered.listener = first;
+  t.ok(remembered.heard(effect), 'who goes on has heard it');
 });
 
 t.test(
