@@ -1,5 +1,5 @@
 /**
- * Numbers and texts in the bytes of a bucket: low byte first, one byte for each character.
+ * Numbers and texts as bytes: low byte first, one byte for each character.
  */
 
 export function copyBytes(from: Uint8Array, at: number, to: Uint8Array, target: number, count: number): void {
@@ -8,6 +8,13 @@ export function copyBytes(from: Uint8Array, at: number, to: Uint8Array, target: 
 
 export function putText(bytes: Uint8Array, at: number, text: string): void {
   for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
+}
+
+/** Whether the bytes from `at` on are the characters of `text`, as far as those go. */
+export function isText(text: string, bytes: Uint8Array, at: number): boolean {
+  // From behind, where paths differ.
+  for (let i = text.length - 1; i >= 0; i--) if (text.charCodeAt(i) !== bytes[at + i]) return false;
+  return true;
 }
 
 export function word24(bytes: Uint8Array, at: number): number {

@@ -15,6 +15,7 @@ import { assert } from '../protocol/assert.js';
 import { binaryString } from '../protocol/xs-wire.js';
 import {
   copyBytes,
+  isText,
   putText,
   putWord16,
   putWord24,
@@ -105,7 +106,7 @@ export class Bucket {
     const { bytes } = this;
     for (let entry = this.#first(hashLow); ; entry = this.#next(entry)) {
       const at = this.#recordAt(entry, hashLow);
-      if (at < 0 || (at > 0 && isText(text, bytes, at))) return at;
+      if (at < 0 || (at > 0 && isPath(text, bytes, at))) return at;
     }
   }
 
@@ -123,13 +124,22 @@ export class Bucket {
     const { bytes } = this;
     const from = this.valueAt(at);
     const length = this.valueLength(at);
-    return Node.stored(
-      length === 0 ? '' : binaryString(bytes, from, from + length),
-      this.#objects[word24(bytes, at + PERMISSIONS_AT)] as PermissionList,
-      this.#objects[word24(bytes, at + LIST_AT)] as ChildList,
-      word48(bytes, at),
-      word48(bytes, at + BIRTH_AT),
-    );
+    return this.nodeWith(at, length === 0 ? '' : binaryString(bytes, from, from + length));
+  }
+
+  /** The node whose record is at `at`, but for its value, which is `value`. */
+  nodeWith(at: number, value: string): Node {
+    const { bytes } = this;
+    const list = this.#objects[word24(bytes, at + LIST_AT)] as ChildList;
+    return Node.stored(value, this.permissions(at), list, this.generation(at), word48(bytes, at + BIRTH_AT));
+  }
+
+  generation(at: number): number {
+    return word48(this.bytes, at);
+  }
+
+  permissions(at: number): PermissionList {
+    return this.#objects[word24(this.bytes, at + PERMISSIONS_AT)] as PermissionList;
   }
 
   valueAt(at: number): number {
@@ -153,10 +163,24 @@ export class Bucket {
 
   /** Stores `node` at `path`. The bucket must belong to whoever calls. */
   put(path: Path, node: Node): void {
-    const found = this.find(path);
-    const at = found >= 0 && node.value.length <= word32(this.bytes, found + ROOM_AT) ? found : this.#place(path, node);
+    const { generation } = node;
+    if (!this.replace(path, node, generation)) this.#store(this.#place(path, node), node, generation);
+  }
+
+  /**
+   * Stores `node` with that generation in the place of the one at `path`. False, and nothing is done, if there is none, or
+   * no room for the value. The bucket must belong to whoever calls.
+   */
+  replace(path: Path, node: Node, generation: number): boolean {
+    const at = this.find(path);
+    if (at < 0 || node.value.length > word32(this.bytes, at + ROOM_AT)) return false;
+    this.#store(at, node, generation);
+    return true;
+  }
+
+  #store(at: number, node: Node, generation: number): void {
     const { bytes } = this;
-    putWord48(bytes, at, node.generation);
+    putWord48(bytes, at, generation);
     putWord48(bytes, at + BIRTH_AT, node.birth);
     this.#putPermissions(at, node.permissions);
     this.#putList(at, node.list);
@@ -362,13 +386,8 @@ function pathLength(bytes: Uint8Array, at: number): number {
 }
 
 /** Whether the path of the record at `at` is `text`. */
-function isText(text: string, bytes: Uint8Array, at: number): boolean {
-  const { length } = text;
-  if (pathLength(bytes, at) !== length) return false;
-  const from = at + PATH_AT;
-  // From behind, where paths differ.
-  for (let i = length - 1; i >= 0; i--) if (text.charCodeAt(i) !== bytes[from + i]) return false;
-  return true;
+function isPath(text: string, bytes: Uint8Array, at: number): boolean {
+  return pathLength(bytes, at) === text.length && isText(text, bytes, at + PATH_AT);
 }
 
 /** Whether the path of the record at `at` is the text in `input` from `from` to `to`. */

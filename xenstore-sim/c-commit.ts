@@ -1,12 +1,13 @@
 /**
  * The end of a transaction with success, as in the C xenstored.
  */
+import { type Accessed, SILENT } from './accessed.js';
 import type { Connection } from './connections.js';
 import type { Draft } from './draft.js';
 import type { Node } from './node.js';
 import { failure, OK, type Reply } from './requests.js';
-import { type Accessed, type CTransaction, SILENT } from './transactions.js';
-import type { Tree } from './tree.js';
+import type { CTransaction } from './transactions.js';
+import { generationAt, type Tree } from './tree.js';
 
 /**
  * Makes the changes of `transaction` real and tells the watchers: one event per touched node, in the order of first
@@ -15,16 +16,17 @@ import type { Tree } from './tree.js';
  */
 export function commitC(draft: Draft, caller: Connection, transaction: CTransaction): Reply {
   if (transaction.failed) return failure('ENOMEM');
-  const accessed = transaction.entries();
+  const accessed = transaction.entries;
   const written = accessed.filter((entry) => entry.modified);
   if (!caller.privileged && exceedsNodes(draft, caller, written)) return failure('ENOSPC');
   const { finite } = draft.policy;
-  const changed = ({ path, generation }: Accessed): boolean => (draft.tree.get(path)?.generation ?? 0) !== generation;
+  const changed = ({ path, generation }: Accessed): boolean => generationAt(draft.tree, path) !== generation;
   if (transaction.doomed || (!finite && accessed.some(changed))) return failure('EAGAIN');
 
-  const parents = written.map((entry) => oldParent(entry, transaction, draft.tree));
-  for (const { path, node, before } of written) if (node !== null || before !== null) draft.put(path, node);
-  written.forEach(({ path, reach, node, before }, i) => {
+  const told = written.filter(({ path, reach }) => reach !== SILENT && draft.mayBeWatched(path, reach));
+  const parents = told.map((entry) => oldParent(entry, transaction, draft.tree));
+  for (const { path, node, before } of written) if (node !== null || before !== null) draft.put(path, node, before);
+  told.forEach(({ path, reach, node, before }, i) => {
     const { above } = path;
     if (reach === SILENT) return;
     const old = parents[i];

@@ -6,6 +6,7 @@
  */
 
 import { unreachable } from '../protocol/assert.js';
+import { EXACT, SUBTREE } from './accessed.js';
 import type { Connection } from './connections.js';
 import { directoryPart } from './directory-part.js';
 import type { Draft } from './draft.js';
@@ -13,7 +14,6 @@ import { Node } from './node.js';
 import { childPath, isSpecial, type Path, resolvePath, specialPath } from './path.js';
 import { DOMID_ANY, OWNER, type Permission, PermissionList, READ, WRITE } from './permissions.js';
 import { type ErrorName, failure, type NodeRequest, OK, type Reply } from './requests.js';
-import { EXACT, SUBTREE } from './transactions.js';
 
 /** Performs a request on nodes by the rules of the C daemon. */
 export function performC(draft: Draft, caller: Connection, request: NodeRequest): Reply {
@@ -209,7 +209,9 @@ function create(draft: Draft, caller: Connection, path: Path, value: string): Re
 }
 
 function announceChange(draft: Draft, path: Path, node: Node, before: PermissionList | null): void {
-  const parent = path.above === null || draft.transaction !== null ? null : draft.read(path.above);
+  const inside = draft.transaction !== null;
+  if (!inside && !draft.mayBeWatched(path, SUBTREE)) return;
+  const parent = path.above === null || inside ? null : draft.read(path.above);
   draft.announce({ path, reach: SUBTREE, node, before, parent });
 }
 

@@ -266,8 +266,10 @@ export class Daemon {
     const requestId = readWord(input, at + 4);
     const transactionId = readWord(input, at + 8);
     const from = at + XS_HEADER_BYTES;
-    if (transactionId === 0 && session.domid === 0) {
-      const store = performDirectly(this.#store, this.#owner, type, requestId, input, from, end, session.output);
+    if (session.domid === 0) {
+      const { connection, output } = session;
+      const header = { type, requestId, transactionId };
+      const store = performDirectly(this.#store, this.#owner, connection, header, input, from, end, output);
       if (store !== null) {
         this.#store = store;
         this.#list(session);

@@ -1,37 +1,36 @@
 /**
- * The two most frequent requests on the shortest way: READ, and WRITE to a node that is there, of a privileged client and
- * outside of transactions. From the bytes of the request to those of the node, without an object between them.
+ * The two most frequent requests on the shortest way: READ, and WRITE to a node that is there, of a privileged client;
+ * here outside of transactions. From the bytes of the request to those of the node, without an object between them.
  *
  * Whatever is not as usual is left to `execute`, which does the same and all the rest.
  */
-import { XS_PAYLOAD_BYTES_MAX, XsType } from '../protocol/xs-wire.js';
-import { LOW, mixBytes } from './hash.js';
+import { XS_PAYLOAD_BYTES_MAX, type XsHeader, XsType } from '../protocol/xs-wire.js';
+import { performInsideDirectly } from './direct-inside.js';
 import { PackedTree } from './packed-tree.js';
+import { hashesOfLevels, hashPath, nulIn, SLASH } from './path-bytes.js';
 import type { Owner } from './path-map.js';
 import type { Store } from './store.js';
 import type { Output } from './wire/output.js';
 
-const SLASH = 0x2f;
-
-/** Hashes of a path and those above it, the root first. */
-const hashes = new Int32Array(XS_PAYLOAD_BYTES_MAX + 1);
-
 /**
- * The store after a request with the payload in `input` from `from` to `end`, whose reply is written to `output`. Null, and
- * nothing is done: it is not usual.
+ * The store after the request of `connection` with the payload in `input` from `from` to `end`, whose reply is written to
+ * `output`. Null, and nothing is done: it is not usual.
  *
  * @param owner Who gives `store` up.
  */
 export function performDirectly(
   store: Store,
   owner: Owner,
-  type: number,
-  requestId: number,
+  connection: number,
+  header: XsHeader,
   input: Uint8Array,
   from: number,
   end: number,
   output: Output,
 ): Store | null {
+  const { type, requestId, transactionId } = header;
+  if (transactionId !== 0)
+    return performInsideDirectly(store, owner, connection, header, input, from, end, output) ? store : null;
   if (type === XsType.READ) return read(store, requestId, input, from, end, output) ? store : null;
   const written = type === XsType.WRITE ? write(store, owner, input, from, end) : null;
   if (written !== null) output.frame(type, requestId, 0, 'OK', 1);
@@ -49,7 +48,7 @@ function read(
   const nul = end - 1;
   if (!(tree instanceof PackedTree) || input[nul] !== 0 || nul - from < 2 || input[from] !== SLASH) return false;
   if (policy.pathLengthForAll && end - from > quota.quota.pathLength) return false;
-  const hash = hashes[hashPath(input, from, nul)] as number;
+  const hash = hashesOfLevels[hashPath(input, from, nul)] as number;
   const bucket = tree.bucket(hash);
   const at = bucket.findText(input, from, nul, hash);
   if (at < 0) return false;
@@ -63,30 +62,16 @@ function read(
 function write(store: Store, owner: Owner, input: Uint8Array, from: number, end: number): Store | null {
   const { tree, policy, quota, watches } = store;
   if (!(tree instanceof PackedTree) || policy.rules !== 'c' || input[from] !== SLASH) return null;
-  let nul = from;
-  while (nul < end && input[nul] !== 0) nul++;
+  const nul = nulIn(input, from, end);
   if (nul === end || nul - from < 2) return null;
   if (policy.pathLengthForAll && nul - from >= quota.quota.pathLength) return null;
   const levels = hashPath(input, from, nul);
-  const hash = hashes[levels] as number;
+  const hash = hashesOfLevels[levels] as number;
   const bucket = tree.bucket(hash);
   if (bucket.owner !== owner) return null;
   const at = bucket.findText(input, from, nul, hash);
   if (at < 0) return null;
-  for (let level = 0; level <= levels; level++) if (watches.mayBeAt(hashes[level] as number)) return null;
+  for (let level = 0; level <= levels; level++) if (watches.mayBeAt(hashesOfLevels[level] as number)) return null;
   const generation = store.generation + 1;
   return bucket.overwrite(at, generation, input, nul + 1, end) ? store.withGeneration(generation) : null;
-}
-
-/** Fills `hashes` for the absolute path in `input` from `from` to `to`; returns its number of components. */
-function hashPath(input: Uint8Array, from: number, to: number): number {
-  let hash = LOW;
-  let count = -1;
-  for (let begin = from, at = from; at <= to; at++) {
-    if (at < to && input[at] !== SLASH) continue;
-    hash = mixBytes(hash, input, begin, at);
-    hashes[++count] = hash;
-    begin = at + 1;
-  }
-  return count;
 }

@@ -5,6 +5,7 @@
  * into a new store. A draft that stands in a transaction of the C daemon sees and changes the transaction's copies of
  * the nodes instead of the tree; nothing above this file knows the difference.
  */
+import { EXACT, type Reach, SUBTREE } from './accessed.js';
 import type { Connection } from './connections.js';
 import { Domain, NO_TARGET } from './domains.js';
 import { EventQueue } from './event-queue.js';
@@ -16,8 +17,8 @@ import { type PermissionList, READ, type Subject } from './permissions.js';
 import type { Policy } from './policy.js';
 import { type Allowance, type QuotaSet, UNLIMITED } from './quota.js';
 import { Store, type StoreState } from './store.js';
-import { type CTransaction, EXACT, type Reach, type SUBTREE } from './transactions.js';
-import type { Tree } from './tree.js';
+import type { CTransaction } from './transactions.js';
+import { permissionsAt, storedAt, type Tree } from './tree.js';
 import type { WatchIndex } from './watch-index.js';
 import type { Watch, WatchEvent } from './watches.js';
 
@@ -57,7 +58,8 @@ export class Draft implements StoreState {
 
   /** @param owner Who gives `store` up for what is made of it, if anybody. */
   constructor(store: Store, owner: Owner | null = null) {
-    this.#owner = owner;
+    // Hashes are of what does not change.
+    this.#owner = store.policy.finite ? null : owner;
     this.policy = store.policy;
     this.tree = store.tree;
     this.connections = store.connections;
@@ -65,6 +67,11 @@ export class Draft implements StoreState {
     this.watches = store.watches;
     this.quota = store.quota;
     this.generation = store.generation;
+  }
+
+  /** Who gives up what the draft was made of, and alone holds what is made of it; null if somebody else may. */
+  get owner(): Owner | null {
+    return this.#owner;
   }
 
   /** From now on, nodes are those that `transaction` of `caller` has. */
@@ -115,31 +122,36 @@ export class Draft implements StoreState {
     return node;
   }
 
-  /** Stores or, with null, removes a node that was read before. The list of its parent's children is the caller's business. */
-  put(path: Path, node: Node | null): void {
+  /**
+   * Stores or, with null, removes a node that was read before. The list of its parent's children is the caller's business.
+   *
+   * @param before The permissions that it has up to now, null if there is no node; to be left out where they are not known.
+   */
+  put(path: Path, node: Node | null, before?: PermissionList | null): void {
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.changedTo(node), this.#owner);
+      if (accessed !== undefined)
+        this.transaction = this.transaction.update(accessed.changedTo(node, this.#owner), this.#owner);
       return;
     }
-    const old = this.tree.get(path) ?? null;
-    const oldOwner = old?.permissions.owner ?? 0;
+    const { rules, finite } = this.policy;
+    // Only oxenstored asks what was there.
+    const old = rules === 'ocaml' ? (this.tree.get(path) ?? null) : null;
+    const known = before === undefined ? permissionsAt(this.tree, path) : before;
+    const oldOwner = known?.owner ?? 0;
     const owner = node?.permissions.owner ?? 0;
     if (oldOwner !== owner) {
       this.#count(oldOwner, -1);
       this.#count(owner, 1);
     }
-    if (this.policy.finite) this.tree = node === null ? this.tree.delete(path) : this.tree.set(path, node);
-    else {
-      this.generation++;
-      this.tree =
-        node === null
-          ? this.tree.delete(path, this.#owner)
-          : this.tree.set(path, node.withGeneration(this.generation), this.#owner);
-    }
+    if (!finite) this.generation++;
+    this.tree =
+      node === null
+        ? this.tree.delete(path, this.#owner)
+        : storedAt(this.tree, path, node, this.generation, this.#owner);
     if (this.isolated) return;
-    if (this.policy.rules === 'ocaml') this.#tellTransactions(equal(old, node) ? path.parent : path);
-    else if (this.policy.finite) this.#tellTransactions(path);
+    if (rules === 'ocaml') this.#tellTransactions(equal(old, node) ? path.parent : path);
+    else if (finite) this.#tellTransactions(path);
   }
 
   /** Stores another version of a node, of which neither watches nor transactions are to know. */
@@ -155,7 +167,8 @@ export class Draft implements StoreState {
     const { path, reach, node, before, parent } = announcement;
     if (this.transaction !== null) {
       const accessed = this.transaction.get(path);
-      if (accessed !== undefined) this.transaction = this.transaction.update(accessed.reaching(reach), this.#owner);
+      if (accessed !== undefined)
+        this.transaction = this.transaction.update(accessed.reaching(reach, this.#owner), this.#owner);
       return;
     }
     const permitted = (subject: Subject): boolean => {
@@ -165,6 +178,12 @@ export class Draft implements StoreState {
       return parent !== null && (parent.permissions.allows(subject) & READ) !== 0;
     };
     this.notify(this.#watching(path, reach), path.text, permitted);
+  }
+
+  /** Whether a watch may be on `path` or, for `SUBTREE`, above it: else there is nobody to be told of a change. */
+  mayBeWatched(path: Path, reach: typeof EXACT | typeof SUBTREE): boolean {
+    if (this.watches.mayBeAt(path.hashLow)) return true;
+    return reach === SUBTREE && path.parent !== null && this.mayBeWatched(path.parent, SUBTREE);
   }
 
   /**

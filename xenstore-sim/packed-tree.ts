@@ -10,6 +10,7 @@ import { Bucket } from './bucket.js';
 import type { Node } from './node.js';
 import type { Path } from './path.js';
 import type { Owner } from './path-map.js';
+import type { PermissionList } from './permissions.js';
 import type { Tree } from './tree.js';
 
 const LEVEL_BITS = 5;
@@ -36,14 +37,35 @@ export class PackedTree implements Tree {
     return new PackedTree(new Bucket(0, bucketNodesMax, null));
   }
 
-  get(path: Path): Node | undefined {
+  /** @param value If not null, the node is to have this value in place of its own. */
+  get(path: Path, value: string | null = null): Node | undefined {
     const bucket = this.bucket(path.hashLow);
     const at = bucket.find(path);
-    return at < 0 ? undefined : bucket.node(at);
+    if (at < 0) return undefined;
+    return value === null ? bucket.node(at) : bucket.nodeWith(at, value);
   }
 
-  set(path: Path, node: Node, owner: Owner | null = null): PackedTree {
-    return this.#with(withNode(this.#root, path, node, 0, owner));
+  /** The generation of the node at `path`; 0 if there is none. */
+  generation(path: Path): number {
+    const bucket = this.bucket(path.hashLow);
+    const at = bucket.find(path);
+    return at < 0 ? 0 : bucket.generation(at);
+  }
+
+  /** The permissions of the node at `path`. */
+  permissions(path: Path): PermissionList | undefined {
+    const bucket = this.bucket(path.hashLow);
+    const at = bucket.find(path);
+    return at < 0 ? undefined : bucket.permissions(at);
+  }
+
+  /** @param generation The node is to have this one. */
+  set(path: Path, node: Node, owner: Owner | null = null, generation = node.generation): PackedTree {
+    const bucket = this.bucket(path.hashLow);
+    // Mostly it is changed where it is.
+    if (owner !== null && bucket.owner === owner && bucket.replace(path, node, generation)) return this;
+    const numbered = node.generation === generation ? node : node.withGeneration(generation);
+    return this.#with(withNode(this.#root, path, numbered, 0, owner));
   }
 
   delete(path: Path, owner: Owner | null = null): PackedTree {

@@ -27,7 +27,7 @@ export function startTransaction(draft: Draft, caller: Connection): Reply {
   if (policy.rules === 'ocaml') draft.keepTree();
   const transaction =
     policy.rules === 'c'
-      ? CTransaction.start(id, policy.finite)
+      ? CTransaction.start(id, policy.finite, draft.owner)
       : OcamlTransaction.start(id, draft.tree, draft.domains, policy.finite);
   const nextTransaction = policy.finite ? caller.nextTransaction : id < ID_MAX ? id + 1 : 1;
   draft.setConnection(caller.with({ transactions: [...caller.transactions, transaction], nextTransaction }));

@@ -6,6 +6,7 @@ import type { Node } from './node.js';
 import { PackedTree } from './packed-tree.js';
 import type { Path } from './path.js';
 import { type Owner, PathMap } from './path-map.js';
+import type { PermissionList } from './permissions.js';
 import type { Policy } from './policy.js';
 
 /**
@@ -27,4 +28,20 @@ const COPIED_NODES_MAX = 32;
 export function emptyTree({ finite, rules }: Policy): Tree {
   if (finite) return PathMap.empty<Node>();
   return PackedTree.empty(rules === 'c' ? BUCKET_NODES_MAX : COPIED_NODES_MAX);
+}
+
+/** The generation of the node at `path`; 0 if there is none. */
+export function generationAt(tree: Tree, path: Path): number {
+  return tree instanceof PackedTree ? tree.generation(path) : (tree.get(path)?.generation ?? 0);
+}
+
+/** The permissions of the node at `path`. */
+export function permissionsAt(tree: Tree, path: Path): PermissionList | undefined {
+  return tree instanceof PackedTree ? tree.permissions(path) : tree.get(path)?.permissions;
+}
+
+/** The tree with `node` at `path`, as the one that change number `generation` has stored. */
+export function storedAt(tree: Tree, path: Path, node: Node, generation: number, owner: Owner | null): Tree {
+  if (tree instanceof PackedTree) return tree.set(path, node, owner, generation);
+  return tree.set(path, node.generation === generation ? node : node.withGeneration(generation), owner);
 }

@@ -7,7 +7,7 @@
  */
 import { encodeFrame, XsType } from '../../protocol/xs-wire.js';
 import { Daemon } from '../../xenstore-sim/daemon.js';
-import { Store } from '../../xenstore-sim/index.js';
+import { C_4_17, OCAML_4_17, type Policy, Store } from '../../xenstore-sim/index.js';
 import { median, print, spread } from '../figures.js';
 
 const ROUNDS = 5;
@@ -22,6 +22,9 @@ const SIBLINGS = [100, 1_000, 10_000, 100_000, 1_000_000];
 const REPLACED = 2_000;
 const WATCHES = [1, 1_000, 100_000];
 const CONNECTIONS = [1, 100, 10_000];
+const CLIENTS = [1, 10, 100];
+/** Of all connections together, in a round. */
+const INTERLEAVED = 2_000;
 const BATCH = 16;
 const WRITES = 10;
 const TRANSACTIONS = 500;
@@ -37,6 +40,8 @@ main();
 
 function main(): void {
   requestCosts();
+  print('');
+  transactionsInTurns();
   print('');
   growth();
   print('');
@@ -70,6 +75,46 @@ function requestCosts(): void {
   kinds.forEach(([title], kind) => {
     print(`  ${title.padEnd(32)}${spread(figures[kind] ?? [], whole)}`);
   });
+}
+
+/** The usual load of a daemon: each of many connections has a transaction open, and they take turns request by request. */
+function transactionsInTurns(): void {
+  print(`nanoseconds of a transaction of ${WRITES} WRITEs, for connections that take turns with each request`);
+  print(`${'connections'.padStart(12)}${'--daemon c'.padStart(28)}${'--daemon ocaml'.padStart(28)}`);
+  for (const clients of CLIENTS) {
+    const figures = [C_4_17, OCAML_4_17].map((policy) => spread(costsInTurns(policy, clients), whole).padStart(28));
+    print(`${String(clients).padStart(12)}${figures.join('')}`);
+  }
+}
+
+function costsInTurns(policy: Policy, clients: number): number[] {
+  const daemon = new Daemon(Store.empty(policy));
+  const connections = Array.from({ length: clients }, () => daemon.connect(0));
+  for (let node = 0; node < WRITES * clients; node++) send(daemon, connections[0] ?? 0, write(node));
+  const count = INTERLEAVED / clients;
+  const costs: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const scripts = connections.map((_, client) =>
+      Array.from({ length: count }, (_, index) => transactionOf(client, round * count + index + 1)).flat(),
+    );
+    const cost = processorNanoseconds(() => {
+      for (let step = 0; step < count * (WRITES + 2); step++) {
+        for (let client = 0; client < clients; client++) {
+          send(daemon, connections[client] as number, scripts[client]?.[step] as Uint8Array);
+        }
+      }
+    });
+    if (round > 0) costs.push(cost / INTERLEAVED);
+  }
+  return costs;
+}
+
+/** The requests of the transaction with number `id` of its connection, to nodes that no other has. */
+function transactionOf(client: number, id: number): Uint8Array[] {
+  const writing = Array.from({ length: WRITES }, (_, index) =>
+    frame(XsType.WRITE, `${path(client * WRITES + index)}\0value ${id}`, id),
+  );
+  return [frame(XsType.TRANSACTION_START, '\0'), ...writing, frame(XsType.TRANSACTION_END, 'T\0', id)];
 }
 
 function growth(): void {

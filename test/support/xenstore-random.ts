@@ -58,13 +58,11 @@ export function contentOf(store: Store, connection: number): string {
       .filter((open) => open.rules === 'c')
       .map((open) => [
         [open.id, open.doomed],
-        open
-          .entries()
-          .map((entry) => [
-            [entry.path.text, entry.modified, entry.reach],
-            entry.before?.list(),
-            entry.node && [entry.node.value, entry.node.permissions.list(), entry.node.children],
-          ]),
+        open.entries.map((entry) => [
+          [entry.path.text, entry.modified, entry.reach],
+          entry.before?.list(),
+          entry.node && [entry.node.value, entry.node.permissions.list(), entry.node.children],
+        ]),
       ]),
   ]);
   const domains = store.domains.items.map(({ id: domid, introduced, shutdown, target, nodes: owned }) => [

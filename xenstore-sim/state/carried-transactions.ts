@@ -19,6 +19,7 @@
  * is lost but the work, and the client is told.
  */
 
+import { Accessed, EXACT, type Reach, SILENT, SUBTREE } from '../accessed.js';
 import { append } from '../chain.js';
 import { Node } from '../node.js';
 import { OcamlTransaction } from '../ocaml-transactions.js';
@@ -27,8 +28,8 @@ import { PermissionList } from '../permissions.js';
 import type { Policy } from '../policy.js';
 import { failure } from '../requests.js';
 import type { Store } from '../store.js';
-import { Accessed, CTransaction, EXACT, type Reach, SILENT, SUBTREE, type Transaction } from '../transactions.js';
-import type { Tree } from '../tree.js';
+import { CTransaction, type Transaction } from '../transactions.js';
+import { generationAt, type Tree } from '../tree.js';
 import { carriedEntry } from './carried-entry.js';
 import { NODE_READ, NODE_WRITTEN, type NodeRecord } from './records.js';
 
@@ -51,8 +52,8 @@ export function dumpTransaction(store: Store, connection: number, transaction: T
   };
   if (transaction.rules === 'ocaml') return isUnused(store, transaction) ? [] : [conflict];
   if (transaction.doomed || transaction.failed) return [conflict];
-  const entries = transaction.entries();
-  if (entries.some(({ path, generation }) => (store.tree.get(path)?.generation ?? 0) !== generation)) return [conflict];
+  const { entries } = transaction;
+  if (entries.some(({ path, generation }) => generationAt(store.tree, path) !== generation)) return [conflict];
   const nodes = entries.map((entry): NodeAt => {
     const { path, node } = entry;
     const permissions = (node?.permissions.entries ?? []).map(carriedEntry);
@@ -68,7 +69,7 @@ export function dumpTransaction(store: Store, connection: number, transaction: T
     };
   });
   const carried = loadTransaction(store, transaction.id, nodes);
-  return carried.rules === 'c' && sameAccesses(carried.entries(), entries)
+  return carried.rules === 'c' && sameAccesses(carried.entries, entries)
     ? nodes.map(({ record }) => record)
     : [conflict];
 }
@@ -95,14 +96,16 @@ export function loadTransaction(store: Store, id: number, nodes: readonly NodeAt
     const started = OcamlTransaction.start(id, tree, domains, policy.finite);
     return nodes.length === 0 ? started : conflicting(started);
   }
-  const started = CTransaction.start(id, policy.finite);
+  // Nobody else has it yet.
+  const owner = policy.finite ? null : {};
   const below = childrenBelow(nodes, tree);
   const removed = new Set(nodes.filter(({ record }) => isRemoved(record)).map(({ path }) => path.text));
-  let transaction = started;
+  let transaction = CTransaction.start(id, policy.finite, owner);
   for (const { path, record } of nodes) {
     const found = tree.get(path) ?? null;
     const node = nodeOf(record, found, below.get(path.text), policy);
-    if (contradicts(record, node, found) || transaction.get(path) !== undefined) return started.doom();
+    if (contradicts(record, node, found) || transaction.get(path) !== undefined)
+      return CTransaction.start(id, policy.finite).doom();
     const written = (record.access & NODE_WRITTEN) !== 0;
     const modified = isRemoved(record) || written || (node !== null && found !== null && !sameChildren(node, found));
     let reach: Reach = written && (record.access & NODE_READ) !== 0 ? SUBTREE : SILENT;
@@ -110,7 +113,8 @@ export function loadTransaction(store: Store, id: number, nodes: readonly NodeAt
     const before = found?.permissions ?? null;
     const generation = found?.generation ?? 0;
     transaction = transaction.adopt(
-      new Accessed({ path, order: transaction.count, before, generation, node, modified, reach }),
+      new Accessed({ path, order: transaction.count, before, generation, node, modified, reach }, owner),
+      owner,
     );
   }
   return transaction;
