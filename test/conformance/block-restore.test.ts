@@ -67,6 +67,21 @@ t.test('migration: the disk of the source is closed only when the target runs', 
   }
 });
 
+t.test('migration of a PV guest: the disk of the source is closed before that of the target is made', async (t) => {
+  const run = new BlockRun({ ...PAIR, operations: [], plan: 'migrate-closes-first' });
+  run.forget();
+  run.go(['blkback', 'toolstack', 'guest']);
+  t.equal(run.world.violations, 0);
+  const recorded = recordedBlockChanges(readBlockRecording('pipe-migrate'), 51712, { source: 4, target: 5 });
+  // Sender and receiver are two processes: the one removes what is closed while the other makes the new disk.
+  const begin = recorded.indexOf('toolstack RM source:libxl') - 2;
+  const removal = recorded.slice(begin, recorded.indexOf('toolstack COMMIT', begin) + 1);
+  const others = recorded.toSpliced(begin, removal.length);
+  const made = others.indexOf('toolstack RM target:libxl') - 1;
+  t.equal(others[made - 1], 'blkback WRITE source:back/state 6');
+  t.strictSame(others.toSpliced(made, 0, ...removal), withoutBlock(run.changes, 'back-root'));
+});
+
 t.test('a checkpoint or a failed save touches no node of the disk, and the ring goes on', async (t) => {
   for (const name of UNTOUCHED) {
     const lines = readRecording(name);
