@@ -130,11 +130,20 @@ export function assertPair(front: TpmfrontEntry, back: TpmbackEntry): void {
   );
 }
 
+/** More names than this are a wall; those of the same folder, and so many of them, are told. */
+const NAMES_TOLD = 24;
+
 export function find<T extends { readonly name: string }>(kind: string, entries: readonly T[], name: string): T {
   const entry = entries.find((candidate) => candidate.name === name);
   if (entry !== undefined) return entry;
-  throw new QuiesceError(
-    'UNKNOWN_NAME',
-    `there is no ${kind} '${name}'; known: ${entries.map((known) => known.name).join(', ')}`,
-  );
+  throw new QuiesceError('UNKNOWN_NAME', `there is no ${kind} '${name}'; known: ${knownNames(entries, name)}`);
+}
+
+function knownNames(entries: readonly { readonly name: string }[], name: string): string {
+  const names = entries.map((known) => known.name);
+  const folder = name.slice(0, name.lastIndexOf('/') + 1);
+  const near = names.filter((known) => known.startsWith(folder));
+  const told = near.length > 0 ? near : names;
+  const rest = told.length - NAMES_TOLD;
+  return told.slice(0, NAMES_TOLD).join(', ') + (rest > 0 ? ` and ${rest} more, see quiesce list` : '');
 }
