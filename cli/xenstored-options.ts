@@ -35,16 +35,15 @@ export function policyOf(args: Arguments): Policy {
 
 /**
  * How the next daemon of a live update begins. It is this program again, whatever file was named: another C daemon if the
- * command line says `--daemon`, and nothing else can be changed. Null for a daemon that cannot be updated.
+ * command line says `--daemon`, and nothing else can be changed; oxenstored is followed by oxenstored alone.
  */
-export function updatesOf(policy: Policy, quotas: Partial<Quota>): LiveUpdateHost<Daemon> | null {
-  if (policy.rules !== 'c') return null;
+export function updatesOf(policy: Policy, quotas: Partial<Quota>): LiveUpdateHost<Daemon> {
   return liveUpdateHost((commandLine) => {
     const words = (commandLine ?? '').split(/\s+/).filter((word) => word !== '');
     if (words.length === 0) return policy;
     const [option, name, ...rest] = words;
     const next = option === '--daemon' && rest.length === 0 ? DAEMONS.find((daemon) => daemon === name) : undefined;
-    if (next === undefined || POLICIES[next].rules !== 'c') return null;
+    if (next === undefined || POLICIES[next].rules !== policy.rules) return null;
     return withQuota({ ...POLICIES[next], domainsAppear: policy.domainsAppear }, quotas);
   });
 }

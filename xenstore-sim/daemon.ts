@@ -308,7 +308,8 @@ export class Daemon {
   #reply({ connection, place }: Start, reply: Reply): void {
     const session = this.#sessions.get(connection);
     if (session === undefined) return;
-    writeReply(session.output, place, 'control', reply, true);
+    const limited = this.#store.policy.overlongReplyRefused || session.ring;
+    writeReply(session.output, place, 'control', reply, limited);
     this.#list(session);
   }
 

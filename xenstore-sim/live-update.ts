@@ -1,5 +1,6 @@
 /**
  * CONTROL live-update: a daemon is replaced by the next one while its clients go on, by the rules of C xenstored 4.17.
+ * Those of oxenstored are in `ocaml-live-update.ts`.
  *
  * An administrator begins a session by naming a program (`-f FILE`), may give it a command line (`-c TEXT`) and starts
  * the update (`-s`, with `-F` for force and `-t SECONDS`), or aborts (`-a`). It begins when no transaction is open; until
@@ -15,15 +16,24 @@ export interface LiveUpdateHost<Daemon> {
   seconds(): number;
   /** Why the next daemon cannot be `file`, or null. */
   refusal(file: string): 'File not accessible.' | 'File not executable.' | null;
+  /** Whether there is a next daemon with such a command line. */
+  accepts(commandLine: string | null): boolean;
   /** The daemon that goes on in the place of `daemon`, with the same connections; null if there is none with such a command line. */
   next(daemon: Daemon, commandLine: string | null): Daemon | null;
 }
 
-/** A connection with open transactions. */
+/** A connection that a live update would disturb. */
 export interface Busy {
+  readonly connection: number;
   readonly domid: number;
+  /** The domain whose rights it has too, or -1. */
+  readonly target: number;
+  /** How many transactions it has open. */
+  readonly transactions: number;
   /** When the oldest of them was started, in whole seconds. */
   readonly since: number;
+  /** Whether it does not read what there is for it. */
+  readonly unread: boolean;
 }
 
 /** How many versions of the state stream a daemon can write. */
@@ -39,8 +49,29 @@ export interface Answer<Start> {
   readonly reply: Reply;
 }
 
+/** How live updates are asked for. `Start` stands for a request that waits for its answer. */
+export interface UpdateProtocol<Start> {
+  /** Whether a request for a first transaction has to wait. */
+  readonly pending: boolean;
+  /** Whether `due` may have something to do. */
+  readonly started: boolean;
+  readonly commandLine: string | null;
+  /** Answers `live-update` with these arguments; null: the answer comes later. */
+  command<D>(connection: number, words: readonly string[], start: Start, host: LiveUpdateHost<D>): Reply | null;
+  /** The connection is closed: nothing of it waits any more. */
+  closed(connection: number, isOf: (start: Start) => boolean): void;
+  /**
+   * What is to be done now, when `busy` stand in the way: nothing (null), to answer starts, or to `update`, which
+   * `succeeded` or `failed` ends.
+   */
+  due(busy: readonly Busy[], now: number): readonly Answer<Start>[] | 'update' | null;
+  /** The answers of an update that is being made. */
+  succeeded(): readonly Answer<Start>[];
+  failed(): readonly Answer<Start>[];
+}
+
 /** The state of the protocol. `Start` stands for a request that waits for its answer. */
-export class LiveUpdate<Start> {
+export class LiveUpdate<Start> implements UpdateProtocol<Start> {
   /** The connection whose session it is. */
   #owner: number | null = null;
   #commandLine: string | null = null;
@@ -105,13 +136,11 @@ export class LiveUpdate<Start> {
     if (this.started) this.#starts = this.#starts.filter((start) => !isOf(start));
   }
 
-  /**
-   * What is to be done now, when `busy` have open transactions: nothing (null), to answer starts, or to `update`, which
-   * `succeeded` or `failed` ends.
-   */
-  due(busy: readonly Busy[], now: number): readonly Answer<Start>[] | 'update' | null {
+  /** Only open transactions stand in the way. */
+  due(all: readonly Busy[], now: number): readonly Answer<Start>[] | 'update' | null {
     if (!this.started) return null;
     if (!this.pending) return this.#answer(said('Cancellation was requested'));
+    const busy = all.filter(({ transactions }) => transactions > 0);
     const long = busy.filter(({ since }) => now - since >= this.#timeout);
     const allowed = busy.length === 0 || (this.#force && long.length === busy.length);
     if (allowed) return 'update';

@@ -7,7 +7,9 @@
  */
 import { readWord, XsType } from '../protocol/xs-wire.js';
 import type { DaemonSession } from './daemon-session.js';
-import { type Answer, type Busy, LiveUpdate, type LiveUpdateHost } from './live-update.js';
+import { NO_TARGET } from './domains.js';
+import { type Answer, type Busy, LiveUpdate, type LiveUpdateHost, type UpdateProtocol } from './live-update.js';
+import { OcamlLiveUpdate } from './ocaml-live-update.js';
 import type { Reply, Request } from './requests.js';
 import type { Store } from './store.js';
 import type { ReplyPlace } from './wire/output.js';
@@ -20,18 +22,20 @@ export interface Start {
 
 export class LiveUpdates<Daemon> {
   readonly #host: LiveUpdateHost<Daemon>;
-  readonly #update: LiveUpdate<Start>;
+  readonly #update: UpdateProtocol<Start>;
   /** Sessions with requests that wait. */
   readonly #held = new Set<DaemonSession>();
 
-  constructor(host: LiveUpdateHost<Daemon>, store: Store) {
+  /** @param completed Whether the daemon of `store` is one that a live update has begun. */
+  constructor(host: LiveUpdateHost<Daemon>, { policy }: Store, completed = false) {
     this.#host = host;
-    this.#update = new LiveUpdate(store.policy.quotaOfDomain ? 2 : 1);
+    this.#update =
+      policy.rules === 'ocaml' ? new OcamlLiveUpdate(completed) : new LiveUpdate(policy.quotaOfDomain ? 2 : 1);
   }
 
   /** The same for the daemon that has taken over, which has `store`. */
   renewed(store: Store): LiveUpdates<Daemon> {
-    return new LiveUpdates(this.#host, store);
+    return new LiveUpdates(this.#host, store, true);
   }
 
   /** Whether a session is open, so that requests may have to wait. */
@@ -87,9 +91,11 @@ export class LiveUpdates<Daemon> {
   /** What is to be done now with starts that wait. */
   due(store: Store, sessions: Iterable<DaemonSession>): readonly Answer<Start>[] | 'update' | null {
     const busy: Busy[] = [];
-    for (const { connection, domid, transactionsSince } of sessions) {
-      const open = store.connections.get(connection)?.transactions.length ?? 0;
-      if (open > 0) busy.push({ domid, since: transactionsSince });
+    for (const { connection, domid, transactionsSince: since, input, blocked: unread } of sessions) {
+      const transactions = store.connections.get(connection)?.transactions.length ?? 0;
+      const target = store.domains.get(domid)?.target ?? NO_TARGET;
+      if (transactions > 0 || input.length > 0 || unread || target !== NO_TARGET)
+        busy.push({ connection, domid, target, transactions, since, unread });
     }
     return this.#update.due(busy, this.#now);
   }

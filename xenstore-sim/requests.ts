@@ -101,6 +101,8 @@ export type Reply =
   | { readonly kind: 'ok' }
   /** READ; a transaction id in decimal; a domain's path; `T` or `F`; a setting; the text of CONTROL. */
   | { readonly kind: 'value'; readonly value: string }
+  /** What oxenstored says of live updates: no nul ends it. */
+  | { readonly kind: 'text'; readonly value: string }
   /** DIRECTORY. */
   | { readonly kind: 'list'; readonly names: readonly string[] }
   /** DIRECTORY_PART: the names that fit, the number that changes with the list, and whether the list ends here. */

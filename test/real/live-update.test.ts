@@ -1,10 +1,14 @@
-/** CONTROL live-update: the real C daemon replaces itself, and so does ours; their clients hear the same. */
+/** CONTROL live-update: the real daemons replace themselves, and so does ours; their clients hear the same. */
 import t from 'tap';
 import { LIVE_UPDATE_LINES, liveUpdateStory } from '../support/live-update-story.js';
+import { OCAML_LIVE_UPDATE_LINES, ocamlLiveUpdateStory } from '../support/ocaml-live-update-story.js';
 import { startQuiesceServer } from './quiesce-server.js';
 import { startRealDaemon } from './real-daemon.js';
 import { runTool } from './run-tool.js';
 import { DAEMON_PROGRAMS } from './toolbox.js';
+
+/** Debian's is a script that looks for a hypervisor before it starts this one. */
+const OXENSTORED = '/usr/lib/xen-4.17/bin/oxenstored';
 
 const STARTS = [
   ['the real C daemon', () => startRealDaemon('c')],
@@ -30,5 +34,23 @@ for (const [name, start] of STARTS) {
     });
     t.match(await run('xenstore-read', '/kept'), { rc: 0, stdout: 'value\n' });
     t.match(await run('xenstore-control', 'live-update', '/etc/passwd'), { rc: 3, stderr: /File not executable\./ });
+  });
+}
+
+const OCAML_STARTS = [
+  ['oxenstored', () => startRealDaemon('ocaml')],
+  ['quiesce xenstored as oxenstored', () => startQuiesceServer('ocaml')],
+] as const;
+
+for (const [name, start] of OCAML_STARTS) {
+  t.test(`${name}: as recorded, and xenstore-control live-update`, async (t) => {
+    const daemon = await start();
+    t.teardown(() => daemon.stop());
+    t.strictSame(await ocamlLiveUpdateStory(daemon.socketPath, OXENSTORED), OCAML_LIVE_UPDATE_LINES);
+    const run = (...command: string[]) => runTool(command, daemon.socketPath);
+    const done = { rc: 0, stdout: '', stderr: '' };
+    t.strictSame(await run('xenstore-control', 'live-update', '-t', '5', OXENSTORED), done);
+    t.match(await run('xenstore-read', '/half/way'), { rc: 0, stdout: 'after\n' });
+    t.match(await run('xenstore-control', 'live-update', '/etc/passwd'), { rc: 3, stderr: /exited with code 2/ });
   });
 }

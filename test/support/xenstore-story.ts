@@ -143,6 +143,7 @@ function describe(reply: Reply): string {
     case 'ok':
       return 'OK';
     case 'value':
+    case 'text':
       return `"${reply.value}"`;
     case 'list':
       return `[${reply.names.join(' ')}]`;

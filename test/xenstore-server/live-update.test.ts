@@ -6,11 +6,12 @@ import t, { type Test } from 'tap';
 import { WebSocket } from 'ws';
 import { encodeFrame, FrameDecoder, type XsFrame, XsType } from '../../protocol/xs-wire.js';
 import { Daemon } from '../../xenstore-sim/daemon.js';
-import { C_4_17, C_4_22, type Policy, Store } from '../../xenstore-sim/index.js';
+import { C_4_17, C_4_22, OCAML_4_17, type Policy, Store } from '../../xenstore-sim/index.js';
 import type { LiveUpdateHost } from '../../xenstore-sim/live-update.js';
 import { liveUpdateHost, serve } from '../../xenstore-sim/server/index.js';
 import { takeOver } from '../../xenstore-sim/state/take-over.js';
 import { LIVE_UPDATE_LINES, liveUpdateStory } from '../support/live-update-story.js';
+import { OCAML_LIVE_UPDATE_LINES, ocamlLiveUpdateStory } from '../support/ocaml-live-update-story.js';
 import { folderFor, RawClient } from '../support/raw-xenstore-client.js';
 import { conversation, type FuzzStep } from '../support/xenstore-fuzz.js';
 
@@ -29,7 +30,7 @@ interface Served {
 
 async function served(t: Test, policyOf = (_: string | null): Policy | null => C_4_17): Promise<Served> {
   const path = join(folderFor(t), 'socket');
-  const policy = { ...C_4_17, domainsAppear: true };
+  const policy = { ...(policyOf(null) ?? C_4_17), domainsAppear: true };
   const daemon = new Daemon(Store.empty(policy), liveUpdateHost(policyOf));
   const webSocket = { port: 0, token: TOKEN, origins: [] };
   const server = await serve(daemon, { unix: { path }, webSocket });
@@ -41,6 +42,48 @@ async function served(t: Test, policyOf = (_: string | null): Policy | null => C
 t.test('to the byte as recorded from the real daemon', async (t) => {
   const { path } = await served(t);
   t.strictSame(await liveUpdateStory(path, process.execPath), LIVE_UPDATE_LINES);
+});
+
+t.test('as recorded from oxenstored', async (t) => {
+  const { path } = await served(t, () => OCAML_4_17);
+  t.strictSame(await ocamlLiveUpdateStory(path, process.execPath), OCAML_LIVE_UPDATE_LINES);
+});
+
+t.test('oxenstored tries out a command line when it is given, and keeps it', async (t) => {
+  const { path } = await served(t, (line) => (line === null || line === '--daemon ocaml' ? OCAML_4_17 : null));
+  const client = await RawClient.connect(path);
+  const update = (...words: string[]) => client.ask(XsType.CONTROL, ['live-update', ...words, ''].join('\0'));
+  const refused = (...words: string[]) =>
+    `Command ${['oxenstored', '--live', '--restart', ...words, '--help'].map((word) => `'${word}'`).join(' ')} exited with code 2`;
+  t.equal(await update('-c', "--it's", 'nonsense'), refused("--it'\\''s", 'nonsense'));
+  t.equal(await update('-c', '--daemon', 'ocaml'), 'OK\0');
+  t.equal(await update('-c', 'more'), refused('--daemon', 'ocaml', 'more'));
+  t.equal(await update('-s'), 'BUSY');
+  t.equal(await update('-s'), 'OK');
+  client.close();
+});
+
+t.test('a device model stands in the way of oxenstored, by name', async (t) => {
+  let now = 0;
+  const host = { seconds: () => now, refusal: () => null, accepts: () => true, next: () => null };
+  const daemon = new Daemon(Store.empty({ ...OCAML_4_17, domainsAppear: true }), host);
+  const control = daemon.connect(0);
+  const says = (type: number, payload: string): string => {
+    let said = '';
+    daemon.receive(control, frame(type, payload));
+    daemon.flush((_, bytes) => {
+      said = Buffer.from(bytes).toString('latin1', 16);
+    });
+    return said;
+  };
+  for (const domid of [7, 8]) says(XsType.INTRODUCE, `${domid}\x00100\x003\0`);
+  daemon.connect(7);
+  says(XsType.SET_TARGET, '7\x008\0');
+  t.equal(says(XsType.CONTROL, 'live-update\0-s\0-t\x002\0'), 'BUSY');
+  now = 2;
+  t.equal(says(XsType.CONTROL, 'live-update\0-s\0'), 'BUSY');
+  t.equal(says(XsType.CONTROL, 'live-update\0-s\0'), 'D7: 0 tx, out: false, perm: 7"rw"8"rw"');
+  t.equal(says(XsType.CONTROL, 'live-update\0-s\0-t\x00-1\0'), 'BUSY');
 });
 
 t.test('guests go on in the middle of a request; their second transaction waits with all that follows', async (t) => {
@@ -129,6 +172,7 @@ t.test('a guest cannot, and a daemon without host cannot either', async (t) => {
   const host: LiveUpdateHost<Daemon> = {
     seconds: () => 0,
     refusal: () => null,
+    accepts: () => true,
     next: (daemon) => takeOver(daemon, C_4_17),
   };
   for (const [domid, updates, reply] of [
@@ -185,6 +229,7 @@ function heardIn(acts: readonly Act[], policy: Policy, updates: boolean): string
   const daemon = new Daemon(Store.empty(policy), {
     seconds: () => 0,
     refusal: () => null,
+    accepts: () => true,
     next: (old) => takeOver(old, policy),
   });
   const names = ['control', 'a', 'b', 'g1', 'g2'];

@@ -19,6 +19,7 @@ export function liveUpdateHost(policyOf: (commandLine: string | null) => Policy 
       if (status === undefined) return 'File not accessible.';
       return (status.mode & EXECUTABLE) === 0 ? 'File not executable.' : null;
     },
+    accepts: (commandLine) => policyOf(commandLine) !== null,
     next(daemon, commandLine) {
       const policy = policyOf(commandLine);
       return policy === null ? null : takeOver(daemon, policy);

@@ -9,7 +9,7 @@ import type { ArgumentReaders } from './parse-request.js';
 const NUMBER_MAX = Number.MAX_SAFE_INTEGER;
 
 /** A number as in OCaml source: decimal, or with a prefix for base 16, 8 or 2, underscores between digits. */
-function integer(text: string): number | undefined {
+export function ocamlInteger(text: string): number | undefined {
   const match =
     /^([-+]?)(?:0[xX]([\da-fA-F][\da-fA-F_]*)|0[oO]([0-7][0-7_]*)|0[bB]([01][01_]*)|(?:0[uU])?(\d[\d_]*))$/.exec(text);
   if (match === null) return undefined;
@@ -33,7 +33,7 @@ function onlyPath(payload: string): string | undefined {
 
 function permission(text: string): Permission | undefined {
   const access = text.charAt(0);
-  const domid = integer(text.slice(1));
+  const domid = ocamlInteger(text.slice(1));
   if (domid === undefined || domid < 0 || (access !== 'n' && access !== 'r' && access !== 'w' && access !== 'b'))
     return undefined;
   return { access: access satisfies Access, domid };
@@ -88,9 +88,9 @@ export const OCAML_ARGUMENTS: ArgumentReaders = {
 
   introduce(payload) {
     const [domain, frame, channel] = payload.split('\0');
-    const domid = integer(domain ?? '');
-    const gfn = integer(frame ?? '');
-    const port = integer(channel ?? '');
+    const domid = ocamlInteger(domain ?? '');
+    const gfn = ocamlInteger(frame ?? '');
+    const port = ocamlInteger(channel ?? '');
     // What is no frame number raises an exception that the daemon did not think of.
     if (domid !== undefined && frame !== undefined && channel !== undefined && gfn === undefined)
       return { type: 'malformed', of: 'introduce', error: 'EIO' };
@@ -100,17 +100,17 @@ export const OCAML_ARGUMENTS: ArgumentReaders = {
   },
 
   release(payload) {
-    const domid = integer(onlyPath(payload) ?? '');
+    const domid = ocamlInteger(onlyPath(payload) ?? '');
     return domid === undefined ? undefined : { type: 'release', domid };
   },
 
   resume(payload) {
-    const domid = integer(payload.split('\0')[0] ?? '');
+    const domid = ocamlInteger(payload.split('\0')[0] ?? '');
     return domid === undefined ? undefined : { type: 'resume', domid };
   },
 
   isDomainIntroduced(payload) {
-    const domid = integer(payload.split('\0')[0] ?? '');
+    const domid = ocamlInteger(payload.split('\0')[0] ?? '');
     return domid === undefined ? undefined : { type: 'isDomainIntroduced', domid };
   },
 

@@ -124,6 +124,7 @@ function payloadOf(reply: Exclude<Reply, { kind: 'error' }>): string {
     case 'ok':
       return 'OK';
     case 'value':
+    case 'text':
       return reply.value;
     case 'list':
       return terminated(reply.names);

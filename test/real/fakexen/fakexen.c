@@ -249,6 +249,25 @@ int open(const char *path, int flags, ...)
     return real(substitute(path, buffer, sizeof buffer), flags, mode);
 }
 
+/* oxenstored, where its state goes from one of its lives to the next. */
+int open64(const char *path, int flags, ...)
+{
+    int (*real)(const char *, int, ...) = next("open64");
+    char buffer[256];
+    va_list rest;
+    va_start(rest, flags);
+    mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    return real(substitute(path, buffer, sizeof buffer), flags, mode);
+}
+
+int stat64(const char *path, struct stat64 *status)
+{
+    int (*real)(const char *, struct stat64 *) = next("stat64");
+    char buffer[256];
+    return real(substitute(path, buffer, sizeof buffer), status);
+}
+
 int bind(int file, const struct sockaddr *address, socklen_t length)
 {
     int (*real)(int, const struct sockaddr *, socklen_t) = next("bind");
