@@ -70,9 +70,11 @@ export async function listenWebSocket(hub: Hub, options: WebSocketOptions): Prom
   await listening(server, host, port);
   // Too many open files and the like: that client is lost, the others stay.
   server.on('error', () => undefined);
-  const pings = setInterval(() => {
+  const pingAll = (): void => {
     for (const client of clients) client.ping();
-  }, pingMilliseconds).unref();
+  };
+  // After what has come was read: where this process stood still for long, the answers to the last pings are among it.
+  const pings = setInterval(() => setImmediate(pingAll), pingMilliseconds).unref();
 
   return {
     description: { kind: 'websocket', url: urlOf(server, host) },

@@ -53,6 +53,8 @@ export class WebSocketTransport implements Transport {
   }
 
   resume(): void {
+    // What it has answered meanwhile was not read.
+    this.#alive = true;
     this.#inbox.resume();
   }
 
