@@ -7,9 +7,6 @@ import { startRealDaemon } from './real-daemon.js';
 import { runTool } from './run-tool.js';
 import { DAEMON_PROGRAMS } from './toolbox.js';
 
-/** Debian's is a script that looks for a hypervisor before it starts this one. */
-const OXENSTORED = '/usr/lib/xen-4.17/bin/oxenstored';
-
 const STARTS = [
   ['the real C daemon', () => startRealDaemon('c')],
   ['quiesce xenstored', () => startQuiesceServer('c')],
@@ -46,10 +43,10 @@ for (const [name, start] of OCAML_STARTS) {
   t.test(`${name}: as recorded, and xenstore-control live-update`, async (t) => {
     const daemon = await start();
     t.teardown(() => daemon.stop());
-    t.strictSame(await ocamlLiveUpdateStory(daemon.socketPath, OXENSTORED), OCAML_LIVE_UPDATE_LINES);
+    t.strictSame(await ocamlLiveUpdateStory(daemon.socketPath, DAEMON_PROGRAMS.ocaml), OCAML_LIVE_UPDATE_LINES);
     const run = (...command: string[]) => runTool(command, daemon.socketPath);
     const done = { rc: 0, stdout: '', stderr: '' };
-    t.strictSame(await run('xenstore-control', 'live-update', '-t', '5', OXENSTORED), done);
+    t.strictSame(await run('xenstore-control', 'live-update', '-t', '5', DAEMON_PROGRAMS.ocaml), done);
     t.match(await run('xenstore-read', '/half/way'), { rc: 0, stdout: 'after\n' });
     t.match(await run('xenstore-control', 'live-update', '/etc/passwd'), { rc: 3, stderr: /exited with code 2/ });
   });

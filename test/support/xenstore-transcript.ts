@@ -168,12 +168,19 @@ function masked(
     const payload = bytes.toString('latin1', 16);
     if (isError && (tags.has('error-name-unspecified') || tags.has('error-name-host-dependent')))
       return `${hex.slice(0, 24)} any error`;
-    if (tags.has('free-text')) return `${hex.slice(0, 24)} any text`;
+    if (tags.has('free-text')) return `${hex.slice(0, 24)} ${withoutFigures(payload)}`;
     if (tags.has('gencnt-opaque') && !isError)
       return `${hex.slice(0, 24)} ${JSON.stringify(payload.slice(payload.indexOf('\0')))}`;
     return hex;
   };
   return Object.fromEntries(Object.entries(frames).map(([conn, list]) => [conn, merged(list.map(mask), step)]));
+}
+
+/** An answer of CONTROL without the figures that are not counted here: memory, nodes of domain 0, the greatest ones. */
+export function withoutFigures(text: string): string {
+  if (!text.startsWith('Domain ')) return text.replace(/^dom0 quota: \d+/, 'dom0 quota: N');
+  const some = text.startsWith('Domain 0:') ? /^(nodes|memory)( *: ) *\d+/gm : /^(memory)( *: ) *\d+/gm;
+  return text.replace(some, '$1$2N').replace(/\(max +\d+\)/g, '(max N)');
 }
 
 /** Equal events in a row count once where the recording says that their number varies. */
