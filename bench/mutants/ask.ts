@@ -20,8 +20,6 @@ import { AskedWorld } from './asked-world.js';
 const STATES_MAX = 1_500_000;
 const PLOT_RUNS = 32;
 
-const AREAS = [...new Set(QUESTIONS.map(({ area }) => area))];
-
 const session = loadSession();
 
 /** Explores the question that the mutant must be found with. */
@@ -68,6 +66,7 @@ export function fuzzAll(seed: number, runsMax: number): FuzzAnswer {
       plots.set(question, plot);
       while (runs < Math.min(first + PLOT_RUNS, runsMax)) {
         plot.run(seed * 1_000_003 + runs++);
+        turns.count(question, coverage.freshFeatures > 0);
         if (runner.violations !== 0)
           return { oracle: firstOracle(runner.violations) ?? null, what: runner.fault ?? '' };
       }
@@ -80,23 +79,51 @@ export function fuzzAll(seed: number, runsMax: number): FuzzAnswer {
 
 /**
  * Which question a plot is about. The areas take turns, so that one with many small questions does not crowd out the
- * others; within one every question has its turn before any has another, in an order that is drawn each time.
+ * others. Within one, every other turn goes round, in an order that is drawn each time, so that no question has a second
+ * before each has had one; the turns between go to the question of which the largest share of runs has shown something
+ * new. A small question has soon shown what it has; a peer that may store anything at any moment takes a thousand runs.
  */
-class Turns {
+export class Turns {
   readonly #random: Random;
-  readonly #left: Question[][] = AREAS.map(() => []);
+  readonly #areas: readonly (readonly Question[])[];
+  readonly #left: Question[][];
+  readonly #seen = new Map<Question, { runs: number; fresh: number }>();
   #turn = 0;
 
-  constructor(random: Random) {
+  constructor(random: Random, questions: readonly Question[] = QUESTIONS) {
     this.#random = random;
+    const areas = [...new Set(questions.map(({ area }) => area))];
+    this.#areas = areas.map((area) => questions.filter((question) => question.area === area));
+    this.#left = areas.map(() => []);
   }
 
   next(): Question {
-    const at = this.#turn++ % AREAS.length;
+    const turn = this.#turn++;
+    const at = turn % this.#areas.length;
+    const all = this.#areas[at] as readonly Question[];
+    const roundsOfAreas = Math.floor(turn / this.#areas.length);
+    if (roundsOfAreas % 2 === 1) return this.#mostLeft(all);
     const left = this.#left[at] as Question[];
-    if (left.length === 0) left.push(...QUESTIONS.filter(({ area }) => area === AREAS[at]));
+    if (left.length === 0) left.push(...all);
     const [question] = left.splice(this.#random.index(left.length), 1);
     return question as Question;
+  }
+
+  /** Another run of `question`, and whether it showed a pair of steps or an ordering that none before it had. */
+  count(question: Question, fresh: boolean): void {
+    const seen = this.#seen.get(question) ?? { runs: 0, fresh: 0 };
+    this.#seen.set(question, seen);
+    seen.runs += 1;
+    if (fresh) seen.fresh += 1;
+  }
+
+  /** Of those that were asked, the first of the highest share. */
+  #mostLeft(all: readonly Question[]): Question {
+    const share = (question: Question): number => {
+      const { runs, fresh } = this.#seen.get(question) ?? { runs: 1, fresh: 0 };
+      return fresh / runs;
+    };
+    return all.reduce((best, question) => (share(question) > share(best) ? question : best));
   }
 }
 
