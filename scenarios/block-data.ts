@@ -8,6 +8,7 @@ import { LINUX } from '../frontend/blkfront/rules.js';
 import { write } from '../frontend/blkfront/user.js';
 import { UNLINK } from '../simulator/block-data/filesystem.js';
 import { DEATH_ROWS } from './block-deaths.js';
+import { HOSTILE_ROWS } from './block-hostile.js';
 import { MIGRATE_ROWS, RESTORE_ROWS } from './block-moves.js';
 import type { BlockRow } from './block-row.js';
 
@@ -101,4 +102,11 @@ const LIFE: readonly BlockRow[] = [
   },
 ];
 
-export const BLOCK_ROWS: readonly BlockRow[] = [...RESTORE_ROWS, ...MIGRATE_ROWS, ...DEATH_ROWS, ...SNAPSHOTS, ...LIFE];
+export const BLOCK_ROWS: readonly BlockRow[] = [
+  ...RESTORE_ROWS,
+  ...MIGRATE_ROWS,
+  ...DEATH_ROWS,
+  ...SNAPSHOTS,
+  ...LIFE,
+  ...HOSTILE_ROWS,
+];

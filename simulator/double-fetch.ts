@@ -10,19 +10,16 @@
  */
 import type { AccessObserver, JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
+import { LoadedOnce } from './loaded-once.js';
 import type { Slot } from './slot.js';
 
 export class DoubleFetch implements AccessObserver {
-  /** Address of the first byte that was loaded twice in this step, or 0. */
-  address = 0;
   readonly #memory: JournaledMemory;
   /** The agents of the backends. */
   readonly #backends: number;
   /** For each frame, 1 if it is a guest's. */
   readonly #ofGuest: Uint8Array;
-  /** For each byte, the number of the step in which it was loaded last. */
-  readonly #loaded: Int32Array;
-  #step = 0;
+  readonly #loaded: LoadedOnce;
 
   constructor(memory: JournaledMemory, slots: readonly Slot[]) {
     this.#memory = memory;
@@ -32,23 +29,24 @@ export class DoubleFetch implements AccessObserver {
       const first = domain.page(0) / PAGE_SIZE;
       this.#ofGuest.fill(1, first, first + domain.pages);
     }
-    this.#loaded = new Int32Array(memory.size);
+    this.#loaded = new LoadedOnce(memory.size);
+  }
+
+  /** Address of the first byte that was loaded twice in this step, or 0. */
+  get address(): number {
+    return this.#loaded.address;
   }
 
   /** A step begins. */
   begin(): void {
-    this.address = 0;
-    this.#step = (this.#step + 1) | 0;
+    this.#loaded.begin();
   }
 
   load(address: number, size: number): void {
     // What the hypervisor loads on behalf of a process, it loads as all agents: that is not the process's own load.
     const { current } = this.#memory;
     if (current < 0 || (current & this.#backends) === 0 || this.#ofGuest[address >>> 12] === 0) return;
-    for (let byte = address; byte < address + size; byte++) {
-      if (this.#loaded[byte] === this.#step && this.address === 0) this.address = byte;
-      this.#loaded[byte] = this.#step;
-    }
+    this.#loaded.load(address, size);
   }
 
   store(): void {}

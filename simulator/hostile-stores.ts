@@ -15,17 +15,18 @@ import { TpmifTxRequest64 } from '../protocol/tpmif-v1.js';
 import { TpmifSharedPage } from '../protocol/tpmif-v2.js';
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
 import { DeviceNode } from '../protocol/xenbus.js';
-import { type Actor, actor } from './actors.js';
+import type { Actor } from './actors.js';
+import {
+  type Deed,
+  fieldDeeds,
+  type HostileField,
+  type HostileNode,
+  type HostilePage,
+  hostileActors,
+  nodeDeeds,
+} from './hostile-deeds.js';
 import type { Machine } from './machine.js';
 import type { Slot } from './slot.js';
-import type { StoreClient } from './store-client.js';
-
-interface HostileField {
-  readonly name: string;
-  readonly offset: number;
-  readonly bytes: 1 | 2 | 4;
-  readonly values: readonly number[];
-}
 
 /** 4081 is one byte more than a page with a trailer takes, 4089 one more than a plain one, the last wraps. */
 const LENGTHS = [0, 9, 4081, 4089, 0xffff_ffff];
@@ -56,7 +57,7 @@ const GRANT: readonly HostileField[] = [
   { name: 'frame', offset: GrantEntry.offset.frame, bytes: 4, values: [GUEST_PAGES - 1, GUEST_PAGES, 0xffff_ffff] },
 ];
 
-const GUEST_NODES: readonly (readonly [name: string, values: readonly string[]])[] = [
+const GUEST_NODES: readonly HostileNode[] = [
   [DeviceNode.RingRef, NODE_NUMBERS],
   [DeviceNode.EventChannel, NODE_NUMBERS],
   [DeviceNode.State, ['0', '2', '4', '6', '9', '']],
@@ -64,7 +65,7 @@ const GUEST_NODES: readonly (readonly [name: string, values: readonly string[]])
   [SequenceNode.Feature, ['0', '']],
 ];
 
-const BACKEND_NODES: readonly (readonly [name: string, values: readonly string[]])[] = [
+const BACKEND_NODES: readonly HostileNode[] = [
   [DeviceNode.State, ['0', '3', '6', '9', '']],
   [DeviceNode.FeatureProtocolV2, ['0', '']],
   [SequenceNode.Feature, ['0', '']],
@@ -78,11 +79,11 @@ export function hostileGuest(machine: Machine, slot: Slot): readonly Actor[] {
   const nodes = vtpmPaths(0, domid);
   const entry = (): number => domain.grantTable + FIRST_GREF * GrantEntry.size;
   return strikes(machine, [
-    ...deeds(machine, { who: domain.name, where: 'its first grant', address: entry }, GRANT),
+    ...fieldDeeds(machine.memory, { who: domain.name, where: 'its first grant', address: entry }, GRANT),
     ...pages.flatMap((address, page) =>
       stores(machine, { who: domain.name, where: `ring page ${page}`, address: () => address }),
     ),
-    ...writes(domain.name, guestStore, GUEST_NODES, (node) => nodes.front(node)),
+    ...nodeDeeds(domain.name, guestStore, GUEST_NODES, (node) => nodes.front(node)),
   ]);
 }
 
@@ -94,73 +95,21 @@ export function hostileBackend(machine: Machine, slot: Slot): readonly Actor[] {
   const address = (): number => host.grants.firstMapping(backend.agent);
   return strikes(machine, [
     ...stores(machine, { who: backend.name, where: 'the ring page', address }),
-    ...writes(backend.name, backend.store, BACKEND_NODES, (node) => nodes.back(node)),
+    ...nodeDeeds(backend.name, backend.store, BACKEND_NODES, (node) => nodes.back(node)),
   ]);
 }
 
-/** A thing that can be done, before it has a budget. */
-interface Deed {
-  readonly name: string;
-  readonly possible: () => boolean;
-  readonly run: () => void;
+function stores({ memory, options }: Machine, page: HostilePage): readonly Deed[] {
+  return fieldDeeds(memory, page, RING[options.tpmback.ring]);
 }
 
-interface Page {
-  readonly who: string;
-  readonly where: string;
-  /** Of the page now, or 0. */
-  readonly address: () => number;
-}
-
-function stores(machine: Machine, page: Page): readonly Deed[] {
-  return deeds(machine, page, RING[machine.options.tpmback.ring]);
-}
-
-function deeds({ memory }: Machine, { who, where, address }: Page, fields: readonly HostileField[]): readonly Deed[] {
-  return fields.flatMap(({ name, offset, bytes, values }) =>
-    values.map((value) => ({
-      name: `${who} stores ${name}=${value} in ${where}`,
-      possible: () => address() !== 0,
-      run: () => {
-        const at = address() + offset;
-        if (bytes === 1) memory.write8(at, value);
-        else if (bytes === 2) memory.write16(at, value);
-        else memory.write32(at, value);
-      },
-    })),
-  );
-}
-
-function writes(
-  who: string,
-  store: StoreClient,
-  nodes: readonly (readonly [name: string, values: readonly string[]])[],
-  pathOf: (node: string) => string,
-): readonly Deed[] {
-  return nodes.flatMap(([name, values]) =>
-    values.map((value) => ({
-      name: `${who} writes ${name}='${value}'`,
-      // A node that is there is its own; another it might not make.
-      possible: () => store.connected && store.peek(pathOf(name)) !== null,
-      run: () => store.write(pathOf(name), value),
-    })),
-  );
-}
-
-function strikes({ options, world }: Machine, all: readonly Deed[]): readonly Actor[] {
+function strikes({ options, world }: Machine, deeds: readonly Deed[]): readonly Actor[] {
   if (options.scenario.faults.hostileStores === 0) return [];
-  return all.map(({ name, possible, run }) =>
-    actor({
-      name: `fault/${name}`,
-      // Another processor of the peer: not held up by a spinlock of its driver.
-      agents: ALL_AGENTS,
-      enabled: () => world.hostile_stores > 0 && possible(),
-      run: () => {
-        world.hostile_stores -= 1;
-        run();
-      },
-    }),
-  );
+  const left = (): boolean => world.hostile_stores > 0;
+  const spend = (): void => {
+    world.hostile_stores -= 1;
+  };
+  return hostileActors({ agents: ALL_AGENTS, left, spend }, deeds);
 }
 
 function trailer(name: 'request_sequence' | 'response_sequence'): HostileField {

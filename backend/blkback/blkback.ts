@@ -82,7 +82,7 @@ export class Blkback {
   readonly #rings: readonly Map<number, BackRing>[] = BLKIF_ABIS.map(() => new Map());
   readonly #shapes: readonly RingShape[];
 
-  constructor(services: BlkbackServices) {
+  constructor(services: BlkbackServices, Requests: typeof TakenRequests = TakenRequests) {
     const { memory, page, rules, store, domain, frontendDomid } = services;
     this.name = rules.name;
     this.services = services;
@@ -98,7 +98,7 @@ export class Blkback {
       path: (node) => this.directory.path(node),
       refuse: (errno, why) => this.#fatal(errno, why),
     });
-    this.requests = new TakenRequests(memory, {
+    this.requests = new Requests(memory, {
       services,
       abi: () => this.state.abi,
       writable: () => this.opening.state.writable,

@@ -85,14 +85,14 @@ export class Blkfront {
   readonly queue: RingQueue;
   readonly recoverTask: Task<Blkfront>;
 
-  constructor(services: BlkfrontServices) {
+  constructor(services: BlkfrontServices, Queue: typeof RingQueue = RingQueue) {
     const { memory, domain, rules, shape } = services;
     this.services = services;
     this.name = rules.name;
     const page = domain.page(DRIVER_PFN);
     this.state = BlkfrontState.view(memory).at(page);
     this.requests = new Requests(memory, domain, shape.size, rules);
-    this.queue = new RingQueue(services, this.state, this.requests);
+    this.queue = new Queue(services, this.state, this.requests);
     this.connectTask = new Task(memory, connect, this, page + BlkfrontState.offset.connect);
     this.recoverTask = new Task(memory, recover, this, page + BlkfrontState.offset.recover);
   }

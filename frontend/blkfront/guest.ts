@@ -16,7 +16,7 @@ import type { RingShape } from '../../protocol/ring.js';
 import { vbdPaths } from '../../protocol/vbd-paths.js';
 import { DeviceNode } from '../../protocol/xenbus.js';
 import type { StoreAccess } from '../../xenstore-sim/store-access.js';
-import { Blkfront } from './blkfront.js';
+import { Blkfront, type BlkfrontServices } from './blkfront.js';
 import { BlockKernelState, KERNEL_PFN, USER_OFFSET } from './memory.js';
 import type { BlkfrontRules } from './rules.js';
 import { type BlockOperation, BlockUser, type BlockUserKind } from './user.js';
@@ -34,6 +34,8 @@ export interface BlockGuestPlace {
   readonly shape: RingShape;
   readonly operations: readonly BlockOperation[];
   readonly user: BlockUserKind;
+  /** A driver of another design. */
+  readonly createFrontend?: ((services: BlkfrontServices) => Blkfront) | undefined;
   /** The domain stops in its suspend hypercall. */
   readonly onSuspend: () => void;
 }
@@ -78,7 +80,8 @@ export class BlockGuest {
       accepts: () => !this.kernel.frozen && this.front.accepts(),
       submit: (request) => this.front.submit(request),
     });
-    this.front = new Blkfront({
+    const createFrontend = place.createFrontend ?? ((services) => new Blkfront(services));
+    this.front = createFrontend({
       slot,
       memory,
       domain,
@@ -90,12 +93,12 @@ export class BlockGuest {
       shape,
       storeOpen: () => !this.kernel.store_suspended,
       answered: (number, value) => {
-        this.user.answered(number);
         probe.answered(slot, number, value);
+        this.user.answered(number);
       },
       failed: (number) => {
-        this.user.failed(number);
         probe.failed(slot, number);
+        this.user.failed(number);
       },
       watchOtherend: (backend, frontend) => this.#watchOtherend(backend, frontend),
       unwatchOtherend: () => this.#unwatchOtherend(),

@@ -9,6 +9,7 @@ import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { assert } from '../../protocol/assert.js';
 import { BLKIF_SECTOR_SIZE, BLKIF_SECTORS_PER_PAGE } from '../../protocol/blkif.js';
 import { bool, layout, u32 } from '../../protocol/layout.js';
+import { PAGE_SIZE } from '../../protocol/memory.js';
 
 export const DISK_BLOCKS = 4;
 
@@ -37,12 +38,12 @@ export class Disk implements BlockDevice {
   }
 
   read(sector: number, to: number, length: number): void {
-    assert(length >= 4, `disk: expected a read of a block, found ${length} bytes`);
+    this.#check(sector, to, length);
     this.#memory.write32(to, this.at(blockOf(sector)).value);
   }
 
   write(sector: number, from: number, length: number): void {
-    assert(length >= 4, `disk: expected a write of a block, found ${length} bytes`);
+    this.#check(sector, from, length);
     const value = this.#memory.read32(from);
     const block = this.at(blockOf(sector));
     block.value = value;
@@ -52,6 +53,7 @@ export class Disk implements BlockDevice {
   /** Blocks that are discarded whole read as zero. */
   discard(sector: number, count: number): void {
     const end = sector + count;
+    assert(end <= this.sectors, `disk: expected sectors below ${this.sectors}, found ${count} from ${sector} on`);
     for (let number = 0; number < DISK_BLOCKS; number++) {
       const first = number * BLKIF_SECTORS_PER_PAGE;
       if (first < sector || first + BLKIF_SECTORS_PER_PAGE > end) continue;
@@ -87,6 +89,17 @@ export class Disk implements BlockDevice {
 
   durableValueOf(number: number): number {
     return this.at(number).durable;
+  }
+
+  /** A transfer lies on the disk and in one page of memory, or whoever asks for it has not checked the request. */
+  #check(sector: number, address: number, length: number): void {
+    const end = sector + length / BLKIF_SECTOR_SIZE;
+    assert(
+      length >= 4 && end <= this.sectors,
+      `disk: expected sectors below ${this.sectors}, found ${sector} to ${end}`,
+    );
+    const offset = address % PAGE_SIZE;
+    assert(offset + length <= PAGE_SIZE, `disk: expected a part of one page, found ${length} bytes from ${offset} on`);
   }
 
   /** Block `number`. The view moves with the next call. */

@@ -7,10 +7,11 @@
  *     per slot        guest | blkback process | image of the guest
  *     then            disk | image of the disk | toolstack
  */
-import { Blkback } from '../../backend/blkback/blkback.js';
+import { Blkback, type BlkbackServices } from '../../backend/blkback/blkback.js';
 import { BLKBACK_PAGES } from '../../backend/blkback/memory.js';
 import { type BlkbackRules, CAREFUL } from '../../backend/blkback/rules.js';
 import type { DeviceTable } from '../../backend/device-opening/device-table.js';
+import type { Blkfront, BlkfrontServices } from '../../frontend/blkfront/blkfront.js';
 import { BlockGuest } from '../../frontend/blkfront/guest.js';
 import { BLOCK_GUEST_PAGES } from '../../frontend/blkfront/memory.js';
 import type { BlkfrontRules } from '../../frontend/blkfront/rules.js';
@@ -22,7 +23,7 @@ import { MAPPINGS_MAX, Mapping } from '../../hypervisor/grant-table.js';
 import { Host } from '../../hypervisor/host.js';
 import { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { BLKIF_X86_64, type BlkifAbi } from '../../protocol/blkif.js';
-import { bool, layout, u32 } from '../../protocol/layout.js';
+import { bytes, layout, u32 } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { ringShape } from '../../protocol/ring.js';
 import { finite, POLICIES, Store } from '../../xenstore-sim/index.js';
@@ -33,6 +34,7 @@ import { StoreValues } from '../store-value.js';
 import { USUAL_DAEMON } from '../world-options.js';
 import { ANY_DEVICE } from './any-device.js';
 import { Disk } from './disk.js';
+import type { HostileEnd } from './hostile.js';
 import { type BlockPlan, BlockToolstack } from './toolstack.js';
 import { SCRIPT_WRITES, type ScriptWrites } from './toolstack-nodes.js';
 
@@ -57,6 +59,14 @@ export interface BlockWorldOptions {
   readonly killsBetween?: 'stores' | 'steps';
   /** The cache of the disk is the backend's own and is lost when it is killed. */
   readonly cacheDiesWithBackend?: boolean;
+  /** The end that stores what it likes, and how often it may; once when absent. */
+  readonly hostile?: HostileEnd;
+  readonly hostileStores?: number;
+  /** Whether double fetches and overruns of the ring are looked for (`sanitizers.ts`). */
+  readonly sanitize?: boolean;
+  /** A driver of another design, in the place of that with these rules. */
+  readonly createFrontend?: (services: BlkfrontServices) => Blkfront;
+  readonly createBackend?: (services: BlkbackServices) => Blkback;
   /** The block devices of the driver domains; any number names the disk when absent. */
   readonly devices?: DeviceTable;
   /** What the block script writes; as the stock script when absent. */
@@ -64,7 +74,14 @@ export interface BlockWorldOptions {
   readonly listener?: StoreListener;
 }
 
-export const BlockWorldState = layout('block world', { violations: u32, kills: u32, strikes: bool });
+export const BlockWorldState = layout('block world', {
+  violations: u32,
+  /** Faults that may still strike. */
+  kills: u32,
+  hostile_stores: u32,
+  /** A word for each end of each slot (`sanitizers.ts`). */
+  beyond: bytes(16),
+});
 
 export type BlkbackProcess = BackendProcess<Blkback>;
 
@@ -170,6 +187,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
       shape,
       operations: options.operations,
       user: options.user ?? 'waits',
+      createFrontend: options.createFrontend,
       onSuspend: () => guestStore.domainShutdown(domid),
     });
     const agent = BACKEND_AGENTS[index] as number;
@@ -177,7 +195,8 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
     const dom0 = host.domains[0] as Domain;
     const store = client(`blkback${domid}`, host, 2 + index, 0);
     const page = processFrame * PAGE_SIZE;
-    const driver = new Blkback({
+    const createBackend = options.createBackend ?? ((services) => new Blkback(services));
+    const driver = createBackend({
       slot: index,
       memory,
       domain: dom0,

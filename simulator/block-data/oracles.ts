@@ -4,7 +4,7 @@
  * exactly-once, by effect: a write may be done twice, as long as the second time changes nothing. What was acknowledged
  * is on the disk, what was flushed is durable, and nothing older lands on what was acknowledged. in-step: of an image of
  * the guest and an image of the disk, each block of the disk holds what the guest in the image knows to be there, or
- * what it has asked for and will ask for again.
+ * what it has asked for and will ask for again. right-answer: a user is told of what it waits for, once.
  */
 import type { BlockGuest } from '../../frontend/blkfront/guest.js';
 import { type BlockOperation, contentOf } from '../../frontend/blkfront/user.js';
@@ -20,6 +20,28 @@ export interface OraclePlace {
   /** The guest that lives: the one whose users the oracles stand by. */
   readonly living: () => BlockGuest;
   readonly fail: (oracle: OracleName, why: string) => void;
+}
+
+/** What is judged of a pair whose other end lies: what it says of the data is not, only whether it was asked. */
+export class HostileBlockOracles implements BlockProbe {
+  readonly #place: Pick<OraclePlace, 'guests' | 'fail'>;
+
+  constructor(place: Pick<OraclePlace, 'guests' | 'fail'>) {
+    this.#place = place;
+  }
+
+  written(): void {}
+
+  answered(slot: number, number: number): void {
+    judgeOpen(this.#place, slot, number);
+  }
+
+  failed(slot: number, number: number): void {
+    judgeOpen(this.#place, slot, number);
+  }
+
+  /** It is as it should be that somebody notices. */
+  nonsense(): void {}
 }
 
 export class BlockOracles implements BlockProbe {
@@ -41,6 +63,7 @@ export class BlockOracles implements BlockProbe {
 
   answered(slot: number, number: number, value: number): void {
     const { disk, guests, operations } = this.#place;
+    if (!judgeOpen(this.#place, slot, number)) return;
     const guest = guests[slot] as BlockGuest;
     const { operation, block } = operations[number] as BlockOperation;
     const before = guest.user.before(number);
@@ -65,6 +88,7 @@ export class BlockOracles implements BlockProbe {
   }
 
   failed(slot: number, number: number): void {
+    judgeOpen(this.#place, slot, number);
     this.#fail(`operation ${contentOf(number)} of guest${slot + 1} is reported to have failed, with a disk that works`);
   }
 
@@ -112,4 +136,12 @@ export class BlockOracles implements BlockProbe {
   #fail(why: string): void {
     this.#place.fail('exactly-once', why);
   }
+}
+
+/** Whether the user waits for operation `number`; a frontend that tells it of another has believed a response. */
+function judgeOpen({ guests, fail }: Pick<OraclePlace, 'guests' | 'fail'>, slot: number, number: number): boolean {
+  const { position, answered, failed } = (guests[slot] as BlockGuest).user.state;
+  const open = number < position && ((answered | failed) & (1 << number)) === 0;
+  if (!open) fail('right-answer', `slot ${slot + 1}: a response to operation ${contentOf(number)}, which is not open`);
+  return open;
 }

@@ -7,6 +7,7 @@
 
 import { DEVICE_TOKEN } from '../../backend/device-opening/opening.js';
 import { BlockUserState, KERNEL_PFN, USER_OFFSET } from '../../frontend/blkfront/memory.js';
+import type { BlockProbe } from '../../hypervisor/block-probe.js';
 import { DomainState, FIRST_GUEST_PFN } from '../../hypervisor/domain.js';
 import {
   ALL_AGENTS,
@@ -27,6 +28,8 @@ import type { StoreListener } from '../store-client.js';
 import type { Recordable } from '../trace.js';
 import { firstOracle, type OracleName, oracleBit } from '../world-state.js';
 import type { Disk } from './disk.js';
+import { whoWaits } from './hang.js';
+import { hostileBlockActors } from './hostile.js';
 import {
   type BlkbackProcess,
   type BlockMachine,
@@ -35,17 +38,14 @@ import {
   buildBlockMachine,
 } from './machine.js';
 import { blockMemoryNames } from './memory-names.js';
-import { BlockOracles } from './oracles.js';
-import type { BlockPlan } from './toolstack.js';
+import { BlockOracles, HostileBlockOracles } from './oracles.js';
+import { RingSanitizers } from './sanitizers.js';
 
 export type { BlockWorldOptions } from './machine.js';
 
 /** A choice below this is the number of an actor; above, it is a kill inside the next step of an actor. */
 const KILL_BASE = 1 << 12;
 const STORES_MAX = 1 << 11;
-
-/** Plans after which no guest uses a disk. */
-const ENDS_WITHOUT_GUEST: ReadonlySet<BlockPlan> = new Set(['attach-hangs', 'detach', 'power-off', 'destroy']);
 
 /** An actor, the process that can be killed inside it, and the spinlock of the guest it runs in. */
 interface Place {
@@ -65,10 +65,13 @@ export class BlockWorld implements Recordable {
   readonly steps: ActorSpace;
   readonly #places: Place[] = [];
   readonly #oracles: BlockOracles;
+  #names: MemoryMap | null = null;
+  readonly #probe: BlockProbe;
+  readonly #sanitizers: RingSanitizers | null;
 
   constructor(options: BlockWorldOptions) {
     this.options = options;
-    const judge = (): BlockOracles => this.#oracles;
+    const judge = (): BlockProbe => this.#probe;
     this.machine = buildBlockMachine(
       options,
       {
@@ -77,17 +80,17 @@ export class BlockWorld implements Recordable {
         failed: (slot, number) => this.#look(() => judge().failed(slot, number)),
         nonsense: (slot, what) => this.#look(() => judge().nonsense(slot, what)),
       },
-      () => this.#look(() => judge().snapshot(this.savedUser, this.machine.diskImage)),
+      () => this.#look(() => this.#oracles.snapshot(this.savedUser, this.machine.diskImage)),
     );
     const { memory, slots, disk } = this.machine;
     this.memory = memory;
-    this.#oracles = new BlockOracles({
-      disk,
-      guests: slots.map(({ guest }) => guest),
-      operations: options.operations,
-      living: () => this.living.guest,
-      fail: (oracle, why) => this.fail(oracle, why),
-    });
+    const fail = (oracle: OracleName, why: string): void => this.fail(oracle, why);
+    const guests = slots.map(({ guest }) => guest);
+    const { operations, hostile, sanitize } = options;
+    this.#oracles = new BlockOracles({ disk, guests, operations, living: () => this.living.guest, fail });
+    this.#probe = hostile === undefined ? this.#oracles : new HostileBlockOracles({ guests, fail });
+    this.#sanitizers = sanitize === true ? new RingSanitizers(this.machine, slots[0].guest.front.services.shape) : null;
+    memory.observer = this.#sanitizers;
     this.#addActors();
     const actors = this.#places.map((place) => place.actor);
     this.steps = new ActorSpace({ actors, killBase: KILL_BASE, storesMax: STORES_MAX });
@@ -163,6 +166,7 @@ export class BlockWorld implements Recordable {
     const { memory } = this;
     this.lastFault = null;
     memory.current = place.actor.agents;
+    if (!place.actor.fault) this.#sanitizers?.begin(place.actor.agents);
     if (killed) memory.storesLeft = (choice - KILL_BASE) % STORES_MAX;
     try {
       place.actor.run();
@@ -170,12 +174,13 @@ export class BlockWorld implements Recordable {
       if (!(error instanceof CrashSignal)) {
         memory.storesLeft = NO_CRASH;
         const oracle = error instanceof MemoryFault ? 'stray-memory' : 'driver-fault';
-        this.fail(oracle, error instanceof Error ? error.message : String(error));
+        this.#blame(place, oracle, error instanceof Error ? error.message : String(error));
       }
     } finally {
       memory.storesLeft = NO_CRASH;
       memory.current = ALL_AGENTS;
     }
+    if (!place.actor.fault) this.#sanitize(place);
     if (killed && place.backend !== null) this.#kill(place.backend);
   }
 
@@ -191,9 +196,9 @@ export class BlockWorld implements Recordable {
 
   /** The end: everything asked is answered, nobody waits, and each block holds what was written last. */
   quiescent(): void {
-    const hang = this.#hang();
+    const hang = whoWaits(this.machine.toolstack, this.living.guest, this.options);
     if (hang !== null) this.fail('no-hang', hang);
-    else this.#oracles.settled();
+    else if (this.options.hostile === undefined) this.#oracles.settled();
   }
 
   /** Takes the first choice again and again until nothing but a fault is left to happen. */
@@ -206,14 +211,24 @@ export class BlockWorld implements Recordable {
     assert(this.violations === 0, `block world: ${this.lastFault}`);
   }
 
-  #hang(): string | null {
-    const { toolstack } = this.machine;
-    const { guest } = this.living;
-    if (toolstack.runTask.running) return `the toolstack waits at ${toolstack.runTask.next}`;
-    if (toolstack.attachTask.running) return `the toolstack waits at ${toolstack.attachTask.next}`;
-    if (ENDS_WITHOUT_GUEST.has(this.options.plan)) return null;
-    if (guest.manageTask.running) return 'the kernel waits in a suspend or resume';
-    return guest.user.finished ? null : 'the user waits for its disk';
+  /** What a step did that no driver may; what the hostile end does to itself does not count. */
+  #blame({ backend, slot }: Place, oracle: OracleName, why: string): void {
+    const { hostile } = this.options;
+    const own = hostile === 'frontend' ? slot : hostile === 'backend' ? backend : null;
+    if (own === null) this.fail(oracle, why);
+  }
+
+  #sanitize(place: Place): void {
+    const sanitizers = this.#sanitizers;
+    if (sanitizers === null) return;
+    if (sanitizers.end()) {
+      const who = place.slot?.domain.name ?? place.backend?.name;
+      this.#blame(place, 'stray-memory', `${who} takes an entry that a producer beyond the ring offers`);
+    }
+    const twice = sanitizers.loadedTwice;
+    if (twice === 0) return;
+    this.#names ??= this.traceMap();
+    this.#blame(place, 'stray-memory', `${this.#names.describe(twice)} is loaded twice in one step`);
   }
 
   /** Looks at all memory, on behalf of nobody. */
@@ -235,6 +250,8 @@ export class BlockWorld implements Recordable {
       const inner = new TaskActor({ owner: 'toolstack', agents: ALL_AGENTS, task, grain });
       this.#places.push({ actor: inner, backend: null, slot: null, locked: null });
     }
+    for (const hostile of hostileBlockActors(this.machine, this.options))
+      this.#places.push({ actor: hostile, backend: null, slot: null, locked: null });
     assert(this.#places.length < KILL_BASE, 'block world: too many actors');
   }
 
@@ -371,6 +388,7 @@ export class BlockWorld implements Recordable {
     toolstack.begin();
     this.memory.asHypervisor(() => {
       state.kills = this.options.kills ?? 0;
+      state.hostile_stores = this.options.hostile === undefined ? 0 : (this.options.hostileStores ?? 1);
     });
     this.memory.reset();
   }

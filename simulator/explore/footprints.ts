@@ -173,6 +173,7 @@ export class Footprints implements AccessObserver, GuardWatch {
   }
 
   stored(word: number, value: number, changed: boolean): void {
+    this.#inner?.stored?.(word, value, changed);
     if (this.#current < 0) return;
     const place = word >= 0 ? word : this.#cells - 1 - word;
     if (word >= 0 && this.#memory.current !== ALL_AGENTS) this.#note(word >>> 10);
