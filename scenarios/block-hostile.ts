@@ -15,8 +15,9 @@ import { TRUSTING_BLKBACKS, type TrustingBlkback } from './hazards/designs/trust
 import { TRUSTING_BLKFRONTS, type TrustingBlkfront } from './hazards/designs/trusting-blkfront.js';
 
 const STANDS: BlockWorldOptions = { plan: 'none', frontend: LINUX, operations: [write(0)], sanitize: true };
-const HOSTILE_FRONT: BlockWorldOptions = { ...STANDS, hostile: 'frontend' };
-const HOSTILE_BACK: BlockWorldOptions = { ...STANDS, hostile: 'backend' };
+/** Drivers that stand, with one end that stores what it likes, once. */
+export const HOSTILE_FRONT: BlockWorldOptions = { ...STANDS, hostile: 'frontend' };
+export const HOSTILE_BACK: BlockWorldOptions = { ...STANDS, hostile: 'backend' };
 
 /** A script of one tool: what it writes between is not the matter here. */
 const FROM_BOOT = { start: 'boot', grain: 'coarse', operations: [], script: [['physical-device', '7:0']] } as const;

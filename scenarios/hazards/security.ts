@@ -3,58 +3,112 @@
  * S41 to S43. The rules between, S31 to S40, are about xenstored alone and have tests of their own by the numbers of their
  * advisories; of those about its ring, S17, S18 and S40 are here.
  */
+import { believingBack, believingFront, HOSTILE_BACK, HOSTILE_FRONT } from '../block-hostile.js';
 import { type Hazard, notReproduced, tested } from './hazard.js';
-import { design } from './worlds.js';
+import { blockDesign, design } from './worlds.js';
 
 const RING = 'xen include/public/io/ring.h';
 const SERIES = 'Linux, series of J. Gross on untrusted backends, 2021';
 const TPMFRONT = 'Linux drivers/char/tpm/xen-tpmfront.c, mini-os tpmback.c';
+
+const CAREFUL_BACK = blockDesign('a blkback that does what it has checked, in a copy', HOSTILE_FRONT);
+const CAREFUL_FRONT = blockDesign('a blkfront that goes by its private copies', HOSTILE_BACK);
 
 export const SECURITY: readonly Hazard[] = [
   {
     name: 'S1',
     title: 'A backend uses the length it has checked, also when the peer changes it in between.',
     source: 'XSA-155',
-    known: tested(
-      'oracles/double-fetch',
-      'the v2 backends load each byte once in every scenario of the table, in ... grain',
-    ),
+    known: {
+      kind: 'explored',
+      oracle: 'driver-fault',
+      shows: blockDesign(
+        'a blkback that has checked one copy of a request and does another',
+        believingBack('reads-again'),
+      ),
+      avoids: CAREFUL_BACK,
+    },
   },
   {
     name: 'S2',
     title: 'A request producer too far ahead stops the ring: nothing is processed.',
     source: RING,
-    known: tested('ring', 'a request producer too far ahead is reported and nothing is processed'),
+    known: {
+      kind: 'explored',
+      oracle: 'stray-memory',
+      shows: blockDesign(
+        'a blkback that takes what the producer says there is',
+        believingBack('believes-the-producer'),
+      ),
+      avoids: CAREFUL_BACK,
+    },
   },
   {
     name: 'S3',
     title: 'A response producer too far ahead disables the device: the ring is not walked.',
     source: SERIES,
-    known: tested('ring', 'a response producer too far ahead is reported and nothing is processed'),
+    known: {
+      kind: 'explored',
+      oracle: 'stray-memory',
+      shows: blockDesign(
+        'a blkfront that takes what the producer says there is',
+        believingFront('believes-the-producer'),
+      ),
+      avoids: CAREFUL_FRONT,
+    },
   },
   {
     name: 'S4',
     title: 'A response to a request that was never made is rejected.',
     source: SERIES,
-    known: tested('ring', 'responses to requests that were never made are reported'),
+    known: {
+      kind: 'explored',
+      oracle: 'stray-memory',
+      shows: blockDesign(
+        'a blkfront that takes every number for that of a request in flight',
+        believingFront('believes-the-number'),
+      ),
+      avoids: CAREFUL_FRONT,
+    },
   },
   {
     name: 'S5',
     title: 'A response is read once: what happens to the entry afterwards does not matter.',
     source: SERIES,
-    known: tested('ring', 'a published entry is copied once and the copy does not change'),
+    known: {
+      kind: 'explored',
+      oracle: 'stray-memory',
+      shows: blockDesign(
+        'a blkfront that looks a response up where it lies, and then copies it',
+        believingFront('looks-in-place'),
+      ),
+      avoids: CAREFUL_FRONT,
+    },
   },
   {
     name: 'S6',
     title: 'A request is never read back from the ring page.',
     source: SERIES,
-    known: notReproduced('no frontend here looks at its request again once it is published'),
+    known: {
+      kind: 'explored',
+      oracle: 'stray-memory',
+      shows: blockDesign(
+        'a blkfront that reads the grant of a request back from the ring',
+        believingFront('ends-what-the-page-says'),
+      ),
+      avoids: CAREFUL_FRONT,
+    },
   },
   {
     name: 'S7',
     title: 'What a peer stores leads to an error state, never to an assertion.',
     source: SERIES,
-    known: tested('ring', 'a request producer that moves back is reported, not asserted'),
+    known: {
+      kind: 'explored',
+      oracle: 'driver-fault',
+      shows: blockDesign('a blkback that holds twelve segments for impossible', believingBack('asserts')),
+      avoids: CAREFUL_BACK,
+    },
   },
   {
     name: 'S8',
@@ -162,7 +216,12 @@ export const SECURITY: readonly Hazard[] = [
     name: 'S24',
     title: 'A backend survives a mapping that fails.',
     source: 'CVE-2021-26931',
-    known: notReproduced('no fault makes a mapping fail; the backends look at the status and wait for the next state'),
+    known: {
+      kind: 'explored',
+      oracle: 'stray-memory',
+      shows: blockDesign('a blkback that does not ask whether a page was mapped', believingBack('ignores-the-map')),
+      avoids: CAREFUL_BACK,
+    },
   },
   {
     name: 'S25',

@@ -6,6 +6,7 @@ import type { GuestServices, Tpmfront } from '../../frontend/tpmfront/tpmfront.j
 import { type WaitLoopOptions, WaitLoopTpmfront } from '../../frontend/tpmfront/v1.js';
 import { BROKEN, LINUX, type XsRules } from '../../frontend/xenstore-ring/rules.js';
 import { XsType } from '../../protocol/xs-wire.js';
+import { BlockWorld, type BlockWorldOptions } from '../../simulator/block-data/world.js';
 import { find, findTpmback, findTpmfront, type TpmbackEntry, type TpmfrontEntry } from '../../simulator/drivers.js';
 import { worldOptions } from '../../simulator/pairing.js';
 import type { Plan } from '../../simulator/plan.js';
@@ -69,6 +70,11 @@ export function backOf(create: (services: BackendServices) => Tpmback): TpmbackE
 /** A variant of the tpmfront of the years 2005 to 2007. */
 export function waitLoop(options: WaitLoopOptions): TpmfrontEntry {
   return frontOf('wait-loop', (services) => new WaitLoopTpmfront(services, options));
+}
+
+/** A block pair. */
+export function blockDesign(text: string, options: BlockWorldOptions): Design {
+  return { text, world: () => new BlockWorld(options) };
 }
 
 const READ_A: Ask = { type: XsType.READ, payload: 'a\0', expected: 'A' };
