@@ -105,8 +105,10 @@ function exploreLine({ found, states, seconds }: ExploreAnswer): string {
 
 function fuzzLine(answers: readonly FuzzAnswer[]): string {
   const { oracle, seconds, runs, question } = medianOf(answers);
-  const of = `${foundBy(answers)} of ${answers.length} seeds`;
-  return `  fuzz     ${(oracle ?? '-').padEnd(17)} ${time(seconds)} ${String(runs).padStart(9)} runs    ${question ?? of}`;
+  const by = foundBy(answers);
+  const of = by === answers.length ? [] : [`${by} of ${answers.length} seeds`];
+  const where = [...(question === null ? [] : [question]), ...of].join(', ');
+  return `  fuzz     ${(oracle ?? '-').padEnd(17)} ${time(seconds)} ${String(runs).padStart(9)} runs    ${where}`;
 }
 
 function testLine(test: string, fails: boolean): string {
