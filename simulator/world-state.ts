@@ -39,7 +39,7 @@ export const ORACLES = [
   {
     name: 'stray-memory',
     title:
-      'No access to a page that is not granted, no write after access ended; no double fetch, where it is looked for.',
+      'No access to a page that is not granted, no write after access ended; where they are looked for, no double fetch and no entry beyond a ring.',
   },
   { name: 'driver-fault', title: 'No driver throws, and no driver breaks an assertion.' },
   {
