@@ -39,7 +39,7 @@ export const ORACLES = [
   {
     name: 'stray-memory',
     title:
-      'No access to a page that is not granted, no write after access ended; where they are looked for, no double fetch and no entry beyond a ring.',
+      'No access to a page that is not granted, no write after access ended; where looked for: no double fetch, no entry past a ring.',
   },
   { name: 'driver-fault', title: 'No driver throws, and no driver breaks an assertion.' },
   {
