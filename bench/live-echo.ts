@@ -16,7 +16,7 @@ function doorbell(): never {
   const { back, front } = Ends.open();
   for (let seen = 0; ; ) {
     while (back.doorbell.count === seen) {
-      if (!back.doorbell.spin(seen, RING.looks)) back.doorbell.block(seen, RING.blockMilliseconds);
+      back.doorbell.block(seen, RING.blockMilliseconds);
     }
     seen = back.doorbell.count;
     front.ringer.ring();
@@ -37,7 +37,7 @@ function ring(): never {
       own.commitResponse();
       if (!own.recheck() && own.push()) front.ringer.ring();
     }
-    if (!own.finalCheck() && !back.doorbell.spin(seen, RING.looks)) back.doorbell.block(seen, RING.blockMilliseconds);
+    if (!own.finalCheck()) back.doorbell.block(seen, RING.blockMilliseconds);
   }
 }
 

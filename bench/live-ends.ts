@@ -12,8 +12,6 @@ import { ringShape } from '../protocol/ring.js';
 export const RING = {
   /** Messages of 64 bytes. */
   shape: ringShape({ entrySize: 64 }),
-  /** Looks before sleep, as the live system does: about a microsecond. */
-  looks: 100,
   blockMilliseconds: 100,
 };
 

@@ -110,7 +110,7 @@ async function stream(descriptors: Descriptors): Promise<void> {
 }
 
 function wait({ front: { doorbell } }: OpenEnds, seen: number): void {
-  if (!doorbell.spin(seen, RING.looks)) doorbell.block(seen, RING.blockMilliseconds);
+  doorbell.block(seen, RING.blockMilliseconds);
 }
 
 async function doorbellTrip(descriptors: Descriptors): Promise<number> {

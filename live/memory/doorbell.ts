@@ -53,6 +53,8 @@ export class Doorbell {
   readonly #space: AddressSpace;
   readonly #count: number;
   readonly #sleep: number;
+  readonly #rung = (): boolean => this.count !== this.#seen;
+  #seen = 0;
 
   constructor(space: AddressSpace, sharedInfo: number) {
     this.#space = space;
@@ -69,14 +71,10 @@ export class Doorbell {
     return Atomics.load(this.#words, this.#count >>> 2);
   }
 
-  /** Looks again and again, `looks` times at most, whether somebody has rung since the count was `seen`. */
-  spin(seen: number, looks: number): boolean {
-    for (let i = 0; i < looks; i++) if (this.count !== seen) return true;
-    return false;
-  }
-
-  /** Blocks the thread, `milliseconds` at most, unless somebody has rung since the count was `seen`. */
+  /** Blocks the thread, `milliseconds` and a moment at most, unless somebody has rung since the count was `seen`. */
   block(seen: number, milliseconds: number): boolean {
+    this.#seen = seen;
+    if (this.#space.poll(this.#rung)) return true;
     Atomics.store(this.#words, this.#sleep, Sleep.Blocked);
     if (this.count === seen) this.#space.sleep(this.#count, seen, milliseconds);
     Atomics.store(this.#words, this.#sleep, Sleep.Awake);

@@ -9,6 +9,7 @@ import { arch } from 'node:process';
 import { koffi as findKoffi } from '../../platform/koffi.js';
 import { assert } from '../../protocol/assert.js';
 import { QuiesceError } from '../../protocol/errors.js';
+import { HaltPoll } from './halt-poll.js';
 
 export interface Native {
   /** A new anonymous file of `bytes` zero bytes, which lives as long as somebody has it open or mapped. */
@@ -22,6 +23,8 @@ export interface Native {
   view(address: number, bytes: number): ArrayBuffer;
   /** Sleeps while the word at `address` holds `value`, `milliseconds` at most, until somebody wakes it. */
   futexWait(address: number, value: number, milliseconds: number): void;
+  /** Looks for a moment whether `holds`, before the process sleeps (`HaltPoll`). */
+  poll(holds: () => boolean): boolean;
   /** Wakes whoever sleeps at `address`, in any process. */
   futexWake(address: number): void;
   createFifo(path: string): void;
@@ -97,6 +100,7 @@ function load(): Native | null {
   const futex = library.func(
     'long syscall(long number, int64_t address, int operation, int value, void *timeout, int64_t address2, int value3)',
   );
+  const yieldProcessor = library.func('int sched_yield()');
   const mkfifo = library.func('int mkfifo(const char *path, unsigned int mode)');
   const write = library.func('int64_t write(int fd, const void *bytes, size_t count)');
   const getsockopt = library.func('int getsockopt(int fd, int level, int name, void *value, void *length)');
@@ -131,6 +135,8 @@ function load(): Native | null {
     assert(found === address, `mmap: expected address ${address}, found ${found}`);
   };
 
+  const haltPoll = new HaltPoll({ now: () => performance.now(), offer: yieldProcessor });
+
   const limit = (milliseconds: number): void => {
     const seconds = Math.floor(milliseconds / 1000);
     timeout.writeUInt32LE(seconds, 0);
@@ -163,6 +169,7 @@ function load(): Native | null {
       // Woken, timed out, interrupted, or the word has changed before: the caller looks again in each case.
       futex(futexNumber, address, FUTEX_WAIT, value, timeout, 0, 0);
     },
+    poll: (holds) => haltPoll.until(holds),
     futexWake: (address) => void futex(futexNumber, address, FUTEX_WAKE, 1, null, 0, 0),
     createFifo: (path) => void check('mkfifo', mkfifo(path, 0o600)),
     writeByte(descriptor) {

@@ -41,6 +41,11 @@ class DescriptorEnd implements BlockingEnd {
   readonly #calls: Native;
   readonly #descriptor: number;
   readonly #bytes = new Uint8Array(RECEIVE_BYTES);
+  #length = -1;
+  readonly #received = (): boolean => {
+    this.#length = this.#calls.read(this.#descriptor, this.#bytes);
+    return this.#length >= 0;
+  };
 
   constructor(calls: Native, descriptor: number) {
     this.#calls = calls;
@@ -52,8 +57,8 @@ class DescriptorEnd implements BlockingEnd {
   }
 
   receive(milliseconds: number): Uint8Array | null {
-    if (!this.#calls.awaitReadable(this.#descriptor, milliseconds)) return null;
-    const length = this.#calls.read(this.#descriptor, this.#bytes);
-    return length < 0 ? null : this.#bytes.subarray(0, length);
+    const received = this.#calls.poll(this.#received);
+    if (!received && (!this.#calls.awaitReadable(this.#descriptor, milliseconds) || !this.#received())) return null;
+    return this.#bytes.subarray(0, this.#length);
   }
 }

@@ -22,14 +22,12 @@ for (const spaces of testSpaces()) {
     const doorbell = new Doorbell(space, PAGE);
     const ringer = new DoorbellRinger(space, PAGE, null);
     const seen = doorbell.count;
-    t.equal(doorbell.spin(seen, 10), false);
     t.equal(doorbell.block(seen, 1), false, 'nobody rings');
     ringer.ring();
     const began = performance.now();
     t.equal(doorbell.block(seen, 10_000), true);
     t.ok(performance.now() - began < 5000, 'it did not wait');
     t.equal(doorbell.listen(seen), false);
-    t.equal(doorbell.spin(seen, 1), true);
     t.equal(doorbell.listen(doorbell.count), true);
     doorbell.awake();
   });

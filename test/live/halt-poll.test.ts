@@ -1,0 +1,93 @@
+/**
+ * A wait that is over soon is noticed without sleep, and one that is not costs a moment; where others want the processor,
+ * it is left to them.
+ */
+import t from 'tap';
+import { HaltPoll } from '../../live/memory/halt-poll.js';
+
+/** A machine on which a look takes a microsecond, and an offer as many milliseconds as `offers` says. */
+class Machine {
+  now = 0;
+  offered = 0;
+  offerTakes = 0.001;
+  readonly poll = new HaltPoll({
+    now: () => this.now,
+    offer: () => {
+      this.offered++;
+      this.now += this.offerTakes;
+    },
+  });
+
+  /** Waits for what happens in `milliseconds`; returns whether it was seen, and how long that took. */
+  wait(milliseconds: number): { readonly seen: boolean; readonly took: number } {
+    const begun = this.now;
+    const seen = this.poll.until(() => {
+      this.now += 0.001;
+      return this.now - begun >= milliseconds;
+    });
+    return { seen, took: this.now - begun };
+  }
+}
+
+t.test('what happens soon is seen as it happens, and the processor offered between the looks', async (t) => {
+  const machine = new Machine();
+  const { seen, took } = machine.wait(0.05);
+  t.ok(seen);
+  t.ok(took >= 0.05 && took < 0.06, `${took} ms`);
+  t.ok(machine.offered >= 10, `${machine.offered} offers`);
+});
+
+t.test('what holds already costs no offer', async (t) => {
+  const machine = new Machine();
+  t.ok(machine.wait(0).seen);
+  t.equal(machine.offered, 0);
+});
+
+t.test('what takes longer is given up after a moment', async (t) => {
+  const machine = new Machine();
+  const { seen, took } = machine.wait(100);
+  t.notOk(seen);
+  t.ok(took < 0.5, `${took} ms`);
+});
+
+t.test('where an offer takes long, it is not made again for a while, and for a longer one each time', async (t) => {
+  const machine = new Machine();
+  machine.offerTakes = 3;
+  const rests: number[] = [];
+  for (let i = 0; i < 12; i++) {
+    const before = machine.offered;
+    const begun = machine.now;
+    while (machine.offered === before) {
+      machine.now += 0.5;
+      t.notOk(machine.wait(1000).seen);
+    }
+    t.equal(machine.offered, before + 1, 'one offer shows it');
+    rests.push(machine.now - begun);
+  }
+  for (let i = 2; i < 8; i++) t.ok((rests[i] as number) > (rests[i - 1] as number) * 1.5, `${rests}`);
+  t.ok(Math.max(...rests) < 1100, `${rests}`);
+});
+
+t.test('what has happened while somebody else had the processor is seen', async (t) => {
+  const machine = new Machine();
+  machine.offerTakes = 3;
+  t.ok(machine.wait(1).seen);
+});
+
+t.test('when others have gone, it is looked for again', async (t) => {
+  const machine = new Machine();
+  machine.offerTakes = 3;
+  for (let i = 0; i < 10_000; i++) {
+    machine.now += 1;
+    machine.wait(1000);
+  }
+  machine.offerTakes = 0.001;
+  machine.now += 1000;
+  for (let i = 0; i < 60; i++) t.ok(machine.wait(0.05).seen);
+  // One long offer stops it for no longer than the first one did.
+  machine.offerTakes = 3;
+  machine.wait(1000);
+  machine.offerTakes = 0.001;
+  machine.now += 10;
+  t.ok(machine.wait(0.05).seen);
+});
