@@ -14,6 +14,7 @@ import { looksLikeToken, parseToken } from '../simulator/token.js';
 import { worldOf } from '../simulator/verdict.js';
 import { type Arguments, usage } from './arguments.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { endedOnSignal } from './live-interrupted.js';
 import { directoryOf, liveOptions } from './live-options.js';
 import { loadPairing } from './pairing-options.js';
 import { ProgressLine } from './progress.js';
@@ -43,11 +44,13 @@ export async function runLiveDrive(
   const kept = args.text('trace');
   const scratch = kept === undefined ? mkdtempSync(`${tmpdir()}/quiesce-drive-`) : null;
   const progress = new ProgressLine(terminal);
+  const directory = directoryOf(args, terminal);
+  let forget = (): void => undefined;
   try {
     const { tpm, startup, xenstore, fillerPages } = options;
     const { drain } = world.options.scenario.plan;
     const found = await drive({
-      directory: directoryOf(args, terminal),
+      directory,
       trace: scratch === null ? resolve(kept ?? '') : `${scratch}/trace`,
       options: {
         tpm,
@@ -63,6 +66,9 @@ export async function runLiveDrive(
       commands: commands.map(({ command }) => command),
       stepMilliseconds: (args.integer('timeout', { minimum: 1, maximum: SECONDS_MAX }) ?? STEP_SECONDS) * 1000,
       answerMilliseconds: ANSWER_SECONDS * 1000,
+      onBegun: () => {
+        forget = endedOnSignal(directory);
+      },
       onProgress: (text) => progress.show(text),
     });
     progress.clear();
@@ -70,6 +76,7 @@ export async function runLiveDrive(
     if (found.missing !== null) return EXIT.refused;
     return found.failures.length === 0 ? EXIT.holds : EXIT.fails;
   } finally {
+    forget();
     progress.clear();
     if (scratch !== null) rmSync(scratch, { recursive: true, force: true });
   }

@@ -8,6 +8,7 @@ import type { LiveOptions } from '../live/toolstack/options.js';
 import type { Arguments } from './arguments.js';
 import { usage } from './arguments.js';
 import { EXIT, type ExitStatus } from './exit-status.js';
+import { endedOnSignal } from './live-interrupted.js';
 import { coloursOf, type Terminal } from './terminal.js';
 
 const MINUTES_MAX = 7 * 24 * 60;
@@ -28,13 +29,19 @@ export async function runSoak(
   if (!tools && !json) terminal.out('tpm2-tools are not installed: commands come from a client of our own\n');
   const { red, green, dim } = coloursOf(terminal);
   await up(directory, options);
+  let interrupted = false;
+  const forget = endedOnSignal(directory, () => {
+    interrupted = true;
+    terminal.err('quiesce live soak: ends after this round; another signal ends it at once\n');
+    return true;
+  });
   try {
     const end = performance.now() + minutes * MILLISECONDS_OF_MINUTE;
     const result = await soak({
       directory,
       seed,
       tools,
-      goOn: () => performance.now() < end,
+      goOn: () => !interrupted && performance.now() < end,
       onRound: ({ number, text, outcome, owner }) => {
         if (!json)
           terminal.out(
@@ -54,5 +61,6 @@ export async function runSoak(
     return failures.length === 0 ? EXIT.holds : EXIT.fails;
   } finally {
     await down(directory);
+    forget();
   }
 }

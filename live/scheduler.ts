@@ -154,6 +154,8 @@ export class Scheduler {
         memory.commit();
         watch?.end();
         steps += 1 + this.#runLocked();
+        // A timer that the next step sets must not be charged the time before that.
+        this.#tick();
       }
       if (steps > STEPS_MAX) return false;
     }

@@ -29,6 +29,8 @@ export interface DriveOrders {
   /** For answers, after the last step. */
   readonly answerMilliseconds: number;
   readonly onProgress?: ((text: string) => void) | undefined;
+  /** The system has begun: from now on it is to be ended. */
+  readonly onBegun?: () => void;
 }
 
 export interface Driven {
@@ -61,6 +63,7 @@ const READ_MILLISECONDS = 10_000;
 export async function drive(orders: DriveOrders): Promise<Driven> {
   const { directory, trace, options, turns, onProgress } = orders;
   const begun = await up(directory, { ...options, threads: false, trace, turns }, onProgress);
+  orders.onBegun?.();
   try {
     return await new Drive(orders, begun).run();
   } finally {
