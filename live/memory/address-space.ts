@@ -7,6 +7,7 @@
  */
 import { assert } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
+import type { Wait } from './halt-poll.js';
 import type { Native } from './native.js';
 import { type MachinePlan, SEGMENT_NAMES, type SegmentName } from './segments.js';
 
@@ -24,8 +25,8 @@ export interface AddressSpace {
   readonly rights: Uint8Array;
   /** Opens `pages` frames from `frame` on, all of one segment, or closes them with `Rights.None`. */
   open(frame: number, pages: number, rights: Rights): void;
-  /** Looks for a moment whether `holds`: for a process that would else sleep. False at once where that does not pay. */
-  poll(holds: () => boolean): boolean;
+  /** How to wait here: a process looks for a while before it sleeps. */
+  readonly wait: Wait;
   /** Sleeps while the word at `address` holds `value`, `milliseconds` at most, until `wake`. */
   sleep(address: number, value: number, milliseconds: number): void;
   /** Wakes whoever sleeps at `address`. */
@@ -62,7 +63,7 @@ export function processAddressSpace(native: Native, plan: MachinePlan, descripto
       native.map(address, pages * PAGE_SIZE, descriptor, offset, rights === Rights.Store);
       rightsOf.fill(rights, frame, frame + pages);
     },
-    poll: (holds) => native.poll(holds),
+    wait: native.wait,
     sleep: (address, value, milliseconds) => native.futexWait(base + address, value, milliseconds),
     wake: (address) => native.futexWake(base + address),
     place: (address) => ({ kind: 'process', address: base + address }),
@@ -81,7 +82,10 @@ export function threadAddressSpace(plan: MachinePlan, buffer: SharedArrayBuffer)
       segmentOf(plan, frame, pages);
       rightsOf.fill(rights, frame, frame + pages);
     },
-    poll: (holds) => holds(),
+    wait(holds, sleep, milliseconds) {
+      if (!holds()) sleep(milliseconds);
+      return holds();
+    },
     sleep: (address, value, milliseconds) => void Atomics.wait(words, address >>> 2, value, milliseconds),
     wake: (address) => void Atomics.notify(words, address >>> 2),
     place: (address) => ({ kind: 'thread', buffer, index: address >>> 2 }),

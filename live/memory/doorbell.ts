@@ -54,6 +54,11 @@ export class Doorbell {
   readonly #count: number;
   readonly #sleep: number;
   readonly #rung = (): boolean => this.count !== this.#seen;
+  readonly #sleepInFutex = (milliseconds: number): void => {
+    Atomics.store(this.#words, this.#sleep, Sleep.Blocked);
+    if (this.count === this.#seen) this.#space.sleep(this.#count, this.#seen, milliseconds);
+    Atomics.store(this.#words, this.#sleep, Sleep.Awake);
+  };
   #seen = 0;
 
   constructor(space: AddressSpace, sharedInfo: number) {
@@ -71,14 +76,10 @@ export class Doorbell {
     return Atomics.load(this.#words, this.#count >>> 2);
   }
 
-  /** Blocks the thread, `milliseconds` and a moment at most, unless somebody has rung since the count was `seen`. */
+  /** Blocks the thread, `milliseconds` at most, unless somebody has rung since the count was `seen`. */
   block(seen: number, milliseconds: number): boolean {
     this.#seen = seen;
-    if (this.#space.poll(this.#rung)) return true;
-    Atomics.store(this.#words, this.#sleep, Sleep.Blocked);
-    if (this.count === seen) this.#space.sleep(this.#count, seen, milliseconds);
-    Atomics.store(this.#words, this.#sleep, Sleep.Awake);
-    return this.count !== seen;
+    return this.#space.wait(this.#rung, this.#sleepInFutex, milliseconds);
   }
 
   /** From now on a ring goes to the event loop. False, and nothing has changed, when somebody has rung since `seen`. */

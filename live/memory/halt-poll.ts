@@ -1,6 +1,10 @@
 /**
- * Looks for a moment whether a wait is over before the process sleeps, as hypervisors do before they halt a processor:
- * one that has nothing to do is halted, and to wake it takes ten times as long as a change of process does.
+ * Looks for a while whether a wait is over before the process sleeps, as hypervisors do before they halt a processor:
+ * one that has nothing to do is halted, and to wake it, and to fill its caches anew, takes ten times as long as the work
+ * that it is woken for.
+ *
+ * How long is learnt, as KVM does (halt_poll_ns): twice as long when a little more would have been enough, and no longer
+ * than a moment when nothing has come for long.
  *
  * Between two looks the processor is offered to whoever else wants it, who may be the one that is waited for. Where
  * somebody with much to do takes it, sleep is better: who sleeps is given the processor back as soon as he is woken, who
@@ -10,6 +14,8 @@
 
 /** More than a command takes from the guest's user through the TPM and back. */
 const POLL_MILLISECONDS = 0.15;
+/** A program of tpm2-tools takes so long to start and end, and sends a command in between. */
+const POLL_MILLISECONDS_MAX = 12;
 /** What the parts of a live system do when they are woken takes less. */
 const OFFER_MILLISECONDS = 0.05;
 const FIRST_REST_MILLISECONDS = 5;
@@ -24,9 +30,15 @@ export interface HaltPollPlace {
   readonly offer: () => void;
 }
 
+/** Whether `holds` within `milliseconds`. `sleep` is called with what is left of them, and returns when it may hold. */
+export type Wait = (holds: () => boolean, sleep: (milliseconds: number) => void, milliseconds: number) => boolean;
+
 export class HaltPoll {
   readonly #now: () => number;
   readonly #offer: () => void;
+  #poll = POLL_MILLISECONDS;
+  /** When the wait began that is not over yet; 0 where none is. */
+  #since = 0;
   #restsUntil = 0;
   #rest = FIRST_REST_MILLISECONDS;
 
@@ -35,26 +47,52 @@ export class HaltPoll {
     this.#offer = offer;
   }
 
-  /** True as soon as `holds`, false after a moment, or at once where looking does not pay. */
-  until(holds: () => boolean): boolean {
-    if (holds()) return true;
-    let before = this.#now();
-    if (before < this.#restsUntil) return false;
-    const end = before + POLL_MILLISECONDS;
+  /** Milliseconds for which it looks now. */
+  get milliseconds(): number {
+    return this.#poll;
+  }
+
+  /** See `Wait`. */
+  wait(holds: () => boolean, sleep: (milliseconds: number) => void, milliseconds: number): boolean {
+    if (holds()) {
+      this.#since = 0;
+      return true;
+    }
+    const begun = this.#now();
+    if (this.#since === 0) this.#since = begun;
+    if (begun >= this.#restsUntil && this.#look(holds, begun, Math.min(this.#poll, milliseconds))) {
+      this.#since = 0;
+      this.#rest = Math.max(FIRST_REST_MILLISECONDS, this.#rest * RECOVERY);
+      return true;
+    }
+    const left = milliseconds - (this.#now() - begun);
+    if (left > 0) sleep(left);
+    return this.#learn(holds());
+  }
+
+  #look(holds: () => boolean, begun: number, milliseconds: number): boolean {
+    let before = begun;
     do {
       this.#offer();
       const now = this.#now();
       if (now - before > OFFER_MILLISECONDS) {
         this.#restsUntil = now + this.#rest;
         this.#rest = Math.min(2 * this.#rest, REST_MILLISECONDS_MAX);
-        return holds();
+        return false;
       }
+      if (holds()) return true;
       before = now;
-      if (holds()) {
-        this.#rest = Math.max(FIRST_REST_MILLISECONDS, this.#rest * RECOVERY);
-        return true;
-      }
-    } while (before < end);
+    } while (before - begun < milliseconds);
     return false;
+  }
+
+  #learn(over: boolean): boolean {
+    const short = this.#now() - this.#since < POLL_MILLISECONDS_MAX;
+    if (over) {
+      this.#since = 0;
+      if (short) this.#poll = Math.min(2 * this.#poll, POLL_MILLISECONDS_MAX);
+    }
+    if (!short) this.#poll = POLL_MILLISECONDS;
+    return over;
   }
 }

@@ -9,7 +9,7 @@ import { arch } from 'node:process';
 import { koffi as findKoffi } from '../../platform/koffi.js';
 import { assert } from '../../protocol/assert.js';
 import { QuiesceError } from '../../protocol/errors.js';
-import { HaltPoll } from './halt-poll.js';
+import { HaltPoll, type Wait } from './halt-poll.js';
 
 export interface Native {
   /** A new anonymous file of `bytes` zero bytes, which lives as long as somebody has it open or mapped. */
@@ -23,8 +23,8 @@ export interface Native {
   view(address: number, bytes: number): ArrayBuffer;
   /** Sleeps while the word at `address` holds `value`, `milliseconds` at most, until somebody wakes it. */
   futexWait(address: number, value: number, milliseconds: number): void;
-  /** Looks for a moment whether `holds`, before the process sleeps (`HaltPoll`). */
-  poll(holds: () => boolean): boolean;
+  /** Whether `holds` within `milliseconds`: looks for a while, then sleeps (`HaltPoll`). */
+  wait: Wait;
   /** Wakes whoever sleeps at `address`, in any process. */
   futexWake(address: number): void;
   createFifo(path: string): void;
@@ -32,8 +32,8 @@ export interface Native {
   writeByte(descriptor: number): void;
   /** Two Unix stream sockets that are connected with each other, closed in programs that are started. */
   socketPair(): readonly [number, number];
-  /** Sleeps until `descriptor` can be read or has ended, `milliseconds` at most. False when it has not. */
-  awaitReadable(descriptor: number, milliseconds: number): boolean;
+  /** Sleeps until `descriptor` can be read or has ended, `milliseconds` at most. */
+  awaitReadable(descriptor: number, milliseconds: number): void;
   /** The same for several, of which each `ready` becomes 1 that can be read, has ended or has a client; how many there are. */
   awaitAny(descriptors: readonly number[], ready: Uint8Array, milliseconds: number): number;
   /** The next client of a socket that listens: its descriptor, which does not block, or -1 when none waits. */
@@ -169,7 +169,7 @@ function load(): Native | null {
       // Woken, timed out, interrupted, or the word has changed before: the caller looks again in each case.
       futex(futexNumber, address, FUTEX_WAIT, value, timeout, 0, 0);
     },
-    poll: (holds) => haltPoll.until(holds),
+    wait: (holds, sleep, milliseconds) => haltPoll.wait(holds, sleep, milliseconds),
     futexWake: (address) => void futex(futexNumber, address, FUTEX_WAKE, 1, null, 0, 0),
     createFifo: (path) => void check('mkfifo', mkfifo(path, 0o600)),
     writeByte(descriptor) {
@@ -180,7 +180,7 @@ function load(): Native | null {
       check('socketpair', socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, descriptors));
       return [descriptors.readInt32LE(0), descriptors.readInt32LE(4)];
     },
-    awaitReadable: (descriptor, milliseconds) => poll([descriptor], milliseconds) > 0,
+    awaitReadable: (descriptor, milliseconds) => void poll([descriptor], milliseconds),
     awaitAny(descriptors, ready, milliseconds) {
       const found = poll(descriptors, milliseconds);
       for (let i = 0; i < descriptors.length; i++) {

@@ -56,6 +56,9 @@ export class BriefClients {
   readonly #ready = new Uint8Array(2 * CLIENTS_MAX);
   readonly #bytes = new Uint8Array(READ_BYTES);
   readonly #anyReady = (): boolean => this.#calls.awaitAny(this.#descriptors, this.#ready, 0) > 0;
+  readonly #awaitAny = (milliseconds: number): void => {
+    this.#calls.awaitAny(this.#descriptors, this.#ready, milliseconds);
+  };
   #scheduled = false;
   #answering = 0;
   #lastServed = 0;
@@ -134,9 +137,7 @@ export class BriefClients {
     const clients = this.#clients;
     const channels = this.#channels.length;
     const count = clients.length;
-    if (!this.#calls.poll(this.#anyReady) && this.#calls.awaitAny(this.#descriptors, ready, TURN_MILLISECONDS) === 0) {
-      return;
-    }
+    if (!this.#calls.wait(this.#anyReady, this.#awaitAny, TURN_MILLISECONDS)) return;
     // From the last on, so that whoever goes has had its turn.
     for (let i = count - 1; i >= 0 && this.#answering === 0; i--) {
       const client = clients[i];

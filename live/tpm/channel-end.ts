@@ -46,6 +46,9 @@ class DescriptorEnd implements BlockingEnd {
     this.#length = this.#calls.read(this.#descriptor, this.#bytes);
     return this.#length >= 0;
   };
+  readonly #awaitReadable = (milliseconds: number): void => {
+    this.#calls.awaitReadable(this.#descriptor, milliseconds);
+  };
 
   constructor(calls: Native, descriptor: number) {
     this.#calls = calls;
@@ -57,8 +60,7 @@ class DescriptorEnd implements BlockingEnd {
   }
 
   receive(milliseconds: number): Uint8Array | null {
-    const received = this.#calls.poll(this.#received);
-    if (!received && (!this.#calls.awaitReadable(this.#descriptor, milliseconds) || !this.#received())) return null;
-    return this.#bytes.subarray(0, this.#length);
+    const received = this.#calls.wait(this.#received, this.#awaitReadable, milliseconds);
+    return received ? this.#bytes.subarray(0, this.#length) : null;
   }
 }

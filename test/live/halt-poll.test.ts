@@ -18,14 +18,22 @@ class Machine {
     },
   });
 
-  /** Waits for what happens in `milliseconds`; returns whether it was seen, and how long that took. */
-  wait(milliseconds: number): { readonly seen: boolean; readonly took: number } {
+  /** Waits `longest` at most for what happens in `milliseconds`; returns whether it was seen, how long it took and slept. */
+  wait(milliseconds: number, longest = 5): { readonly seen: boolean; readonly took: number; readonly slept: number } {
     const begun = this.now;
-    const seen = this.poll.until(() => {
-      this.now += 0.001;
-      return this.now - begun >= milliseconds;
-    });
-    return { seen, took: this.now - begun };
+    let slept = 0;
+    const seen = this.poll.wait(
+      () => {
+        this.now += 0.001;
+        return this.now - begun >= milliseconds;
+      },
+      (left) => {
+        slept = Math.min(left, Math.max(begun + milliseconds - this.now, 0));
+        this.now += slept;
+      },
+      longest,
+    );
+    return { seen, took: this.now - begun, slept };
   }
 }
 
@@ -43,12 +51,36 @@ t.test('what holds already costs no offer', async (t) => {
   t.equal(machine.offered, 0);
 });
 
-t.test('what takes longer is given up after a moment', async (t) => {
+t.test('what takes longer is slept for, and for no longer than was said', async (t) => {
   const machine = new Machine();
-  const { seen, took } = machine.wait(100);
-  t.notOk(seen);
-  t.ok(took < 0.5, `${took} ms`);
+  const late = machine.wait(3);
+  t.ok(late.seen);
+  t.ok(late.took >= 3 && late.took < 3.1, `${late.took} ms`);
+  t.ok(late.slept > 2.5, `slept ${late.slept} ms`);
+  const never = machine.wait(1000);
+  t.notOk(never.seen);
+  t.ok(never.took >= 5 && never.took < 5.1, `${never.took} ms`);
 });
+
+t.test(
+  'it looks longer where that would have been enough, and a moment only when nothing has come for long',
+  async (t) => {
+    const machine = new Machine();
+    const first = machine.poll.milliseconds;
+    for (let i = 0; i < 20; i++) machine.wait(3);
+    t.equal(machine.wait(3).slept, 0, 'no sleep any more');
+    t.ok(machine.poll.milliseconds < 3 * 2, 'no longer than is needed');
+    // In pieces, as whoever has an event loop to look after.
+    for (let i = 0; i < 3; i++) t.notOk(machine.wait(1000).seen);
+    t.equal(machine.poll.milliseconds, first);
+    for (let i = 0; i < 20; i++) {
+      t.notOk(machine.wait(1000).seen);
+      t.ok(machine.wait(3).seen);
+    }
+    machine.wait(1000);
+  t.equal(machine.wait(3).slept, 0, 'a wait in two pieces counts as one');
+  },
+);
 
 t.test('where an offer takes long, it is not made again for a while, and for a longer one each time', async (t) => {
   const machine = new Machine();
@@ -57,10 +89,7 @@ t.test('where an offer takes long, it is not made again for a while, and for a l
   for (let i = 0; i < 12; i++) {
     const before = machine.offered;
     const begun = machine.now;
-    while (machine.offered === before) {
-      machine.now += 0.5;
-      t.notOk(machine.wait(1000).seen);
-    }
+    while (machine.offered === before) t.notOk(machine.wait(1000, 0.5).seen);
     t.equal(machine.offered, before + 1, 'one offer shows it');
     rests.push(machine.now - begun);
   }
