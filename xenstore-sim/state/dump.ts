@@ -119,19 +119,24 @@ export function dumpStore(
   const special = [RELEASE_DOMAIN, INTRODUCE_DOMAIN].flatMap((path) => nodeRecord(store, path));
   const tree = nodesBelow(store, ROOT);
   const records: StateRecord[] = [];
+  // Not `push(...more)`: there may be a million.
+  const add = (more: readonly StateRecord[]): void => {
+    for (const record of more) records.push(record);
+  };
   if (around.global !== undefined) records.push(around.global);
   if (version === 2) {
     records.push({ type: 'GLOBAL_QUOTA_DATA', perDomain: quotaValues(store.quota), global: [] });
   }
   for (const connection of store.connections.items) {
-    records.push(...connectionRecords(store, connection, buffered(connection.id), around.transport?.(connection.id)));
+    add(connectionRecords(store, connection, buffered(connection.id), around.transport?.(connection.id)));
   }
-  records.push(...silentDomains(store));
-  records.push(...(version === 1 ? [...special, ...tree] : [...tree, ...special]));
+  add(silentDomains(store));
+  add(version === 1 ? special : tree);
+  add(version === 1 ? tree : special);
   for (const { id, transactions } of store.connections.items) {
-    for (const open of transactions) records.push(...dumpTransaction(store, numberInStream(id), open));
+    for (const open of transactions) add(dumpTransaction(store, numberInStream(id), open));
   }
-  if (version === 2) records.push(...store.domains.items.map((domain) => domainRecord(store, domain)));
+  if (version === 2) add(store.domains.items.map((domain) => domainRecord(store, domain)));
   return { version, records };
 }
 
