@@ -6,9 +6,6 @@ import { encodeFrame, readWord, XsType } from '../protocol/xs-wire.js';
 import { Daemon } from '../xenstore-sim/daemon.js';
 import { POLICIES, Store } from '../xenstore-sim/index.js';
 import { dumpDaemon } from '../xenstore-sim/state/dump.js';
-import { loadDaemon } from '../xenstore-sim/state/load.js';
-import { readStateStream } from '../xenstore-sim/state/read-stream.js';
-import { writeStateStream } from '../xenstore-sim/state/write-stream.js';
 import { PRIVILEGED_WATCHES_MAX } from '../xenstore-sim/watch-requests.js';
 
 const request = (type: number, payload: string, transactionId = 0): Uint8Array =>
@@ -71,10 +68,8 @@ t.test(
     daemon.receive(other, request(XsType.WRITE, '/elsewhere\0v'));
     t.strictSame([...taken(daemon, other)], [[XsType.WRITE, 1]]);
     // More records than a function takes arguments.
-    const stream = readStateStream(writeStateStream(dumpDaemon(daemon)));
-    t.equal(stream.records.filter(({ type }) => type === 'WATCH_DATA').length, PRIVILEGED_WATCHES_MAX);
-    const next = loadDaemon(stream, POLICIES.c).daemon;
-    t.equal(next.store.connection(greedy).watches.count, PRIVILEGED_WATCHES_MAX);
+    const { records } = dumpDaemon(daemon);
+    t.equal(records.filter(({ type }) => type === 'WATCH_DATA').length, PRIVILEGED_WATCHES_MAX);
 
     /** Takes the frames of both; those of `greedy` are counted. */
     function takenBoth(_: number): Map<number, number> {
