@@ -12,8 +12,8 @@ import type { ExitStatus } from './exit-status.js';
 import { CorpusFolder } from './fuzz-corpus.js';
 import { type FuzzEngine, type FuzzSetup, fuzzEngine, type ShardWatch, sharedTables } from './fuzz-engine.js';
 import { secondsOf, USUAL_SEED, WORKERS_MAX, WORLD_OPTIONS, worldQuestionOf } from './fuzz-options.js';
+import { FuzzProgress } from './fuzz-progress.js';
 import { type FuzzReport, printReport } from './fuzz-report.js';
-import { ProgressLine } from './progress.js';
 import { counted } from './schedule-text.js';
 import { Stop } from './stop.js';
 import type { Terminal } from './terminal.js';
@@ -51,19 +51,18 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const seconds = time === undefined ? Number.POSITIVE_INFINITY : secondsOf('time', time);
   const workers = args.integer('workers', { minimum: 1, maximum: WORKERS_MAX }) ?? terminal.jobs;
   const setup: FuzzSetup = { ...(await worldsOf(worldQuestionOf(args))), tables: sharedTables() };
-  const campaign = new Campaign(
-    { seed, runs: runs ?? RUNS_MAX, checkAll: args.flag('check-determinism') },
-    setup.tables,
-  );
+  const settings = { seed, runs: runs ?? RUNS_MAX, checkAll: args.flag('check-determinism') };
+  const campaign = new Campaign(settings, setup.tables);
+  const progress = new FuzzProgress(settings, terminal);
   const folder = args.text('corpus');
   const corpus = folder === undefined ? null : new CorpusFolder(folder);
-  if (corpus !== null) await resume(campaign, corpus, setup, terminal);
+  if (corpus !== null) await resume({ campaign, corpus, progress, setup, terminal });
 
   const stop = new Stop(terminal, seconds);
   const engine = await fuzzEngine(setup, workers);
   let report: FuzzReport;
   try {
-    await generations({ campaign, engine, corpus, stop, terminal });
+    await generations({ campaign, engine, corpus, stop, progress });
     const { failures, differences, figures } = campaign;
     // The bound on states keeps this short, so a signal need not end it.
     const shrunk = await engine.shrink(failures.map(({ token, oracle }) => ({ token, oracle })));
@@ -76,13 +75,23 @@ async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   return printReport(report, args.flag('json'), terminal);
 }
 
-async function resume(campaign: Campaign, corpus: CorpusFolder, setup: FuzzSetup, terminal: Terminal): Promise<void> {
+interface Beginning {
+  readonly campaign: Campaign;
+  readonly corpus: CorpusFolder;
+  readonly progress: FuzzProgress;
+  readonly setup: FuzzSetup;
+  readonly terminal: Terminal;
+}
+
+async function resume({ campaign, corpus, progress, setup, terminal }: Beginning): Promise<void> {
   const runner = new ShardRunner(setup.swarm, await resolverOf(setup), setup.tables);
   const tokens = corpus.load(
     (token) => runner.retrace(token),
     (file, reason) => terminal.err(`quiesce fuzz: set aside ${file}: ${reason}\n`),
   );
-  campaign.resume(tokens, runner.takeCoverage());
+  const coverage = runner.takeCoverage();
+  campaign.resume(tokens, coverage);
+  progress.resume(coverage);
 }
 
 interface Work {
@@ -90,38 +99,21 @@ interface Work {
   readonly engine: FuzzEngine;
   readonly corpus: CorpusFolder | null;
   readonly stop: Stop;
-  readonly terminal: Terminal;
+  readonly progress: FuzzProgress;
 }
 
-async function generations({ campaign, engine, corpus, stop, terminal }: Work): Promise<void> {
-  const line = new ProgressLine(terminal);
-  const start = terminal.clock();
-  let { figures } = campaign;
-  let fresh = 0;
-  let runs = 0;
-  const watch: ShardWatch = {
-    stopped: () => stop.reached,
-    done(result) {
-      runs += result.runs;
-      const speed = Math.round(runs / Math.max(terminal.clock() - start, 1e-3));
-      const failures = counted(campaign.failures.length, 'failure');
-      const { states, unseen } = figures;
-      line.show(
-        `fuzz: ${runs} runs, ${speed}/s, ${states} states, ${fresh} new, ${failures}, unseen ${unseen.toFixed(3)}`,
-      );
-    },
-  };
+async function generations({ campaign, engine, corpus, stop, progress }: Work): Promise<void> {
+  const watch: ShardWatch = { stopped: () => stop.reached, done: (result) => progress.done(result) };
   while (!stop.reached) {
     const tasks = campaign.plan();
     if (tasks.length === 0) break;
+    progress.begin();
     for (const result of await engine.shards(tasks, watch)) {
       const added = campaign.merge(result);
       corpus?.save(added.map(({ token }) => token));
     }
-    fresh = campaign.figures.features - figures.features;
-    figures = campaign.figures;
   }
-  line.clear();
+  progress.clear();
   // Those that have shown new states only are many and soon replaced, so they are kept at the end.
   corpus?.save(campaign.corpus.tokens);
 }

@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { COLUMNS_USUAL, showsColour, type Terminal } from './terminal.js';
+import { columnsOf, showsColour, type Terminal } from './terminal.js';
 import { monotonicSeconds } from './timed-verdict.js';
 import { mainWatched } from './watched.js';
 
@@ -22,7 +22,7 @@ const terminal: Terminal = {
   err: (text) => void process.stderr.write(text),
   colour: showsColour(process.stdout, process.env),
   progress: process.stderr.isTTY === true,
-  columns: process.stdout.columns ?? COLUMNS_USUAL,
+  columns: columnsOf(process.stdout),
   jobs: availableParallelism(),
   program: script.endsWith('.js') && !script.startsWith('..') ? `node ${script}` : 'quiesce',
   environment: { ...process.env },

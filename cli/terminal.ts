@@ -41,3 +41,8 @@ export function showsColour(
   const { NO_COLOR: refused = '', TERM: kind } = env;
   return stream.isTTY === true && refused === '' && kind !== 'dumb';
 }
+
+/** Characters in a line of a stream. A terminal that nobody has told its size says 0. */
+export function columnsOf({ columns = 0 }: { readonly columns?: number | undefined }): number {
+  return columns > 0 ? columns : COLUMNS_USUAL;
+}

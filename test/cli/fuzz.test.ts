@@ -167,6 +167,15 @@ t.test('wrong usage is one line that says what is accepted', async (t) => {
   }
 });
 
+t.test('progress tells of what was found before a generation is at its end', async (t) => {
+  const { err } = await quiesce([...LINUX, '--runs', '512'], { progress: true });
+  const lines = err.split('\r').filter((line) => line.includes('fuzz: '));
+  t.equal(lines.length, 2, 'two shards of one generation');
+  for (const line of lines) {
+    t.match(line, /fuzz: \d+ runs, \d+\/s, [1-9]\d* states, [1-9]\d* new, 1 failure, unseen 0\.\d{3}/);
+  }
+});
+
 t.test('the time ends a campaign, and progress is shown where somebody looks', async (t) => {
   let now = 0;
   const { out, err } = await quiesce([...SEQUENCED, '--commands', '1', '--time', '2m', '--json'], {

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { explain } from '../../cli/exit-status.js';
 import { COMMANDS } from '../../cli/program.js';
-import { showsColour } from '../../cli/terminal.js';
+import { columnsOf, showsColour } from '../../cli/terminal.js';
 import { sessionNames } from '../../library/sessions.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { quiesce } from '../support/fake-terminal.js';
@@ -114,6 +114,12 @@ t.test('colours are for terminals that have not refused them', async (t) => {
   t.equal(showsColour({ isTTY: true }, { TERM: 'dumb' }), false);
   t.equal(showsColour({ isTTY: false }, {}), false);
   t.equal(showsColour({}, { FORCE_COLOR: '1' }), false);
+});
+
+t.test('lines are as long as the terminal is wide, and of 80 where nobody knows', async (t) => {
+  t.equal(columnsOf({ columns: 132 }), 132);
+  t.equal(columnsOf({}), 80);
+  t.equal(columnsOf({ columns: 0 }), 80, 'a terminal that was told no size');
 });
 
 t.test('the recorded sessions are found', async (t) => {
