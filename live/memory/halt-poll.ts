@@ -16,8 +16,8 @@
 const POLL_MILLISECONDS = 0.15;
 /** A program of tpm2-tools takes so long to start and end, and sends a command in between. */
 const POLL_MILLISECONDS_MAX = 12;
-/** What the parts of a live system do when they are woken takes less. */
-const OFFER_MILLISECONDS = 0.05;
+/** What the parts of a live system do when they are woken takes less, a slice of the scheduler's more. */
+const OFFER_MILLISECONDS = 0.5;
 const FIRST_REST_MILLISECONDS = 5;
 const REST_MILLISECONDS_MAX = 1000;
 /** What is left of a rest by each wait that was over in time. */

@@ -11,7 +11,7 @@ import { FrameAssembler, type FrameSize } from '../../protocol/frame-assembler.j
 import type { ChannelEnd } from './channel-end.js';
 
 /** For this time `askBriefly` blocks: more than most commands take, and nothing that waits behind the event loop notices. */
-const BRIEF_MILLISECONDS = 0.5;
+const BRIEF_MILLISECONDS = 2;
 
 interface Question {
   readonly sizeOf: FrameSize;

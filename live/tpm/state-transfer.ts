@@ -53,6 +53,7 @@ export function readStateBriefly(
   const volatile = control.stateBlobBriefly('volatile');
   if (volatile === undefined) return null;
   const state = newState('swtpm', { permanent, volatile, savestate: null });
+  if (known !== undefined) return { state, permanent: last };
   // Asked for last: swtpm sets the mode of a file that it reads, which is a new version too. No command has come since.
   const version = directory.permanentVersion;
   return { state, permanent: version === null ? null : { version, bytes: permanent } };

@@ -78,7 +78,7 @@ t.test(
       t.ok(machine.wait(3).seen);
     }
     machine.wait(1000);
-  t.equal(machine.wait(3).slept, 0, 'a wait in two pieces counts as one');
+    t.equal(machine.wait(3).slept, 0, 'a wait in two pieces counts as one');
   },
 );
 
