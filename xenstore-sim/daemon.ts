@@ -287,7 +287,6 @@ export class Daemon {
     this.#credit?.charge(this.#store, session.domid, known, transactionId);
     const outcome = execute(this.#store, session.connection, request, { transactionId, owner: this.#owner });
     this.#store = outcome.store;
-    if (outcome.keptTree) this.#owner = {};
     if (known === 'transactionStart') this.#updates?.noteStart(session, this.#store);
     this.#afterDomains(request);
     const replyFirst = known !== 'unknown' && policy.repliesFirst.has(known);

@@ -10,6 +10,7 @@ import { PackedTree } from './packed-tree.js';
 import { hashesOfLevels, hashPath, nulIn, SLASH } from './path-bytes.js';
 import type { Owner } from './path-map.js';
 import type { Store } from './store.js';
+import { packedTree } from './tree.js';
 import type { Output } from './wire/output.js';
 
 /**
@@ -46,10 +47,11 @@ function read(
   output: Output,
 ): boolean {
   const nul = end - 1;
-  if (!(tree instanceof PackedTree) || input[nul] !== 0 || nul - from < 2 || input[from] !== SLASH) return false;
+  const packed = packedTree(tree);
+  if (packed === null || input[nul] !== 0 || nul - from < 2 || input[from] !== SLASH) return false;
   if (policy.pathLengthForAll && end - from > quota.quota.pathLength) return false;
   const hash = hashesOfLevels[hashPath(input, from, nul)] as number;
-  const bucket = tree.bucket(hash);
+  const bucket = packed.bucket(hash);
   const at = bucket.findText(input, from, nul, hash);
   if (at < 0) return false;
   const length = bucket.valueLength(at);

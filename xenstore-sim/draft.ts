@@ -19,6 +19,7 @@ import { type Allowance, type QuotaSet, UNLIMITED } from './quota.js';
 import { Store, type StoreState } from './store.js';
 import type { CTransaction } from './transactions.js';
 import { permissionsAt, storedAt, type Tree } from './tree.js';
+import { KeptTree, VersionedTree } from './versioned-tree.js';
 import type { WatchIndex } from './watch-index.js';
 import type { Watch, WatchEvent } from './watches.js';
 
@@ -48,9 +49,7 @@ export class Draft implements StoreState {
   isolated = false;
   /** Set when the transaction would have accessed more nodes than it may: the request has failed. */
   overflown = false;
-  /** Whether somebody holds the tree as it was at some time. */
-  keptTree = false;
-  #owner: Owner | null;
+  readonly #owner: Owner | null;
   /** Whose transaction it is. */
   #caller: Connection | null = null;
   /** Events on their way into the queues of connections, by number. */
@@ -80,10 +79,13 @@ export class Draft implements StoreState {
     this.transaction = transaction;
   }
 
-  /** From now on, the tree as it was up to here stays as it is. */
-  keepTree(): void {
-    this.#owner = null;
-    this.keptTree = true;
+  /** Lets the tree forget the states that no transaction works on, if they have become many. */
+  forgetTrees(): void {
+    const { tree } = this;
+    if (!(tree instanceof VersionedTree) || !tree.isCrowded) return;
+    const open = this.connections.items.flatMap(({ transactions }) => transactions);
+    const bases = open.map((transaction) => (transaction.rules === 'ocaml' ? transaction.state.base : null));
+    tree.forget(bases.filter((base) => base instanceof KeptTree));
   }
 
   /** From now on, nodes are those of the tree again. */
@@ -137,8 +139,8 @@ export class Draft implements StoreState {
     const { rules, finite } = this.policy;
     // Only oxenstored asks what was there.
     const old = rules === 'ocaml' ? (this.tree.get(path) ?? null) : null;
-    const known = before === undefined ? permissionsAt(this.tree, path) : before;
-    const oldOwner = known?.owner ?? 0;
+    const known = before === undefined && old === null ? permissionsAt(this.tree, path) : before;
+    const oldOwner = (old?.permissions ?? known)?.owner ?? 0;
     const owner = node?.permissions.owner ?? 0;
     if (oldOwner !== owner) {
       this.#count(oldOwner, -1);
@@ -287,6 +289,10 @@ export class Draft implements StoreState {
 
   #tellTransactions(path: Path | null): void {
     if (path === null) return;
+    if (this.tree instanceof VersionedTree) {
+      this.tree.note(path);
+      return;
+    }
     for (const connection of this.connections.items) {
       if (connection.transactions.length === 0) continue;
       const transactions = connection.transactions.map((transaction) => transaction.afterChangeOf(path));

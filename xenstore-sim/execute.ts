@@ -18,17 +18,16 @@ import type { Store } from './store.js';
 import { endTransaction, noteInside, performInside } from './transaction-requests.js';
 import { startTransaction } from './transaction-start.js';
 import type { Transaction } from './transactions.js';
+import { keptTree } from './tree.js';
 import { NO_WATCHES } from './watch-index.js';
 import { addWatch, dropWatches, removeWatch } from './watch-requests.js';
 
 export interface Outcome {
-  /** The store after the request; the same object if nothing changed. */
+  /** The store after the request; the same object if nothing changed, but for what its owner had changed in place. */
   readonly store: Store;
   readonly reply: Reply;
   /** Connections whose queue of events has grown; null for none. */
   readonly notified: readonly number[] | null;
-  /** Whether the store holds an earlier tree too: its owner must change nothing in place any more, and take a new name. */
-  readonly keptTree: boolean;
 }
 
 const PRIVILEGED: ReadonlySet<KnownType> = new Set<KnownType>([
@@ -64,7 +63,7 @@ export function execute(
   const caller = store.connection(connection);
   const draft = new Draft(store, owner);
   const reply = answer(draft, caller, request, transactionId);
-  return { store: draft.finish(store), reply, notified: draft.notified, keptTree: draft.keptTree };
+  return { store: draft.finish(store), reply, notified: draft.notified };
 }
 
 /**
@@ -146,6 +145,7 @@ function perform(draft: Draft, caller: Connection, request: Request): Reply {
       draft.setConnection(caller.with({ watches: NO_WATCHES, transactions: [] }));
       return OK;
     case 'transactionStart':
+      draft.forgetTrees();
       return startTransaction(draft, caller);
     case 'transactionEnd':
       return failure('ENOENT');
@@ -181,8 +181,7 @@ function malformed(draft: Draft, caller: Connection, request: Request & { readon
 /** A request on nodes outside of any transaction, by the rules of oxenstored: its changes are announced at once. */
 function performAlone(draft: Draft, caller: Connection, request: NodeRequest): Reply {
   // Only these events are about nodes as they were before.
-  if (request.type === 'rm' || request.type === 'setPerms') draft.keepTree();
-  const before = draft.tree;
+  const before = request.type === 'rm' || request.type === 'setPerms' ? keptTree(draft.tree) : draft.tree;
   const footprint = newFootprint();
   const reply = performOcaml(draft, caller, request, footprint);
   if (reply.kind !== 'error') announceOcaml(draft, footprint.changes, before, draft.tree);

@@ -7,6 +7,7 @@ import type { Draft } from './draft.js';
 import { announceOcaml } from './ocaml-events.js';
 import { type Footprint, newFootprint, performOcaml } from './ocaml-nodes.js';
 import type { OcamlTransaction, Operation } from './ocaml-transactions.js';
+import { OverlayTree } from './overlay-tree.js';
 import { type Path, ROOT } from './path.js';
 import { failure, type NodeRequest, OK, type Reply } from './requests.js';
 import { startTransaction } from './transaction-start.js';
@@ -17,11 +18,11 @@ import type { Tree } from './tree.js';
  * One that changed nothing ends well whatever happened outside.
  */
 export function commitOcaml(draft: Draft, caller: Connection, transaction: OcamlTransaction): Reply {
-  const { base, tree, changes, touched, outsidePaths, outsideRenewed, readLow, writeLow } = transaction.state;
+  const { base, tree, changes, touched, readLow, writeLow } = transaction.state;
   if (changes === null) return OK;
   const before = draft.tree;
   const untouched = (path: Path | null): boolean => path === null || isUntouched(transaction, before, path);
-  const alone = outsidePaths === null && !outsideRenewed;
+  const alone = !transaction.changedOutside(ROOT, before);
   if (alone || (untouched(readLow) && untouched(writeLow))) graft(draft, tree, toArray(touched));
   else {
     const error = replay(draft, caller, transaction);
@@ -37,7 +38,7 @@ function isUntouched(transaction: OcamlTransaction, now: Tree, path: Path): bool
   const was = base.get(path);
   const is = now.get(path);
   if (was === undefined && is === undefined) return path.parent !== null && now.get(path.parent) !== undefined;
-  if (was === undefined || is === undefined || transaction.changedOutside(path)) return false;
+  if (was === undefined || is === undefined || transaction.changedOutside(path, now)) return false;
   for (let at: Path | null = path; at !== null && at !== ROOT; at = at.parent) {
     const one = base.get(at)?.permissions;
     const other = now.get(at)?.permissions;
@@ -68,6 +69,7 @@ function replay(draft: Draft, caller: Connection, { state }: OcamlTransaction): 
   draft.setConnection(now.with({ transactions: now.transactions.slice(0, -1) }));
   const { tree, domains, generation } = draft;
   draft.isolated = true;
+  if (!draft.policy.finite) draft.tree = OverlayTree.over(tree);
   const footprint = newFootprint();
   // A request of a type that the daemon does not know ends the attempt in another way than one that it cannot repeat.
   const operations = toArray(state.operations);

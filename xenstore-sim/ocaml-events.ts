@@ -6,14 +6,14 @@ import { specialNode } from './ocaml-nodes.js';
 import type { Change } from './ocaml-transactions.js';
 import { type Path, ROOT, specialPath } from './path.js';
 import { type PermissionList, READ, type Subject } from './permissions.js';
-import type { Tree } from './tree.js';
+import type { KnownTree } from './tree.js';
 import type { Watch } from './watches.js';
 
 /**
  * Tells the watchers of `changes`, one event per change. `before` and `after` are the trees around all of them: for a
  * removal the old permissions decide, for changed permissions both, else the new ones.
  */
-export function announceOcaml(draft: Draft, changes: readonly Change[], before: Tree, after: Tree): void {
+export function announceOcaml(draft: Draft, changes: readonly Change[], before: KnownTree, after: KnownTree): void {
   for (const { kind, path } of changes) {
     const trees = kind === 'rm' ? [before] : kind === 'setPerms' ? [before, after] : [after];
     for (const watches of watchesAbove(draft, path)) draft.notify(watches, path.text, readers(trees, path));
@@ -69,7 +69,7 @@ function comparePaths(one: Path, other: Path): number {
 }
 
 /** Who may be told: whoever can read the node or its parent in one of `trees`. Of the root nobody is ever told. */
-function readers(trees: readonly Tree[], path: Path): (subject: Subject) => boolean {
+function readers(trees: readonly KnownTree[], path: Path): (subject: Subject) => boolean {
   const lists: PermissionList[] = [];
   for (const tree of trees) {
     const parent = path === ROOT || path.parent === null ? undefined : tree.get(path.parent);

@@ -19,7 +19,8 @@ import { OverlayTree } from './overlay-tree.js';
 import { type Path, ROOT } from './path.js';
 import { PathMap } from './path-map.js';
 import type { Reply, Request } from './requests.js';
-import type { Tree } from './tree.js';
+import { type KnownTree, keptTree, type Tree } from './tree.js';
+import { KeptTree, VersionedTree } from './versioned-tree.js';
 
 /** A change as the watchers will be told of it. */
 export interface Change {
@@ -36,7 +37,7 @@ export interface Operation {
 export interface OcamlTransactionState {
   readonly id: number;
   /** The tree and the domains (for their node counts) at the start. */
-  readonly base: Tree;
+  readonly base: KnownTree;
   readonly baseDomains: IdList<Domain>;
   /** As the transaction has made them. */
   readonly tree: Tree;
@@ -48,7 +49,7 @@ export interface OcamlTransactionState {
   /** The lowest paths that cover all reads and all writes; null while there was none. */
   readonly readLow: Path | null;
   readonly writeLow: Path | null;
-  /** Paths changed outside since the start: a set, and its members. */
+  /** Paths changed outside since the start: a set, and its members. Where the tree notes changes itself, mostly empty. */
   readonly outside: PathMap<Mark>;
   readonly outsidePaths: Chain<Path> | null;
   /** Whether the end of a domain has made every node outside anew. */
@@ -73,12 +74,13 @@ export class OcamlTransaction implements Hashed {
   }
 
   static start(id: number, tree: Tree, domains: IdList<Domain>, hashed: boolean): OcamlTransaction {
+    const base = keptTree(tree);
     return new OcamlTransaction({
       id,
-      base: tree,
+      base,
       baseDomains: domains,
       // One with a hash is made for sharing.
-      tree: hashed ? tree : OverlayTree.over(tree),
+      tree: hashed ? tree : OverlayTree.over(base),
       domains,
       operations: null,
       changes: null,
@@ -120,9 +122,11 @@ export class OcamlTransaction implements Hashed {
     return this.with({ outside: outside.set(path, Mark.set), outsidePaths: append(outsidePaths, path) });
   }
 
-  /** Whether anything has changed outside, at or below `path`. */
-  changedOutside(path: Path): boolean {
+  /** Whether anything has changed outside, at or below `path`, now that the tree outside is `now`. */
+  changedOutside(path: Path, now: Tree): boolean {
+    const { base } = this.state;
     if (this.state.outsideRenewed) return true;
+    if (now instanceof VersionedTree && base instanceof KeptTree && now.changedSince(base, path)) return true;
     for (let entry = this.state.outsidePaths; entry !== null; entry = entry.earlier) {
       if (entry.item.isWithin(path)) return true;
     }

@@ -6,7 +6,7 @@ import type { Hashed } from '../protocol/hashed.js';
 import type { Node } from './node.js';
 import type { Path } from './path.js';
 import { type Owner, PathMap } from './path-map.js';
-import type { Tree } from './tree.js';
+import type { KnownTree, Tree } from './tree.js';
 
 /** A node that is another one now, or gone. */
 class Change implements Hashed {
@@ -25,15 +25,15 @@ export class OverlayTree implements Tree {
   /** Nobody asks. */
   readonly hashLow = 0;
   readonly hashHigh = 0;
-  readonly #below: Tree;
+  readonly #below: KnownTree;
   readonly #changes: PathMap<Change>;
 
-  private constructor(below: Tree, changes: PathMap<Change>) {
+  private constructor(below: KnownTree, changes: PathMap<Change>) {
     this.#below = below;
     this.#changes = changes;
   }
 
-  static over(below: Tree): OverlayTree {
+  static over(below: KnownTree): OverlayTree {
     return new OverlayTree(below, PathMap.empty<Change>(false));
   }
 

@@ -24,7 +24,6 @@ export function startTransaction(draft: Draft, caller: Connection): Reply {
   const first = policy.finite ? 1 : caller.nextTransaction;
   let id = first;
   while (caller.transaction(id) !== undefined) id = id < ID_MAX ? id + 1 : 1;
-  if (policy.rules === 'ocaml') draft.keepTree();
   const transaction =
     policy.rules === 'c'
       ? CTransaction.start(id, policy.finite, draft.owner)

@@ -1,6 +1,7 @@
 /**
  * The tree of nodes as a value.
  */
+import { assert } from '../protocol/assert.js';
 import type { Hashed } from '../protocol/hashed.js';
 import type { Node } from './node.js';
 import { PackedTree } from './packed-tree.js';
@@ -8,26 +9,43 @@ import type { Path } from './path.js';
 import { type Owner, PathMap } from './path-map.js';
 import type { PermissionList } from './permissions.js';
 import type { Policy } from './policy.js';
+import { VersionedTree } from './versioned-tree.js';
+
+/** A tree to be looked at. */
+export interface KnownTree extends Hashed {
+  get(path: Path): Node | undefined;
+}
 
 /**
  * Every node by its path; the root is always there.
  *
  * `set` and `delete` leave the old tree as it was, unless its owner gives it up: then it is changed in place (`PathMap`).
  */
-export interface Tree extends Hashed {
-  get(path: Path): Node | undefined;
+export interface Tree extends KnownTree {
   set(path: Path, node: Node, owner?: Owner | null): Tree;
   delete(path: Path, owner?: Owner | null): Tree;
 }
 
-/** Nodes in a bucket where trees are mostly changed in place, and where each change makes a new one. */
+/** Nodes in a bucket. */
 const BUCKET_NODES_MAX = 1024;
-const COPIED_NODES_MAX = 32;
 
 /** The tree without nodes: for states that are compared, with a hash; else for very many nodes. */
 export function emptyTree({ finite, rules }: Policy): Tree {
   if (finite) return PathMap.empty<Node>();
-  return PackedTree.empty(rules === 'c' ? BUCKET_NODES_MAX : COPIED_NODES_MAX);
+  const packed = PackedTree.empty(BUCKET_NODES_MAX);
+  return rules === 'c' ? packed : VersionedTree.of(packed);
+}
+
+/** `tree` as it is now: it stays so while its owner changes `tree`. Only a tree of oxenstored or one with a hash can be kept. */
+export function keptTree(tree: Tree): KnownTree {
+  assert(!(tree instanceof PackedTree), 'xenstore: a tree of the C daemon is not kept');
+  return tree instanceof VersionedTree ? tree.keep() : tree;
+}
+
+/** The nodes of a tree in buckets, if it is one. */
+export function packedTree(tree: Tree): PackedTree | null {
+  if (tree instanceof PackedTree) return tree;
+  return tree instanceof VersionedTree ? tree.now : null;
 }
 
 /** The generation of the node at `path`; 0 if there is none. */

@@ -72,8 +72,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     'oxenstored takes every transaction for one that nobody has met',
     [
       'xenstore-sim/ocaml-commit.ts',
-      'const alone = outsidePaths === null && !outsideRenewed;',
-      'const alone = outsidePaths === null || !outsideRenewed;',
+      'const alone = !transaction.changedOutside(ROOT, before);',
+      'const alone = before !== null;',
     ],
     foundBy('counter ocaml', 'exactly-once', 'the same: its nodes are put over those of the other'),
   ),

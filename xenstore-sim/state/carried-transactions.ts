@@ -30,6 +30,7 @@ import { failure } from '../requests.js';
 import type { Store } from '../store.js';
 import { CTransaction, type Transaction } from '../transactions.js';
 import { generationAt, type Tree } from '../tree.js';
+import { KeptTree, VersionedTree } from '../versioned-tree.js';
 import { carriedEntry } from './carried-entry.js';
 import { NODE_READ, NODE_WRITTEN, type NodeRecord } from './records.js';
 
@@ -76,7 +77,10 @@ export function dumpTransaction(store: Store, connection: number, transaction: T
 
 /** Whether a transaction started now would be the same. */
 function isUnused(store: Store, { state }: OcamlTransaction): boolean {
-  return state.operations === null && state.base === store.tree && state.baseDomains === store.domains;
+  const { base } = state;
+  const { tree } = store;
+  const same = tree instanceof VersionedTree && base instanceof KeptTree ? tree.isStill(base) : tree === base;
+  return state.operations === null && same && state.baseDomains === store.domains;
 }
 
 function accessOf({ path, node, modified, reach }: Accessed, tree: Tree): number {
