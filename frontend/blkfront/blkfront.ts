@@ -152,7 +152,8 @@ export class Blkfront {
         return;
       case XenbusState.Closed:
         if (connection === BlkfrontConnection.Restarting) this.#reopen();
-        else this.#closing();
+        // Otherwise the backend has not seen that it opens again: the same state, told of twice.
+        else if (connection !== BlkfrontConnection.Reopening) this.#closing();
         return;
       case XenbusState.Closing:
         this.#closing();

@@ -26,7 +26,7 @@ import { BLKIF_X86_64, type BlkifAbi } from '../../protocol/blkif.js';
 import { bytes, layout, u32 } from '../../protocol/layout.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { ringShape } from '../../protocol/ring.js';
-import { finite, POLICIES, Store } from '../../xenstore-sim/index.js';
+import { type DaemonName, finite, POLICIES, Store } from '../../xenstore-sim/index.js';
 import type { Grain } from '../actors.js';
 import { BackendProcess } from '../backend-process.js';
 import { StoreClient, type StoreListener } from '../store-client.js';
@@ -71,6 +71,8 @@ export interface BlockWorldOptions {
   readonly devices?: DeviceTable;
   /** What the block script writes; as the stock script when absent. */
   readonly script?: ScriptWrites;
+  /** The xenstored of all hosts; `USUAL_DAEMON` when absent. */
+  readonly daemon?: DaemonName;
   readonly listener?: StoreListener;
 }
 
@@ -152,7 +154,7 @@ export function buildBlockMachine(options: BlockWorldOptions, probe: BlockProbe,
     return made;
   };
   const hosts = dom0Frames.map((firstFrame, index) => {
-    const storeCell = memory.addCell(values.of(Store.empty(finite(POLICIES[USUAL_DAEMON]))));
+    const storeCell = memory.addCell(values.of(Store.empty(finite(POLICIES[options.daemon ?? USUAL_DAEMON]))));
     const maptrack = take(MAPPINGS_MAX * Mapping.size);
     const host = new Host(memory, { name: `host${'AB'[index]}`, maptrack, storeCell });
     const dom0 = domainAt('dom0', 0, firstFrame, 2);

@@ -10,6 +10,7 @@ import { Store } from '../../xenstore-sim/index.js';
 import { finite, POLICIES } from '../../xenstore-sim/policy.js';
 import { StoreClient } from '../store-client.js';
 import { StoreValues } from '../store-value.js';
+import { USUAL_DAEMON } from '../world-options.js';
 import { BackendState, IdentityBackend } from './backend.js';
 import { GuestTruth, IdentityHost, IdentityWorldState } from './host.js';
 import { Content, Gendisk, Kernel, KernelRecord, SLOTS } from './kernel.js';
@@ -53,7 +54,7 @@ export function buildIdentityMachine(design: Design, setting: IdentitySetting): 
   }
 
   const values = new StoreValues();
-  const cell = memory.addCell(values.of(Store.empty(finite(POLICIES.c))));
+  const cell = memory.addCell(values.of(Store.empty(finite(POLICIES[setting.daemon ?? USUAL_DAEMON]))));
   const clients: StoreClient[] = [];
   const client = (name: string): StoreClient => {
     const made = new StoreClient(memory, { name, cell, values, id: clients.length + 1, domid: 0 });

@@ -2,6 +2,7 @@
  * What an exploration of block device identity is about: the design of the backend and its script, and the situation.
  */
 import { assert } from '../../protocol/assert.js';
+import type { DaemonName } from '../../xenstore-sim/index.js';
 import type { DeviceUse } from './nodes.js';
 
 /**
@@ -160,6 +161,8 @@ export interface IdentitySetting {
   readonly forgetsFirst: boolean;
   /** The identity has a boot id. */
   readonly bootId: boolean;
+  /** The xenstored; `USUAL_DAEMON` when absent. */
+  readonly daemon?: DaemonName;
 }
 
 export const USUAL_SETTING: IdentitySetting = {

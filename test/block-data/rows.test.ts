@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import { BLOCK_ROWS, type BlockRow } from '../../scenarios/block-data.js';
 import { BlockWorld } from '../../simulator/block-data/world.js';
 import { explore } from '../../simulator/explore/explore.js';
+import { DAEMONS, USUAL_DAEMON } from '../../simulator/world-options.js';
 import { shortestFailure } from '../support/explorable.js';
 
 /** Some ten seconds on an idle core. */
@@ -13,6 +14,34 @@ for (const situation of new Set(BLOCK_ROWS.map(situationOf))) {
     for (const row of BLOCK_ROWS.filter((row) => situationOf(row) === situation)) {
       if (row.oracle === null) holds(t, row);
       else fails(t, row);
+    }
+  });
+}
+
+/** Rows in which much happens in the store, and which are soon explored. */
+const STORED = [
+  'boot',
+  'detach',
+  'detach/while it connects',
+  'power-off',
+  'destroy',
+  'attach/script hangs',
+  'restore/linux/read',
+  'migrate-closes-first/linux',
+  'killed/reconnects/boot',
+  'killed between steps/reconnects/takes-over',
+  'killed between steps/reconnects/takes-over and closes busy',
+  'killed twice/reconnects',
+];
+
+for (const daemon of DAEMONS.filter((name) => name !== USUAL_DAEMON)) {
+  t.test(`with ${daemon} a block pair does what it does with the usual xenstored`, SLOW, async (t) => {
+    const rows = BLOCK_ROWS.filter(({ name }) => STORED.includes(name));
+    t.equal(rows.length, STORED.length);
+    for (const row of rows) {
+      const other = { ...row, options: { ...row.options, daemon } };
+      if (row.oracle === null) holds(t, other);
+      else fails(t, other);
     }
   });
 }

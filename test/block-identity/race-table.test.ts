@@ -8,6 +8,7 @@ import { DESIGNS } from '../../simulator/block-identity/setting.js';
 import { decideIdentity } from '../../simulator/block-identity/verdict.js';
 import { IdentityWorld } from '../../simulator/block-identity/world.js';
 import { replay, stepsByName } from '../../simulator/replay.js';
+import { DAEMONS, USUAL_DAEMON } from '../../simulator/world-options.js';
 
 const ROWS = 40;
 
@@ -36,17 +37,21 @@ for (const { name, place, setting } of [...IDENTITY_SCENARIOS, ...VTPM_VOLUME_SC
       }
       t.ok(expected.why.length > 10, `${design}: there is an argument`);
       if (expected.notApplicable) continue;
-      const { oracle, holds, complete, observed, schedule } = decideIdentity({ scenario: name, design }, setting);
-      const seen = observed.filter((what) => !INCIDENTAL.has(what) || expected.seen.includes(what));
-      const asTable = oracle === expected.oracle && (oracle !== null || same(seen, expected.seen));
-      const disagreement = disagreementOf(place, design);
-      if (disagreement === undefined) {
-        t.ok(asTable, `${design}: expected ${expected.oracle ?? expected.seen}, found ${oracle ?? seen}: ${schedule}`);
-      } else {
-        t.notOk(asTable, `${design}: it does not stand among the disagreements for nothing`);
-        t.equal(oracle, disagreement.found, `${design}: the disagreement is the one that is written down`);
+      for (const daemon of setting.use === 'vbd' ? DAEMONS : [USUAL_DAEMON]) {
+        const verdict = decideIdentity({ scenario: name, design }, { ...setting, daemon });
+        const { oracle, holds, complete, observed, schedule } = verdict;
+        const seen = observed.filter((what) => !INCIDENTAL.has(what) || expected.seen.includes(what));
+        const asTable = oracle === expected.oracle && (oracle !== null || same(seen, expected.seen));
+        const disagreement = disagreementOf(place, design);
+        const at = `${design}, ${daemon}`;
+        if (disagreement === undefined) {
+          t.ok(asTable, `${at}: expected ${expected.oracle ?? expected.seen}, found ${oracle ?? seen}: ${schedule}`);
+        } else {
+          t.notOk(asTable, `${at}: it does not stand among the disagreements for nothing`);
+          t.equal(oracle, disagreement.found, `${at}: the disagreement is the one that is written down`);
+        }
+        t.equal(complete, holds, `${at}: every state was seen`);
       }
-      t.equal(complete, holds, `${design}: every state was seen`);
     }
   });
 }
