@@ -22,6 +22,7 @@ interface WatchedThread {
 export class WatchedThreads {
   readonly #stuckSeconds: number;
   readonly #threads: WatchedThread[];
+  #closed = false;
 
   constructor(count: number, stuckSeconds = STUCK_SECONDS) {
     this.#stuckSeconds = stuckSeconds;
@@ -47,8 +48,11 @@ export class WatchedThreads {
     } catch (error) {
       // What is still under way in it is nobody's any more.
       answer.catch(() => {});
-      this.#threads[at] = this.#begin();
-      void end(thread);
+      // One that was ended by closing gets no successor: the process would wait for it.
+      if (!this.#closed) {
+        this.#threads[at] = this.#begin();
+        void end(thread);
+      }
       throw error;
     } finally {
       clearTimeout(timer);
@@ -56,7 +60,9 @@ export class WatchedThreads {
     }
   }
 
+  /** Ends all threads; shards that are at work are rejected. */
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#threads.map(end));
   }
 

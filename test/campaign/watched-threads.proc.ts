@@ -77,6 +77,26 @@ t.test('a shard that takes too long is given up', async (t) => {
   });
 });
 
+t.test(
+  'threads that are closed with a shard at work end with it, and leave the process nothing to wait for',
+  async (t) => {
+    const configuration = { ...configurationOf(undefined), runs: 50_000_000 };
+    const program = `
+    import { WatchedThreads } from ${JSON.stringify(new URL('../../campaign/watched-threads.js', import.meta.url).href)};
+    const threads = new WatchedThreads(1);
+    const shard = threads.run(${JSON.stringify({ configuration, tokens: [], shard: 0 })}, 1e6);
+    setTimeout(() => threads.close(), 100);
+    await shard.then(() => console.log('done'), () => console.log('given up'));
+  `;
+    const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+      encoding: 'utf8',
+      // It ends by itself, or never.
+      timeout: 100_000,
+    });
+    t.strictSame({ status, signal, stdout, stderr }, { status: 0, signal: null, stdout: 'given up\n', stderr: '' });
+  },
+);
+
 t.test('one shard alone: a driver that keeps state outside its memory, or never ends a step, is named', async (t) => {
   const result = join(folder, 'result.json');
   const shard = (file: string, ...more: readonly string[]): ReturnType<typeof quiesce> =>
