@@ -3,8 +3,10 @@
  * the same oracle still fails. Then the explorer looks breadth-first for a shorter schedule, and where it comes to the
  * end of that search there is none.
  */
+import { TPMBACKS, TPMFRONTS } from '../drivers.js';
 import { type Explorable, explore } from '../explore/explore.js';
 import { type LengthProof, PROOF_STATES } from '../explore/shortest.js';
+import type { Pairing } from '../pairing.js';
 import { nameChoices, replay, stepsByName, stepsOfToken } from '../replay.js';
 import { parseVariation, VARIATIONS } from '../scenario-variation.js';
 import type { WorldNames } from '../schedule.js';
@@ -55,7 +57,7 @@ export function shrink(
     const attempt = new LooseReplay(shelf.open(names).world, oracle);
     steps = shrinkSchedule(attempt, simpler.steps);
     tries += attempt.tries;
-    proved = prove(shelf.open(names).world, oracle, steps, proofStates);
+    proved = prove(new FirstFailure(shelf.open(names).world, oracle, isOfZoo(resolve(names))), steps, proofStates);
     steps = proved.steps;
   }
   const { world } = shelf.open(names);
@@ -123,6 +125,11 @@ function simplerWorlds(names: WorldNames): readonly WorldNames[] {
   return simpler;
 }
 
+/** Whether both drivers are those that are there, and not somebody's own. */
+function isOfZoo({ tpmfront, tpmback }: Pairing): boolean {
+  return TPMFRONTS.includes(tpmfront) && TPMBACKS.includes(tpmback);
+}
+
 interface Proved {
   readonly steps: Names;
   readonly proof: LengthProof;
@@ -133,8 +140,9 @@ interface Proved {
  * Two searches: one as the world is replayed, which may give a shorter schedule, and where that world takes steps that
  * commute first, one without, because a shorter schedule may be among those that were left out.
  */
-function prove(world: World, oracle: OracleName, steps: Names, maxStates: number): Proved {
-  const search = () => explore(new FirstFailure(world, oracle), { order: 'bfs', maxStates, oracles: [oracle] });
+function prove(first: FirstFailure, steps: Names, maxStates: number): Proved {
+  const { world, oracle } = first;
+  const search = () => explore(first, { order: 'bfs', maxStates, oracles: [oracle] });
   const kept = search();
   const { states } = kept;
   if (kept.holds) return { steps, proof: 'unknown', states };
@@ -153,42 +161,48 @@ function prove(world: World, oracle: OracleName, steps: Names, maxStates: number
 /** A world in which nothing happens after a failure, and only that of one oracle is seen, where no other comes first. */
 class FirstFailure implements Explorable {
   readonly memory;
-  readonly #world: World;
+  readonly world: World;
+  readonly oracle: OracleName;
+  /** For what steps are remembered to do; no reduction knows that nothing happens after a failure. */
+  readonly steps: World['steps'] | undefined;
   readonly #bit: number;
 
-  constructor(world: World, oracle: OracleName) {
-    this.#world = world;
+  /** `remember`: no driver can keep anything outside its memory. */
+  constructor(world: World, oracle: OracleName, remember: boolean) {
+    this.world = world;
+    this.oracle = oracle;
     this.memory = world.memory;
+    this.steps = remember ? world.steps : undefined;
     this.#bit = oracleBit(oracle);
   }
 
   get violations(): number {
-    const { violations } = this.#world;
+    const { violations } = this.world;
     return (violations & -violations) === this.#bit ? this.#bit : 0;
   }
   get lastFault(): string | null {
-    return this.#world.lastFault;
+    return this.world.lastFault;
   }
   get atRest(): boolean {
-    return this.#world.violations === 0 && this.#world.atRest;
+    return this.world.violations === 0 && this.world.atRest;
   }
   get reducing(): boolean {
-    return this.#world.reducing;
+    return this.world.reducing;
   }
   set reducing(reducing: boolean) {
-    this.#world.reducing = reducing;
+    this.world.reducing = reducing;
   }
   enumerate(choices: Int32Array, first = 0): number {
-    return this.#world.violations === 0 ? this.#world.enumerate(choices, first) : 0;
+    return this.world.violations === 0 ? this.world.enumerate(choices, first) : 0;
   }
   step(choice: number): void {
-    this.#world.step(choice);
+    this.world.step(choice);
   }
   isFault(choice: number): boolean {
-    return this.#world.isFault(choice);
+    return this.world.isFault(choice);
   }
   quiescent(): void {
-    this.#world.quiescent();
+    this.world.quiescent();
   }
 }
 
