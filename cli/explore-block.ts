@@ -10,9 +10,11 @@ import { formatBlockSchedule } from '../simulator/block-data/schedule.js';
 import { type BlockVerdict, decideBlock } from '../simulator/block-data/verdict.js';
 import { find } from '../simulator/drivers.js';
 import type { DecideOptions } from '../simulator/explore/decide.js';
+import { DAEMONS } from '../simulator/world-options.js';
+import type { DaemonName } from '../xenstore-sim/index.js';
 import { type Arguments, usage } from './arguments.js';
 import { effortLines } from './effort.js';
-import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
+import { counted, daemonText, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { coloursOf, type Terminal } from './terminal.js';
 
 export interface TimedBlockVerdict extends BlockVerdict {
@@ -20,7 +22,7 @@ export interface TimedBlockVerdict extends BlockVerdict {
 }
 
 /** What says which drivers of a vTPM take part, and how. A scenario of block data has its own. */
-const OF_OTHERS = ['tpmfront', 'tpmback', 'session', 'commands', 'grain', 'daemon', 'design'] as const;
+const OF_OTHERS = ['tpmfront', 'tpmback', 'session', 'commands', 'grain', 'design'] as const;
 
 /** The scenario that the options name; null for another kind. Throws `USAGE` and `UNKNOWN_NAME`. */
 export function blockOf(args: Arguments): BlockScenario | null {
@@ -28,12 +30,13 @@ export function blockOf(args: Arguments): BlockScenario | null {
   if (name === undefined || !isBlockName(name)) return null;
   const foreign = OF_OTHERS.find((option) => args.text(option) !== undefined);
   if (foreign !== undefined) throw usage(`--${foreign}: ${name} names its drivers itself; leave --${foreign} out`);
-  return findBlock(name);
+  return findBlock(name, args.oneOf('daemon', DAEMONS));
 }
 
-/** Throws `UNKNOWN_NAME` with the scenarios there are. */
-export function findBlock(name: string): BlockScenario {
-  return find('scenario', BLOCK_SCENARIOS, name);
+/** With the usual xenstored, or with `daemon`. Throws `UNKNOWN_NAME` with the scenarios there are. */
+export function findBlock(name: string, daemon?: DaemonName): BlockScenario {
+  const scenario = find('scenario', BLOCK_SCENARIOS, name);
+  return daemon === undefined ? scenario : { ...scenario, options: { ...scenario.options, daemon } };
 }
 
 /** Decides, and measures. `clock` gives seconds since some moment. */
@@ -48,15 +51,15 @@ export function decideBlockTimed(
 }
 
 /** Writes the schedule file of a failure. */
-export function writeBlockSchedule(file: string, { scenario, blkfront, schedule }: BlockVerdict): void {
-  writeWhole(file, formatBlockSchedule({ scenario, blkfront, steps: schedule }));
+export function writeBlockSchedule(file: string, { schedule, ...names }: BlockVerdict): void {
+  writeWhole(file, formatBlockSchedule({ ...names, steps: schedule }));
 }
 
 export function blockText({ name, row }: BlockScenario, verdict: TimedBlockVerdict, terminal: Terminal): string {
   const colours = coloursOf(terminal);
-  const { blkfront, blkback, oracle, fault, states, schedule, token } = verdict;
+  const { blkfront, blkback, daemon, oracle, fault, states, schedule, token } = verdict;
   const effort = effortLines(verdict, terminal.columns);
-  const lines = [colours.bold(name), `blkfront ${blkfront} with blkback ${blkback}`, ''];
+  const lines = [colours.bold(name), `blkfront ${blkfront} with blkback ${blkback}${daemonText(daemon)}`, ''];
   if (oracle === null) {
     const bounded = colours.yellow(`no failure in ${counted(states, 'state')} (not complete)`);
     lines.push(verdict.complete ? `${colours.green('holds')} in every schedule` : bounded, ...effort);

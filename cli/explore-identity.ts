@@ -12,7 +12,7 @@ import { decideIdentity, type IdentityVerdict } from '../simulator/block-identit
 import type { DecideOptions } from '../simulator/explore/decide.js';
 import { effortLines } from './effort.js';
 import type { IdentityPair } from './identity-options.js';
-import { counted, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
+import { counted, daemonText, failureLines, oracleTitle, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { coloursOf, type Terminal } from './terminal.js';
 
 export interface TimedIdentityVerdict extends IdentityVerdict {
@@ -35,19 +35,19 @@ export function decideIdentityTimed(
 }
 
 /** Writes the schedule file of a failure. */
-export function writeIdentitySchedule(file: string, { scenario, design, schedule }: IdentityVerdict): void {
-  writeWhole(file, formatIdentitySchedule({ scenario, design, steps: schedule }));
+export function writeIdentitySchedule(file: string, { schedule, ...names }: IdentityVerdict): void {
+  writeWhole(file, formatIdentitySchedule({ ...names, steps: schedule }));
 }
 
 export function identityText({ scenario }: IdentityPair, verdict: TimedIdentityVerdict, terminal: Terminal): string {
   const colours = coloursOf(terminal);
-  const { design, oracle, fault, states, schedule, token } = verdict;
+  const { design, daemon, oracle, fault, states, schedule, token } = verdict;
   const effort = effortLines(verdict, terminal.columns);
   const title = DESIGNS.find(({ name }) => name === design)?.title ?? '';
   const lines = [
     colours.bold(scenario.name),
     ...wrapped(scenario.title, terminal.columns),
-    ...wrapped(`design ${design}: ${title}`, terminal.columns),
+    ...wrapped(`design ${design}: ${title}${daemonText(daemon)}`, terminal.columns),
     '',
   ];
   if (oracle === null) {

@@ -7,6 +7,8 @@ import { type IdentityScenario, isIdentityName } from '../scenarios/identity-sce
 import { VTPM_VOLUME_SCENARIOS } from '../scenarios/vtpm-volume.js';
 import { DESIGNS, type Design } from '../simulator/block-identity/setting.js';
 import { find } from '../simulator/drivers.js';
+import { DAEMONS } from '../simulator/world-options.js';
+import type { DaemonName } from '../xenstore-sim/index.js';
 import { type Arguments, type OptionSpecs, usage } from './arguments.js';
 
 const USUAL_DESIGN: Design = 'I';
@@ -20,7 +22,7 @@ export const DESIGN_OPTIONS: OptionSpecs = {
   },
 };
 
-const OF_A_VTPM = ['tpmfront', 'tpmback', 'session', 'commands', 'grain', 'daemon'] as const;
+const OF_A_VTPM = ['tpmfront', 'tpmback', 'session', 'commands', 'grain'] as const;
 
 export interface IdentityPair {
   readonly scenario: IdentityScenario;
@@ -44,10 +46,11 @@ export function identityOf(args: Arguments): IdentityPair | null {
   const foreign = OF_A_VTPM.find((option) => args.text(option) !== undefined);
   if (foreign !== undefined)
     throw usage(`--${foreign}: ${name} is about a block device; choose with --design ${DESIGN_NAMES.join('|')}`);
-  return { scenario: findIdentity(name), design: design ?? USUAL_DESIGN };
+  return { scenario: findIdentity(name, args.oneOf('daemon', DAEMONS)), design: design ?? USUAL_DESIGN };
 }
 
-/** Throws `UNKNOWN_NAME` with the scenarios there are. */
-export function findIdentity(name: string): IdentityScenario {
-  return find('scenario', [...IDENTITY_SCENARIOS, ...VTPM_VOLUME_SCENARIOS], name);
+/** With the usual xenstored, or with `daemon`. Throws `UNKNOWN_NAME` with the scenarios there are. */
+export function findIdentity(name: string, daemon?: DaemonName): IdentityScenario {
+  const scenario = find('scenario', [...IDENTITY_SCENARIOS, ...VTPM_VOLUME_SCENARIOS], name);
+  return daemon === undefined ? scenario : { ...scenario, setting: { ...scenario.setting, daemon } };
 }

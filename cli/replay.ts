@@ -15,7 +15,7 @@ import {
 } from '../simulator/block-identity/schedule.js';
 import { IdentityWorld } from '../simulator/block-identity/world.js';
 import { type RecordedSteps, type Replay, replay, stepsByName, stepsOfToken } from '../simulator/replay.js';
-import { parseSchedule, type WorldNames } from '../simulator/schedule.js';
+import { parseSchedule, unusualDaemon, type WorldNames } from '../simulator/schedule.js';
 import { looksLikeToken, parseToken } from '../simulator/token.js';
 import { type Recordable, Recorder } from '../simulator/trace.js';
 import { worldOf } from '../simulator/verdict.js';
@@ -64,9 +64,9 @@ type Names = WorldNames | IdentityNames | BlockNames;
 
 /** Throws `UNKNOWN_NAME` for names there are not. */
 async function namedWorld(names: Names): Promise<Recordable> {
-  if ('blkfront' in names) return new BlockWorld(findBlock(names.scenario).options);
+  if ('blkfront' in names) return new BlockWorld(findBlock(names.scenario, names.daemon).options);
   return 'design' in names
-    ? new IdentityWorld(names.design, findIdentity(names.scenario).setting)
+    ? new IdentityWorld(names.design, findIdentity(names.scenario, names.daemon).setting)
     : worldOf(await loadPairing(names), names);
 }
 
@@ -75,7 +75,10 @@ function recordedSchedule(source: string): { readonly names: Names; readonly rec
   if (looksLikeToken(source)) {
     const token = parseToken(source);
     const recorded = stepsOfToken(token);
-    if (isBlockName(token.scenario)) return { names: { scenario: token.scenario, blkfront: token.tpmfront }, recorded };
+    if (isBlockName(token.scenario)) {
+      const { scenario, tpmfront: blkfront, daemon } = token;
+      return { names: { scenario, blkfront, ...unusualDaemon(daemon) }, recorded };
+    }
     if (isIdentityName(token.scenario)) return { names: identityOfToken(token), recorded };
     const { hashes: _, hashBytes: __, ...names } = token;
     return { names, recorded };

@@ -48,3 +48,8 @@ export function wrapped(text: string, width: number, indent = ''): readonly stri
   }
   return [...lines, line];
 }
+
+/** Behind the drivers, where the xenstored is not the usual one. */
+export function daemonText(daemon: string | undefined): string {
+  return daemon === undefined ? '' : `, xenstored ${daemon}`;
+}

@@ -93,7 +93,7 @@ function expectedOf(header: Header, value: string): string | null {
     case 'grain':
       return value === 'fine' || value === 'coarse' ? null : "'fine' or 'coarse' for grain";
     case 'daemon':
-      return isDaemon(value) ? null : `${DAEMONS.join(', ')} for daemon`;
+      return expectedDaemon(value);
     default:
       return null;
   }
@@ -108,4 +108,14 @@ function commandsOf(text: string): number | null | undefined {
   if (text === 'all') return null;
   const number = Number(text);
   return /^[1-9][0-9]{0,9}$/.test(text) && number <= COMMANDS_MAX ? number : undefined;
+}
+
+/** A daemon that need not be the usual one, as part of the names of a world; nothing for the usual one. */
+export function unusualDaemon(name: string | undefined): { readonly daemon?: DaemonName } {
+  return name === undefined || name === USUAL_DAEMON || !isDaemon(name) ? {} : { daemon: name };
+}
+
+/** What a header `daemon` is expected to have in place of `value`; null if that will do. */
+export function expectedDaemon(value: string): string | null {
+  return isDaemon(value) ? null : `${DAEMONS.join(', ')} for daemon`;
 }

@@ -16,7 +16,7 @@ import type { OracleName } from '../../simulator/world-state.js';
 import { findBlock, type TimedBlockVerdict } from '../explore-block.js';
 import type { TimedIdentityVerdict } from '../explore-identity.js';
 import { findIdentity } from '../identity-options.js';
-import { counted } from '../schedule-text.js';
+import { counted, daemonText } from '../schedule-text.js';
 import type { TimedVerdict } from '../timed-verdict.js';
 
 export interface CiCase {
@@ -60,11 +60,11 @@ export function caseOf(pairing: Pairing, names: WorldNames, verdict: TimedVerdic
 
 /** The case of a verdict on a design of the device identity, good when the design holds. */
 export function identityCase(verdict: TimedIdentityVerdict): CiCase {
-  const { scenario, design, schedule } = verdict;
-  const world = (): IdentityWorld => new IdentityWorld(design, findIdentity(scenario).setting);
+  const { scenario, design, daemon, schedule } = verdict;
+  const world = (): IdentityWorld => new IdentityWorld(design, findIdentity(scenario, daemon).setting);
   return {
     ...judgedAlone(verdict),
-    subject: `design ${design}`,
+    subject: `design ${design}${daemonText(daemon)}`,
     scenario,
     sources: [],
     diagram: () => diagramOf(world(), { trace: 1, seed: null, scenario, design }, schedule),
@@ -73,11 +73,11 @@ export function identityCase(verdict: TimedIdentityVerdict): CiCase {
 
 /** The case of a verdict on a block pair, good when the pair holds. */
 export function blockCase(verdict: TimedBlockVerdict): CiCase {
-  const { scenario, blkfront, blkback, schedule } = verdict;
-  const world = (): BlockWorld => new BlockWorld(findBlock(scenario).options);
+  const { scenario, blkfront, blkback, daemon, schedule } = verdict;
+  const world = (): BlockWorld => new BlockWorld(findBlock(scenario, daemon).options);
   return {
     ...judgedAlone(verdict),
-    subject: `blkfront ${blkfront} with blkback ${blkback}`,
+    subject: `blkfront ${blkfront} with blkback ${blkback}${daemonText(daemon)}`,
     scenario,
     sources: [],
     diagram: () => diagramOf(world(), { trace: 1, seed: null, scenario, blkfront }, schedule),

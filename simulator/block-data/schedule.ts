@@ -7,9 +7,12 @@
  *
  *     toolstack.run/ask
  *
- * The scenario says which drivers take part, so the name of the blkfront is there for the reader. A token has it where
+ * The scenario says which drivers take part, so the name of the blkfront is there for the reader. One more header,
+ * `daemon`, names the xenstored if it is not the usual one. A token has it where
  * others have the tpmfront, and neither tpmback nor session.
  */
+import type { DaemonName } from '../../xenstore-sim/index.js';
+import { expectedDaemon, unusualDaemon } from '../schedule.js';
 import { formatLines, parseLines } from '../schedule-lines.js';
 import { formatToken, type HashBytes, USUAL_SESSION } from '../token.js';
 import { USUAL_DAEMON } from '../world-options.js';
@@ -18,6 +21,8 @@ import { USUAL_DAEMON } from '../world-options.js';
 export interface BlockNames {
   readonly scenario: string;
   readonly blkfront: string;
+  /** The xenstored of all hosts; the usual one when absent. */
+  readonly daemon?: DaemonName;
 }
 
 export interface BlockSchedule extends BlockNames {
@@ -31,23 +36,23 @@ export function hasBlkfront(text: string): boolean {
 }
 
 /** Throws `BAD_SCHEDULE` for a step that the format cannot hold. */
-export function formatBlockSchedule({ scenario, blkfront, steps }: BlockSchedule): string {
-  return formatLines(
-    [
-      ['scenario', scenario],
-      ['blkfront', blkfront],
-    ],
-    steps,
-  );
+export function formatBlockSchedule({ scenario, blkfront, daemon, steps }: BlockSchedule): string {
+  return formatLines([['scenario', scenario], ['blkfront', blkfront], ...Object.entries(unusualDaemon(daemon))], steps);
 }
 
 /** Throws `BAD_SCHEDULE` with `file:line: expected ..., found ...`. */
 export function parseBlockSchedule(file: string, text: string): BlockSchedule {
-  const { value, steps } = parseLines(file, text, ['scenario', 'blkfront'], () => null);
-  return { scenario: value('scenario'), blkfront: value('blkfront'), steps };
+  const { value, optional, steps } = parseLines(file, text, ['scenario', 'blkfront', 'daemon'], (header, found) =>
+    header === 'daemon' ? expectedDaemon(found) : null,
+  );
+  const daemon = unusualDaemon(optional('daemon'));
+  return { scenario: value('scenario'), blkfront: value('blkfront'), ...daemon, steps };
 }
 
-export function formatBlockToken({ scenario, blkfront, steps }: BlockSchedule, hashBytes: HashBytes): string {
-  const rest = { tpmback: '', session: USUAL_SESSION, commands: null, grain: 'fine', daemon: USUAL_DAEMON } as const;
-  return formatToken({ scenario, tpmfront: blkfront, ...rest, steps }, hashBytes);
+export function formatBlockToken(
+  { scenario, blkfront, daemon = USUAL_DAEMON, steps }: BlockSchedule,
+  hashBytes: HashBytes,
+): string {
+  const rest = { tpmback: '', session: USUAL_SESSION, commands: null, grain: 'fine' } as const;
+  return formatToken({ scenario, tpmfront: blkfront, ...rest, daemon, steps }, hashBytes);
 }

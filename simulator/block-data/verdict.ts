@@ -10,6 +10,7 @@ import {
   type WorldVerdict,
   whatFails,
 } from '../explore/decide.js';
+import { unusualDaemon } from '../schedule.js';
 import { type BlockNames, formatBlockToken } from './schedule.js';
 import { BlockWorld, type BlockWorldOptions } from './world.js';
 
@@ -21,7 +22,7 @@ export interface BlockVerdict extends BlockNames, WorldVerdict {
 export function decideBlock(scenario: string, world: BlockWorldOptions, options: DecideOptions = {}): BlockVerdict {
   const explored = new BlockWorld(world);
   const found = decideWorld(explored, options);
-  const names = { scenario, blkfront: world.frontend.name };
+  const names = { scenario, blkfront: world.frontend.name, ...unusualDaemon(world.daemon) };
   const tokenOf: TokenOf = (steps, hashBytes) => formatBlockToken({ ...names, steps }, hashBytes);
   const fault = found.holds ? null : whatFails(explored, found.choices);
   return { ...names, blkback: explored.backendName, ...verdictOf(explored, { ...found, fault }, tokenOf) };

@@ -10,6 +10,7 @@ import {
   type WorldVerdict,
   whatFails,
 } from '../explore/decide.js';
+import { unusualDaemon } from '../schedule.js';
 import { formatIdentityToken, type IdentityNames } from './schedule.js';
 import type { IdentitySetting, Observation } from './setting.js';
 import { IdentityWorld } from './world.js';
@@ -30,7 +31,8 @@ export function decideIdentity(
   const found = decideWorld(world, options, () => {
     observed = [...world.observed].sort();
   });
-  const tokenOf: TokenOf = (steps, hashBytes) => formatIdentityToken({ scenario, design, steps }, hashBytes);
+  const names = { scenario, design, ...unusualDaemon(setting.daemon) };
+  const tokenOf: TokenOf = (steps, hashBytes) => formatIdentityToken({ ...names, steps }, hashBytes);
   const fault = found.holds ? null : whatFails(world, found.choices);
-  return { scenario, design, ...verdictOf(world, { ...found, fault }, tokenOf), observed };
+  return { ...names, ...verdictOf(world, { ...found, fault }, tokenOf), observed };
 }

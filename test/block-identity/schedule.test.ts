@@ -34,7 +34,7 @@ t.test('what is malformed is refused, with the line', async (t) => {
   const refused: readonly (readonly [string, RegExp])[] = [
     ['', /^f:1: expected the line 'quiesce schedule 1', found nothing$/],
     [`${HEAD}design: X\n\n`, /^f:3: expected P, I, O for design, found "X"$/],
-    [`${HEAD}tpmfront: linux\n\n`, /^f:3: expected a header \(scenario, design\) or an empty line/],
+    [`${HEAD}tpmfront: linux\n\n`, /^f:3: expected a header \(scenario, design, daemon\) or an empty line/],
     [`${HEAD}\nstep\n`, /^f:3: expected a header line for design before the empty line/],
     [`${HEAD}design: I\ndesign: I\n\n`, /^f:4: expected design once/],
   ];

@@ -1,5 +1,5 @@
 /** Scenarios of block data on the command line: explored, replayed, listed, reported. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { BLOCK_ROWS } from '../../scenarios/block-data.js';
@@ -46,6 +46,28 @@ t.test('what fails is shown with a schedule, which a token and a file replay', a
   t.match(diagram, /\n {4}blkback1->>disk: block 0: value = 1, was 0\n/);
   t.notMatch(diagram, /tpm/);
   t.match((await quiesce([...HOLDS, '--out', file])).err, /nothing fails, so .* is not written/);
+});
+
+t.test('another xenstored can be chosen, and goes into the token and the file', async (t) => {
+  const file = join(t.testdir({}), 'other.schedule');
+  const { status, out } = await quiesce([...FAILS, '--daemon', 'ocaml', '--out', file]);
+  t.equal(status, 1);
+  t.match(out, /^block-data\/snapshot-memory-first\nblkfront linux with blkback careful, xenstored ocaml\n/);
+  t.match(readFileSync(file, 'utf8'), `blkfront: linux\ndaemon: ocaml\n\n`);
+  const [, token = ''] = /\nquiesce replay (q1\.\S+)\n$/.exec(out) ?? [];
+  for (const source of [token, file]) {
+    const json = JSON.parse((await quiesce(['replay', source, '--json'])).out) as unknown;
+    t.match(json, { scenario: NAME, daemon: 'ocaml', oracle: 'in-step', diverged: null });
+  }
+  writeFileSync(file, readFileSync(file, 'utf8').replace('ocaml', 'perl'));
+  t.match(await quiesce(['replay', file]), {
+    status: 2,
+    err: /:4: expected c, c-4\.22, ocaml for daemon, found "perl"/,
+  });
+  t.match(await quiesce([...FAILS, '--daemon', 'perl']), {
+    status: 2,
+    err: /--daemon: expected c or c-4\.22 or ocaml/,
+  });
 });
 
 t.test('one JSON document has everything', async (t) => {

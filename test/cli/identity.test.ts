@@ -84,6 +84,22 @@ t.test('a row that does not arise, and one where the explorer is right, say so',
   t.match(better.out, /\nThe explorer is right against it: the table has it/);
 });
 
+t.test('another xenstored can be chosen, and goes into the token', async (t) => {
+  const fails = ['explore', '--scenario', 'device-identity/07', '--design', 'P', '--daemon', 'ocaml'];
+  const { status, out } = await quiesce(fails);
+  t.equal(status, 1);
+  t.match(out, /\ndesign P: [^,]+(, [^,]+)?, xenstored\socaml\n/);
+  const [, token = ''] = /\nquiesce replay (q1\.\S+)\n$/.exec(out) ?? [];
+  const json = JSON.parse((await quiesce(['replay', token, '--json'])).out) as unknown;
+  t.match(json, {
+    scenario: 'device-identity/07',
+    design: 'P',
+    daemon: 'ocaml',
+    oracle: 'right-device',
+    diverged: null,
+  });
+});
+
 t.test('options that do not go together are refused', async (t) => {
   const refusals: readonly (readonly [readonly string[], RegExp])[] = [
     [
