@@ -8,7 +8,9 @@ import { disagreementOf, tableExpectation } from '../scenarios/device-identity-d
 import type { IdentityScenario } from '../scenarios/identity-scenario.js';
 import { DESIGNS } from '../simulator/block-identity/setting.js';
 import type { OracleName } from '../simulator/world-state.js';
+import type { DaemonName } from '../xenstore-sim/index.js';
 import { decideIdentityTimed, type TimedIdentityVerdict } from './explore-identity.js';
+import { findIdentity } from './identity-options.js';
 import { counted, failureLines, replayLine, scheduleLines, wrapped } from './schedule-text.js';
 import { type TableCell, tableLines } from './table.js';
 import { type Colours, coloursOf, type Terminal } from './terminal.js';
@@ -18,9 +20,12 @@ const RACES: readonly IdentityScenario[] = IDENTITY_SCENARIOS.filter(({ place })
   DESIGNS.some(({ name }) => expectedOracle(place, name) === 'right-device'),
 );
 
-/** The verdicts, race by race. Designs for which a race does not arise are left out. */
-export function decideRaces(clock: () => number): readonly TimedIdentityVerdict[] {
-  return RACES.flatMap((scenario) =>
+/**
+ * The verdicts, race by race, with the usual xenstored or with `daemon`. Designs for which a race does not arise are left
+ * out.
+ */
+export function decideRaces(clock: () => number, daemon?: DaemonName): readonly TimedIdentityVerdict[] {
+  return RACES.map(({ name }) => findIdentity(name, daemon)).flatMap((scenario) =>
     DESIGNS.filter(({ name }) => expectedOracle(scenario.place, name) !== undefined).map(({ name }) =>
       decideIdentityTimed({ scenario, design: name }, {}, clock),
     ),

@@ -37,11 +37,12 @@ export const checkCommand: Command = {
 async function run(args: Arguments, terminal: Terminal): Promise<ExitStatus> {
   const session = loadSession(args.text('session')).name;
   const jobs = args.integer('jobs', { minimum: 1, maximum: JOBS_MAX }) ?? terminal.jobs;
-  const pool = new CheckPool({ ...extentOf(args), session }, jobs);
+  const extent = extentOf(args);
+  const pool = new CheckPool({ ...extent, session }, jobs);
   showProgress(pool, terminal);
   const decided = pool.decide(CELLS);
   // While the threads are busy with the long ones.
-  const identity = decideRaces(() => terminal.clock());
+  const identity = decideRaces(() => terminal.clock(), extent.daemon);
   const verdicts = await decided;
   terminal.out(
     args.flag('json')

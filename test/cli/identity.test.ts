@@ -144,6 +144,7 @@ t.test('they are listed', async (t) => {
 });
 
 t.test('the races that open the wrong device are a table of the check, 80 columns wide', async (t) => {
+  t.ok(decideRaces(() => 0, 'ocaml').every((verdict) => raceAgrees(verdict) && verdict.daemon === 'ocaml'));
   const verdicts = decideRaces(() => 0);
   t.ok(verdicts.length > 60 && verdicts.every(raceAgrees));
   t.ok(verdicts.filter(({ design }) => design === 'P').every(({ oracle }) => oracle === 'right-device'));
