@@ -27,7 +27,7 @@ const step = fc.record({
   at: fc.nat(PATHS.length - 1),
   /** Null: removed. */
   value: fc.option(fc.constantFrom('1', '2', 'a longer value than that'), { freq: 3 }),
-  then: fc.constantFrom('nothing', 'nothing', 'nothing', 'keep', 'keep', 'forget', 'end', 'other owner', 'no owner'),
+  next: fc.constantFrom('nothing', 'nothing', 'nothing', 'keep', 'keep', 'forget', 'end', 'other owner', 'no owner'),
   which: fc.nat(7),
 });
 
@@ -51,7 +51,7 @@ t.test('what is kept stays, and it is known what has changed since', async (t) =
       let owner: object | null = {};
       const content = new Map<Path, string>();
       const kept: Kept[] = [];
-      for (const { at, value, then, which } of steps) {
+      for (const { at, value, next, which } of steps) {
         const path = PATHS[at] as Path;
         tree = value === null ? tree.delete(path, owner) : tree.set(path, nodeOf(value), owner);
         if (value === null) content.delete(path);
@@ -59,14 +59,14 @@ t.test('what is kept stays, and it is known what has changed since', async (t) =
         tree.note(path);
         for (const { noted } of kept) noted.add(path);
         if (tree.get(path)?.value !== (value ?? undefined)) throw new Error(`${path.text} is not what it was set to`);
-        if (then === 'keep') {
+        if (next === 'keep') {
           kept.push({ state: tree.keep(), content: new Map(content), noted: new Set() });
           if (!tree.isStill((kept.at(-1) as Kept).state)) throw new Error('not what it is');
         }
-        if (then === 'end') kept.splice(which, 1);
-        if (then === 'forget') tree.forget(kept.map(({ state }) => state));
-        if (then === 'other owner') owner = {};
-        if (then === 'no owner') owner = null;
+        if (next === 'end') kept.splice(which, 1);
+        if (next === 'forget') tree.forget(kept.map(({ state }) => state));
+        if (next === 'other owner') owner = {};
+        if (next === 'no owner') owner = null;
         for (const each of kept) check(each, tree);
       }
     }),
