@@ -113,6 +113,15 @@ t.test('who believes the producer is seen at the first entry that is none', asyn
   }
 });
 
+t.test('without the sanitizer a backend that believes the producer goes on for ever', async (t) => {
+  // Half way round the indices there are 2^31 entries to take.
+  const back = { ...believingBack('believes-the-producer'), sanitize: false };
+  t.match(explore(new BlockWorld(back), { order: 'dfs', maxStates: 20_000 }), { oracle: null, complete: false });
+  const front = { ...believingFront('believes-the-producer'), sanitize: false };
+  const found = explore(new BlockWorld(front), { order: 'dfs' });
+  t.match(found, { oracle: null, complete: true }, 'a frontend stops at a number that is none');
+});
+
 t.test(
   'no end is accused that attaches to a ring in use, takes many entries in one step, or two in any order',
   async (t) => {
