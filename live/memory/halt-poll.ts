@@ -20,8 +20,8 @@ const POLL_MILLISECONDS_MAX = 12;
 const OFFER_MILLISECONDS = 0.5;
 const FIRST_REST_MILLISECONDS = 5;
 const REST_MILLISECONDS_MAX = 1000;
-/** What is left of a rest by each wait that was over in time. */
-const RECOVERY = 0.9;
+/** After so many times its length without such an offer a rest is forgotten. */
+const FORGOTTEN_AFTER = 20;
 
 export interface HaltPollPlace {
   /** Milliseconds of a clock that only goes forward. */
@@ -39,8 +39,8 @@ export class HaltPoll {
   #poll = POLL_MILLISECONDS;
   /** When the wait began that is not over yet; 0 where none is. */
   #since = 0;
-  #restsUntil = 0;
-  #rest = FIRST_REST_MILLISECONDS;
+  #restsUntil = Number.NEGATIVE_INFINITY;
+  #rest = 0;
 
   constructor({ now, offer }: HaltPollPlace) {
     this.#now = now;
@@ -62,7 +62,6 @@ export class HaltPoll {
     if (this.#since === 0) this.#since = begun;
     if (begun >= this.#restsUntil && this.#look(holds, begun, Math.min(this.#poll, milliseconds))) {
       this.#since = 0;
-      this.#rest = Math.max(FIRST_REST_MILLISECONDS, this.#rest * RECOVERY);
       return true;
     }
     const left = milliseconds - (this.#now() - begun);
@@ -76,8 +75,9 @@ export class HaltPoll {
       this.#offer();
       const now = this.#now();
       if (now - before > OFFER_MILLISECONDS) {
+        const again = now - this.#restsUntil < FORGOTTEN_AFTER * this.#rest;
+        this.#rest = again ? Math.min(2 * this.#rest, REST_MILLISECONDS_MAX) : FIRST_REST_MILLISECONDS;
         this.#restsUntil = now + this.#rest;
-        this.#rest = Math.min(2 * this.#rest, REST_MILLISECONDS_MAX);
         return false;
       }
       if (holds()) return true;
