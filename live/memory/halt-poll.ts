@@ -1,10 +1,7 @@
 /**
- * Looks for a while whether a wait is over before the process sleeps, as hypervisors do before they halt a processor:
- * one that has nothing to do is halted, and to wake it, and to fill its caches anew, takes ten times as long as the work
- * that it is woken for.
- *
- * How long is learnt, as KVM does (halt_poll_ns): twice as long when a little more would have been enough, and no longer
- * than a moment when nothing has come for long.
+ * Looks for a moment whether a wait is over before the process sleeps, as hypervisors do before they halt a processor
+ * (halt_poll_ns of KVM): one that has nothing to do is halted, and to wake it takes ten times as long as a change of
+ * process does. To look for longer does not pay: tools that come every few milliseconds are not served sooner (measured).
  *
  * Between two looks the processor is offered to whoever else wants it, who may be the one that is waited for. Where
  * somebody with much to do takes it, sleep is better: who sleeps is given the processor back as soon as he is woken, who
@@ -14,14 +11,14 @@
 
 /** More than a command takes from the guest's user through the TPM and back. */
 const POLL_MILLISECONDS = 0.15;
-/** A program of tpm2-tools takes so long to start and end, and sends a command in between. */
-const POLL_MILLISECONDS_MAX = 12;
-/** What the parts of a live system do when they are woken takes less, a slice of the scheduler's more. */
-const OFFER_MILLISECONDS = 0.5;
+/** What the parts of a live system do when they are woken takes less, a slice of the scheduler's more (2.8 ms and up). */
+const OFFER_MILLISECONDS = 2;
 const FIRST_REST_MILLISECONDS = 5;
 const REST_MILLISECONDS_MAX = 1000;
+/** One such offer says nothing; another that comes so soon does. */
+const SOON_MILLISECONDS = 10;
 /** After so many times its length without such an offer a rest is forgotten. */
-const FORGOTTEN_AFTER = 20;
+const FORGOTTEN_AFTER = 5;
 
 export interface HaltPollPlace {
   /** Milliseconds of a clock that only goes forward. */
@@ -36,9 +33,6 @@ export type Wait = (holds: () => boolean, sleep: (milliseconds: number) => void,
 export class HaltPoll {
   readonly #now: () => number;
   readonly #offer: () => void;
-  #poll = POLL_MILLISECONDS;
-  /** When the wait began that is not over yet; 0 where none is. */
-  #since = 0;
   #restsUntil = Number.NEGATIVE_INFINITY;
   #rest = 0;
 
@@ -47,26 +41,14 @@ export class HaltPoll {
     this.#offer = offer;
   }
 
-  /** Milliseconds for which it looks now. */
-  get milliseconds(): number {
-    return this.#poll;
-  }
-
   /** See `Wait`. */
   wait(holds: () => boolean, sleep: (milliseconds: number) => void, milliseconds: number): boolean {
-    if (holds()) {
-      this.#since = 0;
-      return true;
-    }
+    if (holds()) return true;
     const begun = this.#now();
-    if (this.#since === 0) this.#since = begun;
-    if (begun >= this.#restsUntil && this.#look(holds, begun, Math.min(this.#poll, milliseconds))) {
-      this.#since = 0;
-      return true;
-    }
+    if (begun >= this.#restsUntil && this.#look(holds, begun, Math.min(POLL_MILLISECONDS, milliseconds))) return true;
     const left = milliseconds - (this.#now() - begun);
     if (left > 0) sleep(left);
-    return this.#learn(holds());
+    return holds();
   }
 
   #look(holds: () => boolean, begun: number, milliseconds: number): boolean {
@@ -75,8 +57,8 @@ export class HaltPoll {
       this.#offer();
       const now = this.#now();
       if (now - before > OFFER_MILLISECONDS) {
-        const again = now - this.#restsUntil < FORGOTTEN_AFTER * this.#rest;
-        this.#rest = again ? Math.min(2 * this.#rest, REST_MILLISECONDS_MAX) : FIRST_REST_MILLISECONDS;
+        const again = now - this.#restsUntil < Math.max(FORGOTTEN_AFTER * this.#rest, SOON_MILLISECONDS);
+        this.#rest = again ? Math.min(Math.max(2 * this.#rest, FIRST_REST_MILLISECONDS), REST_MILLISECONDS_MAX) : 0;
         this.#restsUntil = now + this.#rest;
         return false;
       }
@@ -84,15 +66,5 @@ export class HaltPoll {
       before = now;
     } while (before - begun < milliseconds);
     return false;
-  }
-
-  #learn(over: boolean): boolean {
-    const short = this.#now() - this.#since < POLL_MILLISECONDS_MAX;
-    if (over) {
-      this.#since = 0;
-      if (short) this.#poll = Math.min(2 * this.#poll, POLL_MILLISECONDS_MAX);
-    }
-    if (!short) this.#poll = POLL_MILLISECONDS;
-    return over;
   }
 }

@@ -62,26 +62,6 @@ t.test('what takes longer is slept for, and for no longer than was said', async 
   t.ok(never.took >= 5 && never.took < 5.1, `${never.took} ms`);
 });
 
-t.test(
-  'it looks longer where that would have been enough, and a moment only when nothing has come for long',
-  async (t) => {
-    const machine = new Machine();
-    const first = machine.poll.milliseconds;
-    for (let i = 0; i < 20; i++) machine.wait(3);
-    t.equal(machine.wait(3).slept, 0, 'no sleep any more');
-    t.ok(machine.poll.milliseconds < 3 * 2, 'no longer than is needed');
-    // In pieces, as whoever has an event loop to look after.
-    for (let i = 0; i < 3; i++) t.notOk(machine.wait(1000).seen);
-    t.equal(machine.poll.milliseconds, first);
-    for (let i = 0; i < 20; i++) {
-      t.notOk(machine.wait(1000).seen);
-      t.ok(machine.wait(3).seen);
-    }
-    machine.wait(1000);
-    t.equal(machine.wait(3).slept, 0, 'a wait in two pieces counts as one');
-  },
-);
-
 t.test('where an offer takes long, it is not made again for a while, and for a longer one each time', async (t) => {
   const machine = new Machine();
   machine.offerTakes = 3;
