@@ -3,7 +3,8 @@
  * waits for the translation of its address first.
  *
  * Where `/sys/kernel/mm/transparent_hugepage/enabled` says `madvise`, which is usual, Linux gives them to who asks
- * (admin-guide/mm/transhuge of the kernel's documentation); to ask after the memory was touched is too late.
+ * (admin-guide/mm/transhuge of the kernel's documentation). Memory that was touched before, as what the allocator of the C
+ * library gives out a second time, stays in small pages then; since Linux 6.1 it can be moved (madvise(2)).
  */
 import type { Allocate } from '../protocol/allocate.js';
 import { koffi } from './koffi.js';
@@ -11,8 +12,9 @@ import { koffi } from './koffi.js';
 /** Smaller buffers are allocated as ever: of the large pages of x86-64 (2 MiB) they need not hold a whole one. */
 export const LARGE_BYTES: number = 4 << 20;
 
-/** Number of this advice for madvise(2), from the kernel's asm-generic/mman-common.h. */
+/** Numbers of advice for madvise(2), from the kernel's asm-generic/mman-common.h. */
 const MADV_HUGEPAGE = 14;
+const MADV_COLLAPSE = 25;
 /** What an address must be a multiple of: a page is as large as this at most (arm64), and mostly 4 KiB. */
 const PAGE_BYTES = 65_536;
 
@@ -44,6 +46,7 @@ function findAdvise(): Advise {
       const end = Math.floor((address + buffer.byteLength) / PAGE_BYTES) * PAGE_BYTES;
       // An advice: a kernel without large pages says no, and the memory is as good as any.
       madvise(begin, end - begin, MADV_HUGEPAGE);
+      madvise(begin, end - begin, MADV_COLLAPSE);
     };
   } catch {
     // Another C library.
