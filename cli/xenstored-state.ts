@@ -3,6 +3,7 @@
  */
 
 import { readBytes } from '../library/files.js';
+import { allocateLarge } from '../platform/large-pages.js';
 import { Daemon } from '../xenstore-sim/daemon.js';
 import { type Policy, Store } from '../xenstore-sim/index.js';
 import type { LiveUpdateHost } from '../xenstore-sim/live-update.js';
@@ -45,9 +46,9 @@ export interface StateOptions {
  * Throws `USAGE` for a file that cannot be read, and `BAD_STATE_STREAM` for one that holds something else.
  */
 export function daemonFrom(file: string | undefined, { policy, quotas, updates }: StateOptions): Begun {
-  if (file === undefined) return { daemon: new Daemon(Store.empty(policy), updates), loaded: undefined };
+  if (file === undefined) return { daemon: new Daemon(Store.empty(policy, allocateLarge), updates), loaded: undefined };
   const { stream, ended, waiting } = forNewProcess(withQuotas(readStateStream(readBytes(file)), quotas));
-  const { daemon, connections } = loadDaemon(stream, policy, [], updates);
+  const { daemon, connections } = loadDaemon(stream, policy, [], updates, allocateLarge);
   for (const { connection } of connections) {
     // What was whole is executed; the replies wait too.
     while (daemon.hasMore(connection)) daemon.receive(connection, new Uint8Array(0));

@@ -128,6 +128,26 @@ t.test('thousands of nodes come and go', async (t) => {
   t.equal((tree as PackedTree).bucket(0).depth, 0, 'one bucket is left');
 });
 
+t.test('the bytes of all nodes come from whom the tree was given', async (t) => {
+  let allocated = 0;
+  const allocate = (byteLength: number): ArrayBuffer => {
+    allocated += byteLength;
+    return new ArrayBuffer(byteLength);
+  };
+  let tree: Tree = PackedTree.empty(8, allocate);
+  const owner = {};
+  const node = Node.stored('v'.repeat(100), PERMISSIONS[0] as PermissionList, ChildList.empty, 1, 0);
+  const paths = Array.from({ length: 100 }, (_, i) => pathOf(`/many/${i}`));
+  for (const path of paths) tree = tree.set(path, node, owner);
+  t.ok(allocated > 100 * 100, 'while they come, in buckets that are split');
+  const before = allocated;
+  tree = tree.set(paths[0] as Path, node);
+  t.ok(allocated > before, 'for a copy');
+  const copied = allocated;
+  for (const path of paths.slice(5)) tree = tree.delete(path, owner);
+  t.ok(allocated > copied, 'and for buckets that become one');
+});
+
 t.test('hundreds of paths of equal hash are found one by one', async (t) => {
   const owner = {};
   const paths = Array.from({ length: 700 }, (_, i) => forged(`/equal/${i}`, 0x12345678));

@@ -5,17 +5,15 @@
  * collector visits all of them again and again. Here they are one object for many nodes, and a node is two looks into its
  * bytes: a table with open addressing, and a record.
  *
- *     table: entries of 8, a power of two of them: offset of a record 4 | hash 4; all 0 where there is none
- *     record: generation 6 | birth 6 | permissions 3 | children 3 | path length 2 | value length 4 | room for it 4 | path | value
+ *     table: bucket-table.ts | records: bucket-record.ts
  *
- * All numbers have the low byte first. The high bits of the hash say where in the table an entry would best be. Permissions
- * and lists of children are objects beside the bytes, and stay the same objects.
+ * Permissions and lists of children are objects beside the bytes, and stay the same objects.
  */
+import type { Allocate } from '../protocol/allocate.js';
 import { assert } from '../protocol/assert.js';
 import { binaryString } from '../protocol/xs-wire.js';
 import {
   copyBytes,
-  isText,
   putText,
   putWord16,
   putWord24,
@@ -25,34 +23,48 @@ import {
   word32,
   word48,
 } from './bucket-bytes.js';
+import {
+  BIRTH_AT,
+  isPath,
+  isSame,
+  LIST_AT,
+  PATH_AT,
+  PATH_LENGTH_AT,
+  PATH_LENGTH_MAX,
+  PERMISSIONS_AT,
+  pathLength,
+  ROOM_AT,
+  recordBytes,
+  VALUE_LENGTH_AT,
+} from './bucket-record.js';
+import {
+  close,
+  ENTRY_BITS_MIN,
+  ENTRY_BYTES,
+  eachEntry,
+  enter,
+  entries,
+  entryBitsFor,
+  entryOf,
+  first,
+  HASH_BITS,
+  next,
+  recordAt,
+  setEntry,
+} from './bucket-table.js';
 import { ChildList } from './child-list.js';
 import { Node } from './node.js';
 import type { Path } from './path.js';
 import type { Owner } from './path-map.js';
 import type { PermissionList } from './permissions.js';
 
-const BIRTH_AT = 6;
-const PERMISSIONS_AT = 12;
-const LIST_AT = 15;
-const PATH_LENGTH_AT = 18;
-const VALUE_LENGTH_AT = 20;
-const ROOM_AT = 24;
-const PATH_AT = 28;
-
-const PATH_LENGTH_MAX = 0xffff;
 /** Room for values comes in multiples of this. */
 const ROOM_STEP = 8;
-const ENTRY_BYTES = 8;
-const HASH_AT = 4;
-const ENTRY_BITS_MIN = 2;
 /** The smallest table, empty. Never written to: there is no room for a record behind it. */
 const NOTHING = new Uint8Array(ENTRY_BYTES << ENTRY_BITS_MIN);
 
 /** Bytes for each of the nodes that may be in a bucket; with more bytes than for all of them it is to be split, too. */
 const NODE_BYTES = 256;
-
-/** With so many bits shared, all paths of a bucket have the same hash, and it cannot be split. */
-const HASH_BITS = 32;
 
 export class Bucket {
   /** How many of the low bits of the hash all paths in it share. */
@@ -71,18 +83,22 @@ export class Bucket {
   #live = 0;
   /** What records refer to by number. */
   #objects: (PermissionList | ChildList)[] = [ChildList.empty];
+  /** Where its bytes come from. */
+  readonly #allocate: Allocate;
 
-  constructor(depth: number, nodesMax: number, owner: Owner | null) {
+  constructor(depth: number, nodesMax: number, owner: Owner | null, allocate: Allocate) {
     this.depth = depth;
     this.nodesMax = nodesMax;
     this.owner = owner;
+    this.#allocate = allocate;
   }
 
   /** A bucket with the same nodes, for `owner` to change. */
   copy(owner: Owner | null): Bucket {
-    const copy = new Bucket(this.depth, this.nodesMax, owner);
+    const copy = new Bucket(this.depth, this.nodesMax, owner, this.#allocate);
     copy.count = this.count;
-    copy.bytes = this.bytes.slice();
+    copy.bytes = this.#allocated(this.bytes.length);
+    copy.bytes.set(this.bytes);
     copy.#entryBits = this.#entryBits;
     copy.#end = this.#end;
     copy.#live = this.#live;
@@ -104,8 +120,9 @@ export class Bucket {
   /** Where the record of `path` is; -1 if it has none. */
   find({ text, hashLow }: Path): number {
     const { bytes } = this;
-    for (let entry = this.#first(hashLow); ; entry = this.#next(entry)) {
-      const at = this.#recordAt(entry, hashLow);
+    const bits = this.#entryBits;
+    for (let entry = first(bits, hashLow); ; entry = next(bits, entry)) {
+      const at = recordAt(bytes, entry, hashLow);
       if (at < 0 || (at > 0 && isPath(text, bytes, at))) return at;
     }
   }
@@ -113,8 +130,9 @@ export class Bucket {
   /** Where the record is whose path is the text in `input` from `from` to `to`, with these bits of hash; -1 for none. */
   findText(input: Uint8Array, from: number, to: number, hashLow: number): number {
     const { bytes } = this;
-    for (let entry = this.#first(hashLow); ; entry = this.#next(entry)) {
-      const at = this.#recordAt(entry, hashLow);
+    const bits = this.#entryBits;
+    for (let entry = first(bits, hashLow); ; entry = next(bits, entry)) {
+      const at = recordAt(bytes, entry, hashLow);
       if (at < 0 || (at > 0 && isSame(bytes, at, input, from, to))) return at;
     }
   }
@@ -196,81 +214,29 @@ export class Bucket {
     if (list !== 0) this.#objects[list] = ChildList.empty;
     this.count--;
     this.#live -= recordBytes(bytes, at);
-    this.#close(this.#entryOf(at, path.hashLow));
+    close(bytes, this.#entryBits, entryOf(bytes, this.#entryBits, at, path.hashLow));
     if (4 * (this.#live + (ENTRY_BYTES << this.#entryBits)) < bytes.length) this.#rebuild(0);
   }
 
   /** The nodes in two buckets: by the next bit of their hash. */
   split(owner: Owner | null): [Bucket, Bucket] {
-    const low = new Bucket(this.depth + 1, this.nodesMax, owner);
-    const high = new Bucket(this.depth + 1, this.nodesMax, owner);
+    const halves = [0, 1].map(() => new Bucket(this.depth + 1, this.nodesMax, owner, this.#allocate));
+    const [low, high] = halves as [Bucket, Bucket];
+    for (const half of halves) half.#prepare(this.count >>> 1, (this.#live >>> 1) + (this.#live >>> 4));
     this.#each((at, hash) => ((hash >>> this.depth) & 1 ? high : low).#adopt(this, at, hash));
     return [low, high];
   }
 
   /** The nodes of this bucket and of `other`, which differ in the last bit of those that they share. */
   merged(other: Bucket, owner: Owner | null): Bucket {
-    const merged = new Bucket(this.depth - 1, this.nodesMax, owner);
+    const merged = new Bucket(this.depth - 1, this.nodesMax, owner, this.#allocate);
+    merged.#prepare(this.count + other.count, this.#live + other.#live);
     for (const each of [this, other]) each.#each((at, hash) => merged.#adopt(each, at, hash));
     return merged;
   }
 
-  /** Where in the table the search for a hash begins. */
-  #first(hashLow: number): number {
-    return (hashLow >>> (HASH_BITS - this.#entryBits)) * ENTRY_BYTES;
-  }
-
-  #next(entry: number): number {
-    return (entry + ENTRY_BYTES) & ((ENTRY_BYTES << this.#entryBits) - 1);
-  }
-
-  /** Where the record of the entry at `entry` is; 0 if its hash is another one, -1 if there is none. */
-  #recordAt(entry: number, hashLow: number): number {
-    const at = word32(this.bytes, entry);
-    if (at === 0) return -1;
-    return word32(this.bytes, entry + HASH_AT) === hashLow >>> 0 ? at : 0;
-  }
-
-  /** The entry of the record at `at`. */
-  #entryOf(at: number, hashLow: number): number {
-    let entry = this.#first(hashLow);
-    while (word32(this.bytes, entry) !== at) entry = this.#next(entry);
-    return entry;
-  }
-
-  #setEntry(entry: number, at: number, hashLow: number): void {
-    putWord32(this.bytes, entry, at);
-    putWord32(this.bytes, entry + HASH_AT, hashLow);
-  }
-
-  /** Puts the record at `at` into the table. */
-  #enter(at: number, hashLow: number): void {
-    let entry = this.#first(hashLow);
-    while (word32(this.bytes, entry) !== 0) entry = this.#next(entry);
-    this.#setEntry(entry, at, hashLow);
-  }
-
-  /** Takes an entry out of the table; those behind it that are not where they would best be move up. */
-  #close(entry: number): void {
-    const { bytes } = this;
-    const mask = (ENTRY_BYTES << this.#entryBits) - 1;
-    let hole = entry;
-    for (let next = this.#next(hole); word32(bytes, next) !== 0; next = this.#next(next)) {
-      const hash = word32(bytes, next + HASH_AT);
-      // It stays if the hole is not on the way from its best place to where it is.
-      if (((next - this.#first(hash)) & mask) < ((next - hole) & mask)) continue;
-      this.#setEntry(hole, word32(bytes, next), hash);
-      hole = next;
-    }
-    this.#setEntry(hole, 0, 0);
-  }
-
   #each(visit: (at: number, hashLow: number) => void): void {
-    const { bytes } = this;
-    for (let entry = 0; entry < ENTRY_BYTES << this.#entryBits; entry += ENTRY_BYTES) {
-      const at = word32(bytes, entry);
-      if (at !== 0) visit(at, word32(bytes, entry + HASH_AT));
-    }
+    eachEntry(this.bytes, this.#entryBits, visit);
   }
 
   #putPermissions(at: number, permissions: PermissionList): void {
@@ -303,10 +269,10 @@ export class Bucket {
     if (old >= 0) {
       this.#live -= recordBytes(bytes, old);
       copyBytes(bytes, old, bytes, at, PATH_AT);
-      this.#setEntry(this.#entryOf(old, hashLow), at, hashLow);
+      setEntry(bytes, entryOf(bytes, this.#entryBits, old, hashLow), at, hashLow);
     } else {
       this.count++;
-      this.#enter(at, hashLow);
+      enter(this.bytes, this.#entryBits, at, hashLow);
     }
     putWord16(bytes, at + PATH_LENGTH_AT, text.length);
     putWord32(bytes, at + ROOM_AT, room);
@@ -320,7 +286,7 @@ export class Bucket {
     const at = this.#reserve(size);
     copyBytes(other.bytes, from, this.bytes, at, size);
     this.count++;
-    this.#enter(at, hashLow);
+    enter(this.bytes, this.#entryBits, at, hashLow);
     const permissions = other.#objects[word24(other.bytes, from + PERMISSIONS_AT)] as PermissionList;
     const list = other.#objects[word24(other.bytes, from + LIST_AT)] as ChildList;
     putWord24(this.bytes, at + PERMISSIONS_AT, this.#numberOf(permissions));
@@ -340,27 +306,49 @@ export class Bucket {
   #rebuild(size: number): void {
     const { count, bytes: old } = this;
     const front = ENTRY_BYTES << this.#entryBits;
-    let bits = ENTRY_BITS_MIN;
-    while (4 * (count + 1) > 3 << bits) bits++;
+    const bits = entryBitsFor(count + 1);
+    const begin = ENTRY_BYTES << bits;
+    const bytes = this.#allocated(begin + this.#live + size + (size === 0 ? 0 : this.#live >>> 3));
+    if (this.#end !== front + this.#live) this.#gather(bytes, bits);
+    else if (begin === front) bytes.set(old.subarray(0, this.#end));
+    else {
+      bytes.set(old.subarray(front, this.#end), begin);
+      const found = entries(this.bytes, this.#entryBits);
+      this.bytes = bytes;
+      this.#entryBits = bits;
+      for (let i = 0; i < found.length; i += 2)
+        enter(this.bytes, this.#entryBits, (found[i] as number) + begin - front, found[i + 1] as number);
+    }
+    this.bytes = bytes;
+    this.#end = begin + this.#live;
+    if (this.#objects.length > 2 * count + 2) this.#renumber();
+  }
+
+  /** Copies the records that are in use to `bytes`, one behind the other, with a table of two to the power of `bits` entries. */
+  #gather(bytes: Uint8Array, bits: number): void {
+    const { bytes: old } = this;
+    const found = entries(this.bytes, this.#entryBits);
     let end = ENTRY_BYTES << bits;
-    const bytes = new Uint8Array(end + this.#live + size + (size === 0 ? 0 : this.#live >>> 3));
-    const found: number[] = [];
-    this.#each((at, hash) => found.push(at, hash));
-    const contiguous = this.#end === front + this.#live;
-    const shift = end - front;
-    if (contiguous) bytes.set(old.subarray(front, this.#end), end);
     this.bytes = bytes;
     this.#entryBits = bits;
     for (let i = 0; i < found.length; i += 2) {
       const from = found[i] as number;
-      const at = contiguous ? from + shift : end;
       const length = recordBytes(old, from);
-      if (!contiguous) copyBytes(old, from, bytes, at, length);
-      this.#enter(at, found[i + 1] as number);
+      copyBytes(old, from, bytes, end, length);
+      enter(this.bytes, this.#entryBits, end, found[i + 1] as number);
       end += length;
     }
-    this.#end = end;
-    if (this.#objects.length > 2 * count + 2) this.#renumber();
+  }
+
+  /** Makes room for `count` nodes, with records of `live` bytes together, in a bucket that is empty. */
+  #prepare(count: number, live: number): void {
+    this.#entryBits = entryBitsFor(count + 1);
+    this.#end = ENTRY_BYTES << this.#entryBits;
+    this.bytes = this.#allocated(this.#end + live);
+  }
+
+  #allocated(bytes: number): Uint8Array {
+    return new Uint8Array(this.#allocate(bytes));
   }
 
   /** Forgets the objects that no record refers to any more. */
@@ -375,25 +363,4 @@ export class Bucket {
       putWord24(bytes, at + LIST_AT, list === ChildList.empty ? 0 : this.#objects.push(list) - 1);
     });
   }
-}
-
-function recordBytes(bytes: Uint8Array, at: number): number {
-  return PATH_AT + pathLength(bytes, at) + word32(bytes, at + ROOM_AT);
-}
-
-function pathLength(bytes: Uint8Array, at: number): number {
-  return (bytes[at + PATH_LENGTH_AT] as number) | ((bytes[at + PATH_LENGTH_AT + 1] as number) << 8);
-}
-
-/** Whether the path of the record at `at` is `text`. */
-function isPath(text: string, bytes: Uint8Array, at: number): boolean {
-  return pathLength(bytes, at) === text.length && isText(text, bytes, at + PATH_AT);
-}
-
-/** Whether the path of the record at `at` is the text in `input` from `from` to `to`. */
-function isSame(bytes: Uint8Array, at: number, input: Uint8Array, from: number, to: number): boolean {
-  if (pathLength(bytes, at) !== to - from) return false;
-  const shift = at + PATH_AT - from;
-  for (let i = to - 1; i >= from; i--) if (input[i] !== bytes[shift + i]) return false;
-  return true;
 }

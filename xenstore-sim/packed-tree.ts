@@ -6,6 +6,7 @@
  * that are nearly empty become one again. `set` and `delete` copy a bucket and one branch for each level, or change them in
  * place for the owner, as `PathMap` does. There is no hash of the whole.
  */
+import { type Allocate, allocatePlain } from '../protocol/allocate.js';
 import { Bucket } from './bucket.js';
 import type { Node } from './node.js';
 import type { Path } from './path.js';
@@ -32,9 +33,12 @@ export class PackedTree implements Tree {
     this.#root = root;
   }
 
-  /** @param bucketNodesMax Nodes in a bucket: many make a look at one cheap, few a change without an owner. */
-  static empty(bucketNodesMax: number): PackedTree {
-    return new PackedTree(new Bucket(0, bucketNodesMax, null));
+  /**
+   * @param bucketNodesMax Nodes in a bucket: many make a look at one cheap, few a change without an owner.
+   * @param allocate Where their bytes come from.
+   */
+  static empty(bucketNodesMax: number, allocate: Allocate = allocatePlain): PackedTree {
+    return new PackedTree(new Bucket(0, bucketNodesMax, null, allocate));
   }
 
   /** @param value If not null, the node is to have this value in place of its own. */

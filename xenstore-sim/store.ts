@@ -5,6 +5,7 @@
  * therefore lie in a journaled cell. Elsewhere changes are counted, and nobody asks for hashes. What requests do to a
  * store is in `execute.ts`, what happens to it from outside in `lifecycle.ts`.
  */
+import { type Allocate, allocatePlain } from '../protocol/allocate.js';
 import { assert } from '../protocol/assert.js';
 import { mix } from '../protocol/digest.js';
 import type { Hashed } from '../protocol/hashed.js';
@@ -68,8 +69,12 @@ export class Store implements Hashed, StoreState {
     return mix(mix(mix(mix(HIGH, tree.hashHigh), connections.hashHigh), domains.hashHigh), quota.hashHigh);
   }
 
-  /** A daemon that has just started: its first nodes, and the control domain. No connection is open. */
-  static empty(policy: Policy = C_4_17): Store {
+  /**
+   * A daemon that has just started: its first nodes, and the control domain. No connection is open.
+   *
+   * @param allocate Where the bytes of nodes come from, where they are packed.
+   */
+  static empty(policy: Policy = C_4_17, allocate: Allocate = allocatePlain): Store {
     const hashed = policy.finite;
     const domain = new Domain(0, {
       introduced: true,
@@ -82,7 +87,7 @@ export class Store implements Hashed, StoreState {
       quota: null,
     });
     return new Store(policy, {
-      tree: firstNodes(policy),
+      tree: firstNodes(policy, allocate),
       connections: IdList.empty<Connection>(hashed),
       domains: IdList.empty<Domain>(hashed).set(domain),
       watches: WatchIndex.empty,
@@ -106,10 +111,10 @@ export const RELEASE_DOMAIN = specialPath('@releaseDomain') as Path;
 /** What oxenstored finds as its own name, where Debian installs it. */
 const OXENSTORED = '/usr/lib/xen-4.17/bin/oxenstored';
 
-function firstNodes(policy: Policy): Tree {
+function firstNodes(policy: Policy, allocate: Allocate): Tree {
   const { childOrder, specialNames, finite } = policy;
   const bare = Node.create('', CONTROL_ONLY).withGeneration(finite ? 0 : 1);
-  let tree: Tree = emptyTree(policy).set(ROOT, bare);
+  let tree: Tree = emptyTree(policy, allocate).set(ROOT, bare);
   const add = (parent: Path, name: string, value = ''): Path => {
     const path = childPath(parent, name);
     const above = tree.get(parent) ?? bare;

@@ -1,6 +1,7 @@
 /**
  * The tree of nodes as a value.
  */
+import type { Allocate } from '../protocol/allocate.js';
 import { assert } from '../protocol/assert.js';
 import type { Hashed } from '../protocol/hashed.js';
 import type { Node } from './node.js';
@@ -26,13 +27,16 @@ export interface Tree extends KnownTree {
   delete(path: Path, owner?: Owner | null): Tree;
 }
 
-/** Nodes in a bucket. */
-const BUCKET_NODES_MAX = 1024;
+/**
+ * Nodes in a bucket. With a million nodes these are a few buckets of some megabytes: nobody waits for the objects that lead
+ * to them, and each fills large pages.
+ */
+const BUCKET_NODES_MAX = 1 << 16;
 
 /** The tree without nodes: for states that are compared, with a hash; else for very many nodes. */
-export function emptyTree({ finite, rules }: Policy): Tree {
+export function emptyTree({ finite, rules }: Policy, allocate: Allocate): Tree {
   if (finite) return PathMap.empty<Node>();
-  const packed = PackedTree.empty(BUCKET_NODES_MAX);
+  const packed = PackedTree.empty(BUCKET_NODES_MAX, allocate);
   return rules === 'c' ? packed : VersionedTree.of(packed);
 }
 

@@ -2,7 +2,9 @@
  * Live updates of a daemon in this process: the next one is not the program that an administrator names, which is only
  * looked at, but a fresh `Daemon` with the same connections.
  */
+
 import { statSync } from 'node:fs';
+import { allocateLarge } from '../../platform/large-pages.js';
 import type { Daemon } from '../daemon.js';
 import type { LiveUpdateHost } from '../live-update.js';
 import type { Policy } from '../policy.js';
@@ -22,7 +24,7 @@ export function liveUpdateHost(policyOf: (commandLine: string | null) => Policy 
     accepts: (commandLine) => policyOf(commandLine) !== null,
     next(daemon, commandLine) {
       const policy = policyOf(commandLine);
-      return policy === null ? null : takeOver(daemon, policy);
+      return policy === null ? null : takeOver(daemon, policy, allocateLarge);
     },
   };
 }

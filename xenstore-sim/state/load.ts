@@ -4,6 +4,7 @@
  * The records are checked against each other: a watch needs its connection, a node its parent, a transaction's node its
  * transaction. A stream that does not hold together is refused as a whole.
  */
+import { type Allocate, allocatePlain } from '../../protocol/allocate.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { Connection } from '../connections.js';
 import { Daemon } from '../daemon.js';
@@ -53,8 +54,13 @@ export interface Loaded {
  *
  * @throws QuiesceError `BAD_STATE_STREAM` when the records do not hold together.
  */
-export function loadStore(stream: StateStream, policy: Policy, host: readonly HostDomain[] = []): Loaded {
-  const loader = new Loader(policy, host);
+export function loadStore(
+  stream: StateStream,
+  policy: Policy,
+  host: readonly HostDomain[] = [],
+  allocate: Allocate = allocatePlain,
+): Loaded {
+  const loader = new Loader(policy, host, allocate);
   for (const [index, record] of stream.records.entries()) loader.take(record, index);
   return loader.finish();
 }
@@ -68,7 +74,7 @@ export interface LoadedDaemon {
 /**
  * The daemon that `stream` describes. Its first `flush` hands over what the old one had not sent. Requests that were
  * received and not executed are executed when `receive` is called next, if only with no bytes (`Daemon.hasMore`).
- * `updates` is what it needs for CONTROL live-update.
+ * `updates` is what it needs for CONTROL live-update; the bytes of nodes come from `allocate`.
  *
  * @throws QuiesceError `BAD_STATE_STREAM` when the records do not hold together.
  */
@@ -77,8 +83,9 @@ export function loadDaemon(
   policy: Policy,
   host: readonly HostDomain[] = [],
   updates: LiveUpdateHost<Daemon> | null = null,
+  allocate: Allocate = allocatePlain,
 ): LoadedDaemon {
-  const { store, connections } = loadStore(stream, policy, host);
+  const { store, connections } = loadStore(stream, policy, host, allocate);
   const sessions = connections.map(({ connection, transport, input, output }) => ({
     connection,
     domid: store.connection(connection).domid,
@@ -106,10 +113,10 @@ class Loader {
     { readonly connection: number; readonly id: number; readonly nodes: NodeAt[] }
   >();
 
-  constructor(policy: Policy, host: readonly HostDomain[]) {
+  constructor(policy: Policy, host: readonly HostDomain[], allocate: Allocate) {
     this.#policy = policy;
-    this.#store = Store.empty(policy);
-    this.#tree = emptyTree(policy);
+    this.#store = Store.empty(policy, allocate);
+    this.#tree = emptyTree(policy, allocate);
     for (const { domid, shutdown, gfn } of host) this.#setDomain(this.#domain(domid).with({ shutdown, gfn }));
   }
 
