@@ -5,6 +5,7 @@
  * What is measured is processor time with that of the garbage collector; frames are made before. Sizes take turns, figures
  * are medians.
  */
+import { allocateLarge } from '../../platform/large-pages.js';
 import { encodeFrame, XsType } from '../../protocol/xs-wire.js';
 import { Daemon } from '../../xenstore-sim/daemon.js';
 import { C_4_17, OCAML_4_17, type Policy, Store } from '../../xenstore-sim/index.js';
@@ -88,7 +89,7 @@ function transactionsInTurns(): void {
 }
 
 function costsInTurns(policy: Policy, clients: number): number[] {
-  const daemon = new Daemon(Store.empty(policy));
+  const daemon = new Daemon(Store.empty(policy, allocateLarge));
   const connections = Array.from({ length: clients }, () => daemon.connect(0));
   for (let node = 0; node < WRITES * clients; node++) send(daemon, connections[0] ?? 0, write(node));
   const count = INTERLEAVED / clients;
@@ -194,7 +195,7 @@ function randomLooks(size: number): { readonly references: number; readonly map:
 function siblings(): void {
   print('nanoseconds to remove one of many siblings, and to create it again');
   for (const size of SIBLINGS) {
-    const daemon = new Daemon(Store.empty());
+    const daemon = new Daemon(Store.empty(C_4_17, allocateLarge));
     const connection = daemon.connect(0);
     for (let node = 0; node < size; node++) send(daemon, connection, frame(XsType.WRITE, `${sibling(node)}\0`));
     const nodes = spreadOver(size, (node) => node).slice(0, REPLACED);
@@ -289,7 +290,7 @@ function send(daemon: Daemon, connection: number, piece: Uint8Array): void {
 function ignore(): void {}
 
 function populated(size: number): Populated {
-  const daemon = new Daemon(Store.empty());
+  const daemon = new Daemon(Store.empty(C_4_17, allocateLarge));
   const connection = daemon.connect(0);
   for (let node = 0; node < size; node++) send(daemon, connection, write(node));
   return { size, daemon, connection };
