@@ -42,6 +42,7 @@ export class RingSanitizers implements AccessObserver {
   #producer = -1;
   #isBeyond = false;
   #tookBeyond = false;
+  #looking = false;
 
   constructor({ memory, slots, state }: BlockMachine, shape: RingShape) {
     this.#memory = memory;
@@ -84,10 +85,16 @@ export class RingSanitizers implements AccessObserver {
   load(address: number, size: number): void {
     const { current } = this.#memory;
     // What the hypervisor loads on behalf of a driver is not the driver's own load.
-    if (this.#end === null || current < 0 || ((this.#agentsOf[address >>> 12] as number) & current) === 0) return;
+    if (
+      this.#looking ||
+      this.#end === null ||
+      current < 0 ||
+      ((this.#agentsOf[address >>> 12] as number) & current) === 0
+    )
+      return;
     const offset = address & (PAGE_SIZE - 1);
     if (offset >= RING_ENTRIES_OFFSET || address - offset !== this.#end.ring()) this.#loaded.load(address, size);
-    else if (offset === this.#end.producerOffset) this.#look(this.#end, this.#memory.words[address >>> 2] as number);
+    else if (offset === this.#end.producerOffset) this.#look(this.#end, this.#word(address >>> 2));
   }
 
   store(): void {}
@@ -96,7 +103,7 @@ export class RingSanitizers implements AccessObserver {
     const end = this.#end;
     if (end === null) return;
     if (word === end.consumer) {
-      const taken = ringDistance(this.#shape, this.#memory.words[word] as number, value);
+      const taken = ringDistance(this.#shape, this.#word(word), value);
       if (taken > 0 && taken <= this.#shape.size && this.#isBeyond) this.#tookBeyond = true;
     } else if (word === end.bound && this.#producer >= 0) {
       // It attaches to a ring in use: its first indices are those that it has found there.
@@ -104,9 +111,17 @@ export class RingSanitizers implements AccessObserver {
     }
   }
 
+  /** A word that decides something, as all who observe the memory hear it; it is no load of the driver's. */
+  #word(index: number): number {
+    this.#looking = true;
+    const value = this.#memory.word(index);
+    this.#looking = false;
+    return value;
+  }
+
   #look({ bound }: End, producer: number): void {
     this.#producer = producer >>> 0;
-    this.#isBeyond = ringDistance(this.#shape, this.#memory.word(bound), producer) > this.#shape.size;
+    this.#isBeyond = ringDistance(this.#shape, this.#word(bound), producer) > this.#shape.size;
   }
 }
 
