@@ -16,6 +16,7 @@ import { DoorbellRinger } from '../memory/doorbell.js';
 import { fifoBell } from '../memory/event-loop-bell.js';
 import { native } from '../memory/native.js';
 import { JOURNAL_PFN, REQUEST_PFN } from '../memory/segments.js';
+import type { SharedMemory } from '../memory/shared-memory.js';
 import { UndoJournal } from '../memory/undo-journal.js';
 import { LiveStore } from '../portal/live-store.js';
 import type { WatchEvent } from '../portal/messages.js';
@@ -114,6 +115,7 @@ export function runGuest(
     CREATE_TPMFRONT[host.tpmfront as TpmfrontName],
   );
 
+  finishHypercall(guest, domain, memory);
   const { front } = guest;
   const { name } = domain;
   const request = requestPage(memory, domain.page(REQUEST_PFN));
@@ -169,6 +171,16 @@ export function runGuest(
     scheduler.stop();
     void portal.close();
   };
+}
+
+/**
+ * A guest that was killed after its suspend hypercall had stopped the domain, and before it could write that down: only
+ * that hypercall stops a domain that is to go on, here or where its memory has been sent. It must not make it again.
+ */
+function finishHypercall({ manageTask }: Guest, domain: Domain, memory: SharedMemory): void {
+  if (domain.running || !manageTask.at('suspend')) return;
+  manageTask.start('gnttab_resume');
+  memory.commit();
 }
 
 /** First boot, or the return of a process that was killed; whichever it is, before anything else of the guest runs. */
