@@ -7,8 +7,10 @@
  * It is cut off when more than `queuedBytes` wait for it, or when it stays blocked for too long. Nothing here is
  * asynchronous but the sweep that looks for clients that have run out of time.
  */
+import { resourceUsage } from 'node:process';
 import { assert } from '../../protocol/assert.js';
 import type { Engine } from './engine.js';
+import { HaltPoll } from './halt-poll.js';
 import { EVENTS_KEPT, type Limits, SMALL_PIECE_BYTES } from './limits.js';
 import { Session, type Transport } from './session.js';
 
@@ -36,6 +38,11 @@ export class Hub {
   /** Sessions of guests that have written too fast: nothing more is read from them. */
   readonly #throttled = new Set<Session>();
   #ticking: NodeJS.Timeout | null = null;
+  readonly #poll = new HaltPoll({
+    now: () => performance.now(),
+    nextTurn: setImmediate,
+    preemptions: () => resourceUsage().involuntaryContextSwitches,
+  });
   #piecesToLook = PIECES_A_LOOK;
   /** Pieces of this turn whose replies wait. */
   #held = 0;
@@ -92,6 +99,7 @@ export class Hub {
     if (!isOpen) this.#forget(session);
     if (isOpen && piece.length <= SMALL_PIECE_BYTES && session.transport.awaitsTurn) this.#hold();
     else this.#flush();
+    this.#poll.handled();
     if (this.#blocked.size > 0) this.#look();
     const throttled = this.#ticking !== null && this.#engine.isThrottled(session.id);
     if (throttled && !session.closed) this.#throttled.add(session);
