@@ -41,8 +41,11 @@ export class Arguments {
     return this.#values.has(name);
   }
 
+  /** Throws `USAGE` when it was given more than once. */
   text(name: string): string | undefined {
-    return this.#values.get(name)?.at(-1);
+    const values = this.texts(name);
+    if (values.length <= 1) return values[0];
+    throw usage(`--${name}: expected once, found '${values.join("' and '")}'`);
   }
 
   /** Every value of an option that may be repeated, in the order given. */

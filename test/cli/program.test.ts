@@ -66,6 +66,7 @@ t.test('wrong usage is one line that says what is accepted', async (t) => {
     [['check', '-x'], /^quiesce check: unknown option -x; known: /],
     [['check', '--toString'], /^quiesce check: unknown option --toString; known: /],
     [['check', '--json=yes'], /^quiesce check: --json takes no value, found 'yes'$/],
+    [['check', '--session', 'a', '--session=b'], /^quiesce check: --session: expected once, found 'a' and 'b'$/],
     [['replay'], /^quiesce replay: expected FILE\|TOKEN$/],
     [['replay', 'a', 'b'], /^quiesce replay: unexpected 'b'; expected at most FILE\|TOKEN$/],
     [['replay', '/'], /^quiesce replay: cannot read \/: /],
