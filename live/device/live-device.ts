@@ -6,20 +6,29 @@ import { type BackendDevice, type TpmCommand, TpmDeviceState } from '../../backe
 import { digestMemory, mix, mixSecond } from '../../protocol/digest.js';
 import { QuiesceError } from '../../protocol/errors.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
+import { commandName } from '../../protocol/tpm/command-codes.js';
 import { bigEndian16, bigEndian32, readCode, TPM_ST_SESSIONS } from '../../protocol/tpm/header.js';
+import { isRepeatable } from '../../protocol/tpm/repeatable.js';
 import { usesSession } from '../../protocol/tpm/session.js';
 import { changesState } from '../../protocol/tpm/state-change.js';
 import { DEVICE_PAGE } from '../memory/segments.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
 import type { VtpmDevice, VtpmState } from '../tpm/vtpm-device.js';
-import { type Kept, KeptState } from './kept-state.js';
+import type { KeptCommand } from './kept-commands.js';
+import { type Answer, KeptState } from './kept-state.js';
 
 const HEADER_BYTES = 10;
-/** Where a response has its code. */
-const RESPONSE_CODE_OFFSET = 6;
+/** Where a command or a response has its code. */
+const CODE_OFFSET = 6;
 const TPM_RC_FAILURE = 0x101;
 /** A response of 10 bytes with the code TPM_RC_COMMAND_SIZE (0x142). */
 const BAD_COMMAND = Uint8Array.of(0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x42);
+
+/**
+ * So long after a command that was kept as such the state is kept in its place: after the next command of the same program,
+ * and before many more of them would have to be repeated.
+ */
+const STATE_AFTER_MILLISECONDS = 20;
 
 const NOTHING_EXECUTED = { sequence: 0, executed: 0, chainLow: 0, chainHigh: 0, response: new Uint8Array(0) };
 
@@ -54,6 +63,10 @@ export class LiveTpmDevice implements BackendDevice {
   readonly #onDone: () => void;
   readonly #onLost: (error: unknown) => void;
   readonly #onAnswer: OnAnswer | null;
+  /** How often something was kept. */
+  #keeps = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
 
   /** `base` is the address of the backend's segment. */
   private constructor(memory: SharedMemory, vtpm: VtpmDevice, base: number, handlers: DeviceHandlers) {
@@ -70,7 +83,10 @@ export class LiveTpmDevice implements BackendDevice {
     this.#onAnswer = handlers.onAnswer ?? null;
   }
 
-  /** Makes the TPM with what is kept of it; where nothing is, a new one is made and kept. */
+  /**
+   * Makes the TPM with what is kept of it; where nothing is, a new one is made and kept. Rejects with `TPM_LOST` when it
+   * answers a command otherwise than before; it must not be used then.
+   */
   static async open(
     memory: SharedMemory,
     base: number,
@@ -81,13 +97,19 @@ export class LiveTpmDevice implements BackendDevice {
     const device = new LiveTpmDevice(memory, await create(kept?.state ?? null), base, handlers);
     // What a predecessor was executing when it died is as if it had never begun: the TPM is the one of before it.
     memory.write32(device.#executeWord << 2, 0);
-    if (kept !== null) device.#publish(kept);
-    else device.#kept.keep(NOTHING_EXECUTED, await device.#vtpm.saveState());
+    if (kept === null) device.#kept.keep(NOTHING_EXECUTED, await device.#vtpm.saveState());
+    else {
+      for (const command of kept.commands) await device.#repeat(command);
+      device.#publish(kept);
+      if (kept.commands.length > 0) device.#keepStateLater();
+    }
     return device;
   }
 
   /** Ends the TPM once the command that executes is answered. */
   async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#vtpm.close();
   }
 
@@ -146,7 +168,7 @@ export class LiveTpmDevice implements BackendDevice {
    * meanwhile.
    */
   #finish(given: Given, response: Uint8Array): Promise<void> | null {
-    const failed = bigEndian32(response, RESPONSE_CODE_OFFSET) === TPM_RC_FAILURE;
+    const failed = bigEndian32(response, CODE_OFFSET) === TPM_RC_FAILURE;
     return failed && this.#vtpm.couldNotWrite !== undefined
       ? this.#finishFailed(given, response)
       : this.#keep(given, response);
@@ -160,33 +182,91 @@ export class LiveTpmDevice implements BackendDevice {
   }
 
   #keep(given: Given, response: Uint8Array): Promise<void> | null {
-    if (!mustSave(given, response)) return this.#show(given, response, null);
-    const saved = this.#vtpm.saveStateBriefly?.() ?? this.#vtpm.saveState();
-    if (saved instanceof Promise) return saved.then(async (state) => void (await this.#show(given, response, state)));
-    return this.#show(given, response, saved);
+    const changed = whatChanged(given, response);
+    if (changed === 'nothing') return this.#show(given, response, (answer) => this.#kept.keep(answer, null));
+    const { command } = given;
+    const kept = { locality: this.state.locality, command, response };
+    if (changed === 'by the command' && this.#kept.hasRoomFor(kept)) {
+      return this.#show(given, response, (answer) => {
+        this.#kept.keepCommand(answer, kept);
+        this.#keepStateLater();
+      });
+    }
+    const saved = this.#saveState();
+    const show = (state: VtpmState): Promise<void> | null =>
+      this.#show(given, response, (answer) => this.#kept.keep(answer, state));
+    return saved instanceof Promise ? saved.then(async (state) => void (await show(state))) : show(saved);
   }
 
-  #show({ effect }: Given, response: Uint8Array, after: VtpmState | null): Promise<void> | null {
+  #saveState(): VtpmState | Promise<VtpmState> {
+    return this.#vtpm.saveStateBriefly?.() ?? this.#vtpm.saveState();
+  }
+
+  #show({ effect }: Given, response: Uint8Array, keep: (answer: Answer) => void): Promise<void> | null {
     const { state } = this;
-    const kept = {
+    const answer = {
       sequence: state.sequence,
       executed: (state.executed + 1) >>> 0,
       chainLow: effect === 0 ? state.chain_low : mix(state.chain_low | 0, effect) >>> 0,
       chainHigh: effect === 0 ? state.chain_high : mixSecond(state.chain_high | 0, effect) >>> 0,
       response,
     };
-    const keep = (): void => {
-      this.#kept.keep(kept, after);
-      this.#publish(kept);
+    const show = (): void => {
+      keep(answer);
+      this.#keeps++;
+      this.#publish(answer);
       this.#memory.write32(this.#executeWord << 2, 0);
     };
-    if (this.#onAnswer !== null) return this.#onAnswer(response, keep);
-    keep();
+    if (this.#onAnswer !== null) return this.#onAnswer(response, show);
+    show();
     return null;
   }
 
+  /** A command that the TPM has executed and answered before it was made anew from a state of before. */
+  async #repeat({ command, locality, response }: KeptCommand): Promise<void> {
+    const found = await this.#vtpm.execute(command, { locality });
+    if (Buffer.compare(found, response) === 0) return;
+    const name = commandName(bigEndian32(command, CODE_OFFSET));
+    const [expected, code] = [response, found].map((answer) => bigEndian32(answer, CODE_OFFSET).toString(16));
+    throw new QuiesceError(
+      'TPM_LOST',
+      `expected the answer to ${name} that the TPM gave before it was made anew (0x${expected}, ${response.length} bytes), ` +
+        `found another (0x${code}, ${found.length} bytes): is the disk full? It is made anew once more`,
+    );
+  }
+
+  #keepStateLater(): void {
+    if (this.#closed || this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      if (this.busy) this.#keepStateLater();
+      else this.#keepState();
+    }, STATE_AFTER_MILLISECONDS);
+  }
+
+  /** Keeps the state in place of the commands that lead to it. A command may come meanwhile; it waits for its turn. */
+  #keepState(): void {
+    if (!this.#kept.hasCommands) return;
+    const keeps = this.#keeps;
+    const keep = (state: VtpmState): void => {
+      // Where something was kept meanwhile it is not known whether before or after this state.
+      if (keeps === this.#keeps) this.#kept.keepState(state);
+      else this.#keepStateLater();
+    };
+    const lost = (error: unknown): void => {
+      if (!this.#closed) this.#onLost(error);
+    };
+    try {
+      const saved = this.#saveState();
+      if (saved instanceof Promise) saved.then(keep).catch(lost);
+      else keep(saved);
+    } catch (error) {
+      lost(error);
+    }
+  }
+
   /** What backends look at, from what is kept. */
-  #publish(kept: Omit<Kept, 'state'>): void {
+  #publish(kept: Answer): void {
     const { state } = this;
     const { response } = kept;
     this.#memory.writeBytes(this.responseAddress, response);
@@ -199,13 +279,15 @@ export class LiveTpmDevice implements BackendDevice {
 }
 
 /**
- * Whether the state after this answer is another than the one kept. An error may have counted a failed authorisation,
- * and whatever was done under an HMAC or policy session has rolled its nonce.
+ * Whether the state after this answer is another than the one of before, and if so whether the command says which. An error
+ * may have counted a failed authorisation, and whatever was done under an HMAC or policy session has rolled its nonce.
  */
-function mustSave({ command, code }: Given, response: Uint8Array): boolean {
-  if (changesState(code)) return true;
-  if (command.length < HEADER_BYTES || bigEndian16(command, 0) !== TPM_ST_SESSIONS) return false;
-  return bigEndian32(response, RESPONSE_CODE_OFFSET) !== 0 || usesSession(command, code);
+function whatChanged({ command, code }: Given, response: Uint8Array): 'nothing' | 'by the command' | 'somehow' {
+  const failed = bigEndian32(response, CODE_OFFSET) !== 0;
+  const authorised = command.length >= HEADER_BYTES && bigEndian16(command, 0) === TPM_ST_SESSIONS;
+  const changed = changesState(code) || (authorised && (failed || usesSession(command, code)));
+  if (!changed) return 'nothing';
+  return !failed && isRepeatable(command, code) ? 'by the command' : 'somehow';
 }
 
 /** The answer to what is no command. Throws any other error. */

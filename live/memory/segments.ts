@@ -4,7 +4,7 @@
  *
  *     hypervisor   (nothing: address 0 is no address) | tables, which everybody may read | journal
  *     dom0         shared info | (grant table)
- *     backend      tpmback | TPM: record, command, response | kept: answers, states
+ *     backend      tpmback | TPM: record, command, response | kept: answers, states, commands
  *     guest        shared info | grant table | kernel, user | driver | ring page | ring page
  *                  | request | command | response | journal | the rest of the guest's memory
  *
@@ -41,7 +41,10 @@ export const KEPT_ANSWER_PAGES = 2;
 export const KEPT_STATE_PAGES = 62;
 export const KEPT_ANSWER_PAGE: number = DEVICE_PAGE + DEVICE_PAGES;
 export const KEPT_STATE_PAGE: number = KEPT_ANSWER_PAGE + 2 * KEPT_ANSWER_PAGES;
-const BACKEND_PAGES = KEPT_STATE_PAGE + 2 * KEPT_STATE_PAGES;
+/** The commands since that state. */
+export const KEPT_COMMANDS_PAGE: number = KEPT_STATE_PAGE + 2 * KEPT_STATE_PAGES;
+export const KEPT_COMMANDS_PAGES = 8;
+const BACKEND_PAGES = KEPT_COMMANDS_PAGE + KEPT_COMMANDS_PAGES;
 
 /** Page numbers inside the guest's segment, after those of `frontend/guest-memory.ts`. */
 export const REQUEST_PFN: number = GUEST_PAGES;
