@@ -183,7 +183,15 @@ export class Guest {
       taken = store.read(DomainNode.ControlShutdown) === 'suspend';
       if (taken) store.write(DomainNode.ControlShutdown, '');
     });
-    if (!taken) return DONE;
+    return taken ? this.#acknowledged() : DONE;
+  }
+
+  /** Goes on after the acknowledgement, which is in the store: whoever wrote it could not write down that it had. */
+  goOnAcknowledged(): void {
+    this.manageTask.start(this.#acknowledged());
+  }
+
+  #acknowledged(): string {
     setTimer(this.#memory, this.freezeTimer, FREEZE_MILLISECONDS);
     return 'freeze_tasks';
   }

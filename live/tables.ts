@@ -17,6 +17,9 @@ const TABLES = TABLES_FRAME * PAGE_SIZE;
 const RECORDS = TABLES + Math.ceil((MAPPINGS_MAX * Mapping.size) / 16) * 16;
 const PER_DOMAIN = DomainRecord.size + CHANNELS_BYTES;
 
+/** Address of the word that counts how often the guest of the host has stopped in its suspend hypercall. */
+export const SUSPENSIONS: number = RECORDS + 2 * PER_DOMAIN;
+
 /** Address of the table of mappings. */
 export const MAPTRACK: number = TABLES;
 

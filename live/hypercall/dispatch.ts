@@ -7,7 +7,7 @@ import { unreachable } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { BACKEND_PROCESS_PAGE, DEVICE_PAGE, type MachinePlan } from '../memory/segments.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
-import { AGENTS, type AgentName } from '../tables.js';
+import { AGENTS, type AgentName, SUSPENSIONS } from '../tables.js';
 import type { TraceWriter } from '../trace/writer.js';
 import { type CallName, EPERM, ESRCH, isPrivileged } from './calls.js';
 
@@ -51,7 +51,10 @@ function perform(place: Dispatcher, caller: AgentName, call: CallName, args: rea
       return host.grants.unmap(first);
     case 'sched_suspend':
       if (caller !== 'guest') return -EPERM;
-      if (guest.running) guest.setState(DomainState.Suspended);
+      if (guest.running) {
+        guest.setState(DomainState.Suspended);
+        memory.asHypervisor(() => memory.write32(SUSPENSIONS, memory.read32(SUSPENSIONS) + 1));
+      }
       return 0;
     case 'domctl_create':
       if (guest.state !== DomainState.Free) return -EPERM;

@@ -10,13 +10,13 @@ import { CREATE_TPMFRONT, type TpmfrontName } from '../../frontend/tpmfront/zoo.
 import { Domain } from '../../hypervisor/domain.js';
 import { assert } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
+import { DomainNode } from '../../protocol/xenbus.js';
 import { remoteHost } from '../hypercall/remote.js';
 import { Rights } from '../memory/address-space.js';
 import { DoorbellRinger } from '../memory/doorbell.js';
 import { fifoBell } from '../memory/event-loop-bell.js';
 import { native } from '../memory/native.js';
 import { JOURNAL_PFN, REQUEST_PFN } from '../memory/segments.js';
-import type { SharedMemory } from '../memory/shared-memory.js';
 import { UndoJournal } from '../memory/undo-journal.js';
 import { LiveStore } from '../portal/live-store.js';
 import type { WatchEvent } from '../portal/messages.js';
@@ -33,6 +33,7 @@ import { requestPage } from '../user/request-page.js';
 import { type HostConfig, hypervisorSocket, type MemoryGrant, type StorePlace, userBellPath } from './config.js';
 import { GuestHistoryProbe } from './history-probe.js';
 import { doorbellOf, openMemory, openSegment, openSpace, openTables, ringerOf } from './machine.js';
+import { finish, promiseHypercall } from './unfinished.js';
 
 const SEQUENCE_BITS = 32;
 
@@ -74,7 +75,10 @@ export function runGuest(
       scheduler.kick();
     },
   );
-  const domain = new RemoteDomain(memory, place, () => void portal.hypercall('sched_suspend'));
+  const domain = new RemoteDomain(memory, place, () => {
+    promiseHypercall({ memory, journal });
+    portal.hypercall('sched_suspend');
+  });
   const backend = ringerOf(memory, host, 'backend', grant);
   const calls = grant.kind === 'process' ? native() : null;
   const userSpace = new DoorbellRinger(
@@ -91,6 +95,10 @@ export function runGuest(
   // Until there is a recorder nobody takes a step.
   let recorder: StepRecorder | null = null;
   const log = trace === null ? null : laterLog(() => recorder);
+  const nodes = new LiveStore(portal, domain.name, log, (changed) => {
+    if (changed === DomainNode.ControlShutdown) journal.promise(0);
+    else journal.withdraw();
+  });
   assert(host.tpmfront in CREATE_TPMFRONT, `guest: there is no tpmfront ${host.tpmfront}`);
   const guest: Guest = new Guest(
     memory,
@@ -103,7 +111,7 @@ export function runGuest(
         find: (domid) => (domid === 0 ? dom0 : domain),
         ringerOf: (domid) => (domid === 0 ? backend : undefined),
       }),
-      store: new LiveStore(portal, domain.name, log),
+      store: nodes,
       commands,
       probe: new GuestHistoryProbe(memory, domain, commands, log),
       user: 'sleep',
@@ -115,7 +123,8 @@ export function runGuest(
     CREATE_TPMFRONT[host.tpmfront as TpmfrontName],
   );
 
-  finishHypercall(guest, domain, memory);
+  trace?.turns?.waitFor(`${domain.name}/returns`);
+  finish({ guest, domain, memory, store: nodes, journal });
   const { front } = guest;
   const { name } = domain;
   const request = requestPage(memory, domain.page(REQUEST_PFN));
@@ -171,16 +180,6 @@ export function runGuest(
     scheduler.stop();
     void portal.close();
   };
-}
-
-/**
- * A guest that was killed after its suspend hypercall had stopped the domain, and before it could write that down: only
- * that hypercall stops a domain that is to go on, here or where its memory has been sent. It must not make it again.
- */
-function finishHypercall({ manageTask }: Guest, domain: Domain, memory: SharedMemory): void {
-  if (domain.running || !manageTask.at('suspend')) return;
-  manageTask.start('gnttab_resume');
-  memory.commit();
 }
 
 /** First boot, or the return of a process that was killed; whichever it is, before anything else of the guest runs. */

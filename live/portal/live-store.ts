@@ -47,13 +47,25 @@ export class LiveStore implements StoreAccess {
   readonly #portal: Portal;
   readonly #name: string;
   readonly #log: RequestLog | null;
+  readonly #onCommit: (changed: string | null) => void;
   #transaction = 0;
+  /** The last path that the transaction changes. */
+  #changed: string | null = null;
 
-  /** `name` is whose it is, for messages. */
-  constructor(portal: Portal, name: string, log: RequestLog | null = null) {
+  /**
+   * `name` is whose it is, for messages. `onCommit` is called with null when a transaction is begun, and before it ends with
+   * the last path that it changes, if it does.
+   */
+  constructor(
+    portal: Portal,
+    name: string,
+    log: RequestLog | null = null,
+    onCommit: (changed: string | null) => void = () => undefined,
+  ) {
     this.#portal = portal;
     this.#name = name;
     this.#log = log;
+    this.#onCommit = onCommit;
   }
 
   read(path: string): string | null {
@@ -106,10 +118,13 @@ export class LiveStore implements StoreAccess {
 
   #once(body: () => void): void {
     const before = this.#log?.requests.length ?? 0;
+    this.#onCommit(null);
+    this.#changed = null;
     const started = this.#ask('start', '', '');
     this.#transaction = started.kind === 'result' ? started.result : 0;
     try {
       body();
+      if (this.#changed !== null) this.#onCommit(this.#changed);
       this.#ask('commit', '', '');
     } catch (error) {
       this.#log?.requests.splice(before);
@@ -122,6 +137,7 @@ export class LiveStore implements StoreAccess {
 
   #request(operation: StoreOperation, path: string, argument: string): PortalReply {
     try {
+      if (operation !== 'read' && operation !== 'directory') this.#changed = path;
       const answer = this.#ask(operation, path, argument);
       if (operation !== 'read') this.#log?.requests.push([TRACED_NAMES[operation], path, argument]);
       return answer;

@@ -76,6 +76,12 @@ export class Turns {
     return this.steps.slice(Math.max(this.next, 0)).find((step) => step.startsWith(prefix));
   }
 
+  /** Waits for the turn of a moment that is no step, and passes it on; not at all where it has none. */
+  waitFor(name: string): void {
+    while (!this.free && this.steps.includes(name, this.next) && !this.isTurn(name)) sleep();
+    if (this.isTurn(name)) this.pass();
+  }
+
   /** Does something in its turn; at once where it has none. */
   async take<T>(name: string, work: () => Promise<T> | T): Promise<T> {
     if (!this.steps.includes(name)) return await work();
