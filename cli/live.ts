@@ -56,7 +56,7 @@ export const liveCommand: Command = {
     port: { value: 'N', help: 'up: TCP port of the endpoint on 127.0.0.1, 0 for any (0)' },
     memory: { value: 'MIB', help: 'up: memory of the guest beside what its drivers need (0)' },
     threads: { help: 'up: parts are threads of one process' },
-    trace: { value: 'DIR', help: 'up: each part writes what it does into this folder (live conform)' },
+    trace: { value: 'DIR', help: 'up, soak: each part writes what it does into this folder' },
     'no-drain': { help: 'up: a migration does not ask the backend to quiesce first' },
     out: { value: 'FILE', help: 'conform: writes the schedule, and its session beside it' },
     'max-tries': { value: 'N', help: 'conform: end a search that has tried N ways (2000000)' },

@@ -59,6 +59,11 @@ export class BackendProcess<Driver extends BackendProgram = Tpmback> {
     return this.#memory.word(this.#alive) !== 0;
   }
 
+  /** Address of its first page. */
+  get page(): number {
+    return this.#place.page;
+  }
+
   get domain(): Domain {
     return this.#place.domain;
   }

@@ -25,7 +25,8 @@ import { Oracles } from './oracles.js';
 import type { Slot } from './slot.js';
 import { StoreClient } from './store-client.js';
 import { StoreValues } from './store-value.js';
-import { Toolstack, ToolstackState } from './toolstack.js';
+import { Toolstack } from './toolstack.js';
+import { ToolstackState } from './toolstack-state.js';
 import { type FaultBudget, USUAL_DAEMON, type WorldOptions } from './world-options.js';
 import { WorldState } from './world-state.js';
 
@@ -125,14 +126,14 @@ export function buildMachine(options: WorldOptions, engine: TpmEngine, pool: Com
   const toolstackPage = frames.take(1) * PAGE_SIZE;
   map.add({ owner: 'toolstack', name: 'state', address: toolstackPage, size: PAGE_SIZE, layout: ToolstackState });
   memory.protect(toolstackPage / PAGE_SIZE, TOOLSTACK_AGENT);
-  const toolstack = new Toolstack(memory, {
+  const toolstack: Toolstack = new Toolstack(memory, {
     address: toolstackPage,
     plan: options.scenario.plan,
     source,
     target,
     instance: options.tpmback.ring === 'v1',
     storeOf: (slot) => toolstackStores[hosts.indexOf(slot.host)] as StoreClient,
-    onSnapshot: () => oracles.snapshot(source),
+    onSnapshot: () => oracles.snapshot(toolstack.source),
     onRun: () => oracles.running(),
     keepsCheckpoint: faults.staleRestores + faults.mixedRestores > 0,
   });

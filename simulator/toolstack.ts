@@ -17,25 +17,14 @@ import { DomainState, SuspendResult } from '../hypervisor/domain.js';
 import { ALL_AGENTS, type JournaledMemory } from '../hypervisor/journaled-memory.js';
 import { DONE, Task, task } from '../hypervisor/steps.js';
 import { hasFired, setTimer, stopTimer } from '../hypervisor/timers.js';
-import { bool, layout, u32 } from '../protocol/layout.js';
+import { assert } from '../protocol/assert.js';
 import { vtpmPaths } from '../protocol/vtpm-paths.js';
 import { DeviceNode } from '../protocol/xenbus.js';
 import { ACKNOWLEDGE_MILLISECONDS, type Plan, SUSPEND_MILLISECONDS } from './plan.js';
 import type { Slot } from './slot.js';
 import type { StoreClient } from './store-client.js';
 import { closeVtpm, removeVtpmNodes, writeDomainNodes, writeVtpmNodes } from './toolstack-requests.js';
-
-export const ToolstackState = layout('toolstack', {
-  /** The image of the domain's memory is complete, and so is that of its vTPM, which is taken after it. */
-  device_saved: bool,
-  run: u32,
-  recover: u32,
-  timer: u32,
-  /** The images are those of a checkpoint, from which the guest can be restored. */
-  checkpoint_kept: bool,
-  /** What is being restored is the guest of a checkpoint with the vTPM of today. */
-  mixed: bool,
-});
+import { ToolstackState } from './toolstack-state.js';
 
 export interface ToolstackPlace {
   readonly address: number;
@@ -96,23 +85,33 @@ const recover = task<Toolstack>('successor', {
 
 export class Toolstack {
   readonly state;
-  readonly source: Slot;
   readonly runTask: Task<Toolstack>;
   readonly recoverTask: Task<Toolstack>;
   readonly plan: Plan;
   readonly #memory: JournaledMemory;
   readonly #place: ToolstackPlace;
-  readonly #target: Slot;
 
   constructor(memory: JournaledMemory, place: ToolstackPlace) {
     this.#memory = memory;
     this.#place = place;
     this.plan = place.plan;
-    this.source = place.source;
-    this.#target = place.target;
     this.state = ToolstackState.view(memory).at(place.address);
     this.runTask = new Task(memory, run, this, place.address + ToolstackState.offset.run);
     this.recoverTask = new Task(memory, recover, this, place.address + ToolstackState.offset.recover);
+  }
+
+  get source(): Slot {
+    return this.state.turned ? this.#place.target : this.#place.source;
+  }
+
+  get #target(): Slot {
+    return this.state.turned ? this.#place.source : this.#place.target;
+  }
+
+  /** The guest has moved, and nothing is left of where it was: what comes next begins where it is. */
+  turn(): void {
+    assert(!this.source.exists && this.#target.domain.running, 'toolstack: expected a guest that has moved');
+    this.state.turned = !this.state.turned;
   }
 
   get timer(): number {

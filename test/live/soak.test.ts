@@ -1,22 +1,28 @@
 /**
- * Rounds of a soak with the model TPM, and that its oracles can fail.
+ * Rounds of a soak with the model TPM, which the simulator can do too; and that its oracles can fail.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import t from 'tap';
 import { native } from '../../live/memory/native.js';
 import { PcrClient } from '../../live/soak/pcr-client.js';
 import { Seeded } from '../../live/soak/seeded.js';
 import { soak } from '../../live/soak/soak.js';
+import { quiesce } from '../support/fake-terminal.js';
 import { LiveRun } from '../support/live/live-run.js';
 
 const ROUNDS = 12;
 
-t.test('deaths, migrations and cancellations', { timeout: 600_000 }, async (t) => {
+t.test('deaths, migrations and cancellations: a possible schedule', { timeout: 600_000 }, async (t) => {
   if (native() === null) {
     t.comment('koffi is not installed');
     t.pass();
     return;
   }
-  const live = await LiveRun.begin();
+  const folder = mkdtempSync(`${tmpdir()}/quiesce-soak-`);
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const trace = `${folder}/trace`;
+  const live = await LiveRun.begin({ trace });
   try {
     const result = await soak({
       directory: live.directory,
@@ -30,6 +36,9 @@ t.test('deaths, migrations and cancellations', { timeout: 600_000 }, async (t) =
   } finally {
     t.strictSame(await live.end(), { files: false, processes: [] });
   }
+  const { status, out } = await quiesce(['live', 'conform', trace]);
+  t.equal(status, 0, out);
+  t.match(out, 'accepted in live');
 });
 
 t.test(

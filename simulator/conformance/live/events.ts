@@ -6,7 +6,10 @@ import { QuiesceError } from '../../../protocol/errors.js';
 import type { PartHeader, StepDetails, TracedPart, TracedStep } from '../../../protocol/live-trace.js';
 
 export interface LiveEvent {
-  /** As it is recorded; of a death `fault/kill tpmback1`, of a start after one `supervisor/restart tpmback1`. */
+  /**
+   * As it is recorded; of a death `fault/kill tpmback1`, of a start after one `supervisor/restart tpmback1`, and of one for
+   * another guest, after the last one was taken away, `supervisor/renew tpmback1`.
+   */
   readonly name: string;
   readonly begin: number;
   readonly end: number;
@@ -29,7 +32,7 @@ export interface LiveEvents {
   readonly steps: number;
 }
 
-/** Throws `BAD_RECORDING` for traces of several runs, and for what no world of the simulator holds: two migrations. */
+/** Throws `BAD_RECORDING` for traces of several runs. */
 export function eventsOf(parts: readonly TracedPart[]): LiveEvents {
   const [first] = parts;
   if (first === undefined)
@@ -45,7 +48,7 @@ export function eventsOf(parts: readonly TracedPart[]): LiveEvents {
     if (known === undefined) byPart.set(part.header.part, [part]);
     else known.push(part);
   }
-  const toolstack = byPart.get('toolstack')?.flatMap(({ steps }) => steps) ?? [];
+  const removals = removalsOf(byPart.get('toolstack') ?? []);
   const events: LiveEvent[] = [];
   for (const [name, all] of byPart) {
     // What died before its first step was done has left nothing behind.
@@ -53,14 +56,13 @@ export function eventsOf(parts: readonly TracedPart[]): LiveEvents {
       ({ steps }, index) => index === all.length - 1 || steps.some(({ end }) => Number.isFinite(end)),
     );
     starts.forEach((start, index) => {
-      const next = starts[index + 1];
-      if (/\/backend$/.test(name)) events.push(...ofBackend(start, next, index, toolstack));
-      else if (/\/guest$/.test(name)) events.push(...ofGuest(start, next, index, toolstack));
+      const lives: Life = { part: start, before: starts[index - 1], next: starts[index + 1], removals };
+      if (/\/backend$/.test(name)) events.push(...ofBackend(lives));
+      else if (/\/guest$/.test(name)) events.push(...ofGuest(lives));
       else events.push(...start.steps.flatMap(ofToolstack));
     });
   }
   events.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  refuseTwoMigrations(events);
   return { events, run, steps: parts.reduce((sum, { steps }) => sum + steps.length, 0) };
 }
 
@@ -70,28 +72,52 @@ function eventOf(step: TracedStep, more: Partial<LiveEvent> = {}): LiveEvent {
   return { name, begin, end, details, file, line, endLine, open, within: null, ...more };
 }
 
-/** A backend that dies takes its TPM with it; when it was dead at the latest, the toolstack says that clears up after it. */
-function ofBackend(
-  part: TracedPart,
-  next: TracedPart | undefined,
-  index: number,
-  toolstack: readonly TracedStep[],
-): LiveEvent[] {
-  const slot = slotOf(part);
-  const death = next !== undefined && !destroyedBetween(part, next, toolstack);
-  const started = index > 0 && !destroyedBefore(part, toolstack, slot);
-  const events = part.steps
-    .filter((step) => !death || step.end !== Number.POSITIVE_INFINITY || /\/complete$/.test(step.name))
-    .map((step) =>
-      eventOf(
-        step,
-        started && step.name === `tpmback${slot}/start` ? { name: `supervisor/restart tpmback${slot}` } : {},
-      ),
+/** A guest of a host was taken away; where the toolstack died meanwhile, before it was started again. */
+interface Removal {
+  readonly slot: number;
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** A process of a backend or of a guest, and those before and after it in the same place. */
+interface Life {
+  readonly part: TracedPart;
+  readonly before: TracedPart | undefined;
+  readonly next: TracedPart | undefined;
+  readonly removals: Removals;
+}
+
+interface Removals {
+  readonly removals: readonly Removal[];
+  /** Moments at which a dead backend had been cleared up after, by slot. */
+  readonly cleared: readonly { readonly slot: number; readonly end: number }[];
+}
+
+function removalsOf(toolstacks: readonly TracedPart[]): Removals {
+  const of = (verb: string): readonly Removal[] =>
+    toolstacks.flatMap(({ steps }, index) =>
+      steps.flatMap(({ name, begin, end }) => {
+        const [, slot] = new RegExp(`^toolstack/${verb}(\\d)$`).exec(name) ?? [];
+        const last = toolstacks[index + 1]?.header.at ?? Number.POSITIVE_INFINITY;
+        return slot === undefined ? [] : [{ slot: Number(slot), begin, end: Math.min(end, last) }];
+      }),
     );
+  return { removals: of('destroy guest'), cleared: of('clear tpmback') };
+}
+
+/** A backend that dies takes its TPM with it; when it was dead at the latest, the toolstack says that clears up after it. */
+function ofBackend(life: Life): LiveEvent[] {
+  const { part, next, removals } = life;
+  const slot = slotOf(part);
+  const isCut = ({ name, end }: TracedStep): boolean => end === Number.POSITIVE_INFINITY && !/\/complete$/.test(name);
+  const death = next !== undefined && removedBetween(part, next, removals) === undefined;
+  const events = part.steps
+    .filter((step) => !death || !isCut(step))
+    .map((step) => eventOf(step, { ...ofStart(life, step, 'tpmback'), ...ofEnd(life, step) }));
   if (!death || next === undefined) return events;
   const begin = lastMoment(part);
-  const cleared = toolstack.find(({ name, end }) => name === `toolstack/clear tpmback${slot}` && end > begin);
-  const cut = part.steps.find((step) => step.end === Number.POSITIVE_INFINITY && !/\/complete$/.test(step.name));
+  const cleared = removals.cleared.find((each) => each.slot === slot && each.end > begin);
+  const cut = part.steps.find(isCut);
   events.push({
     name: `fault/kill tpmback${slot}`,
     begin,
@@ -110,20 +136,30 @@ function ofBackend(
  * A guest whose process dies takes the step back that it died in, and the next process takes it again; but it may have died
  * after the step was done, before that was written down.
  */
-function ofGuest(
-  part: TracedPart,
-  next: TracedPart | undefined,
-  index: number,
-  toolstack: readonly TracedStep[],
-): LiveEvent[] {
+function ofGuest(life: Life): LiveEvent[] {
+  const { part, next, removals } = life;
   const slot = slotOf(part);
-  const goesOn = next !== undefined && !destroyedBetween(part, next, toolstack);
-  const again = index > 0 && !destroyedBefore(part, toolstack, slot);
+  const goesOn = next !== undefined && removedBetween(part, next, removals) === undefined;
   return part.steps.map((step) => {
     if (goesOn && step.end === Number.POSITIVE_INFINITY)
       return { ...eventOf(step), name: `supervisor/cut guest${slot}`, within: step.name, end: next.header.at };
-    return eventOf(step, again && step.name === `guest${slot}/boot` ? { name: `supervisor/restart guest${slot}` } : {});
+    return eventOf(step, { ...ofStart(life, step, 'guest'), ...ofEnd(life, step) });
   });
+}
+
+/** The first step of a process that is not the first in its place. */
+function ofStart({ part, before, removals }: Life, { name }: TracedStep, who: 'tpmback' | 'guest'): Partial<LiveEvent> {
+  const place = `${who}${slotOf(part)}`;
+  if (before === undefined || (name !== `${place}/start` && name !== `${place}/boot`)) return {};
+  if (removedBetween(before, part, removals) === undefined) return { name: `supervisor/restart ${place}` };
+  return { name: `supervisor/renew ${place}` };
+}
+
+/** A step that was cut off has happened before the guest was gone, or not at all. */
+function ofEnd({ part, removals }: Life, { end }: TracedStep): Partial<LiveEvent> {
+  if (end !== Number.POSITIVE_INFINITY) return {};
+  const gone = removals.removals.find((each) => each.slot === slotOf(part) && each.end > lastMoment(part));
+  return gone === undefined ? {} : { end: gone.end };
 }
 
 /** What a toolstack only waits for has not come where it was cut off. */
@@ -145,29 +181,7 @@ function lastLine({ steps }: TracedPart): number {
 }
 
 /** The guest of this host was taken away between two starts: the second is another guest's. */
-function destroyedBetween(part: TracedPart, next: TracedPart, toolstack: readonly TracedStep[]): boolean {
-  const from = part.header.at;
-  return toolstack.some(
-    ({ name, begin, end }) => name === `toolstack/destroy guest${slotOf(part)}` && end > from && begin < next.header.at,
-  );
-}
-
-/** The last that the toolstack did with the guest of this host before a start was to take one away. */
-function destroyedBefore({ header }: TracedPart, toolstack: readonly TracedStep[], slot: number): boolean {
-  const before = toolstack.filter(
-    ({ name, begin }) => begin < header.at && / guest\d$/.test(name) && name.endsWith(String(slot)),
-  );
-  return before.at(-1)?.name === `toolstack/destroy guest${slot}`;
-}
-
-function refuseTwoMigrations(events: readonly LiveEvent[]): void {
-  const moved = events.find(({ name }) => name === 'toolstack/unpause guest2');
-  if (moved === undefined) return;
-  const again = events.find(({ name, begin }) => begin > moved.begin && name === 'toolstack.run/request_suspend');
-  if (again === undefined) return;
-  throw new QuiesceError(
-    'BAD_RECORDING',
-    `${again.file}:${again.line}: expected nothing more of the toolstack after a migration, found ${again.name}: ` +
-      'a world of the simulator has one source and one target',
-  );
+function removedBetween(part: TracedPart, next: TracedPart, { removals }: Removals): Removal | undefined {
+  const slot = slotOf(part);
+  return removals.find((each) => each.slot === slot && each.end > part.header.at && each.begin < next.header.at);
 }

@@ -213,12 +213,13 @@ class Follower {
   #take({ index, way, variant }: Move): string | null {
     const event = this.#events[index] as LiveEvent;
     const live = this.#live;
-    const was = before(event, live);
+    let was = before(event, live);
     let requests: readonly TracedRequest[] = [];
     for (const act of way.acts) {
       const done = this.#act(act, event, variant);
       if (typeof done === 'string') return done;
       requests = done;
+      if ('own' in act && act.earlier === true) was = before(event, live);
       const { lastFault } = live.world;
       if (lastFault !== null) return `the simulator stops at it: ${lastFault}`;
     }
@@ -234,6 +235,7 @@ class Follower {
       this.#schedule.push({ name: act.own, event });
       return this.#run(act.run);
     }
+    if ('impossible' in act) return act.impossible;
     if ('look' in act) return this.#look(act.look);
     if ('repeat' in act) {
       for (let i = 0; i < REPEATS_MAX && this.#find(act.until, 0) === undefined; i++) {
@@ -255,7 +257,7 @@ class Follower {
   }
 
   #find(name: string, variant: number, prefix = false): { readonly choice: number; readonly name: string } | undefined {
-    const choices = this.#live.choices();
+    const choices = this.#live.choices(name.startsWith('fault/kill '));
     return prefix
       ? choices.filter((choice) => choice.name.startsWith(name))[variant]
       : choices.find((choice) => choice.name === name);

@@ -6,11 +6,13 @@ import { withdrawSuspend } from '../../../backend/toolstack-nodes.js';
 import { tpmbackFields } from '../../../backend/tpmback/tpmback-fields.js';
 import { TpmbackV2 } from '../../../backend/tpmback/v2.js';
 import { guestFields } from '../../../frontend/guest-fields.js';
+import { DomainState } from '../../../hypervisor/domain.js';
 import { ALL_AGENTS } from '../../../hypervisor/journaled-memory.js';
 import { passTime, untilNext } from '../../../hypervisor/timers.js';
 import { assert } from '../../../protocol/assert.js';
 import { fieldValue, type NamedField } from '../../../protocol/field-values.js';
 import type { TracedRequest } from '../../../protocol/live-trace.js';
+import { PAGE_SIZE } from '../../../protocol/memory.js';
 import { CHOICES_MAX } from '../../explore/search.js';
 import { backendAgent } from '../../frames.js';
 import type { Slot } from '../../slot.js';
@@ -30,6 +32,8 @@ export class LiveWorld {
   readonly #choices = new Int32Array(CHOICES_MAX);
   readonly #guestFields: readonly (readonly NamedField[])[];
   readonly #backendFields: readonly (readonly NamedField[])[];
+  /** The pages of backends that have had no guest yet. */
+  readonly #unused: readonly Int32Array[];
   #requests: TracedRequest[] = [];
 
   /** The drivers are to be those of the v2 page. */
@@ -38,11 +42,17 @@ export class LiveWorld {
     const { slots } = this.world.machine;
     this.#guestFields = slots.map(({ guest }) => guestFields(guest));
     this.#backendFields = slots.map((slot) => tpmbackFields(this.backendOf(slot)));
+    this.#unused = slots.map(({ backend: { page } }) =>
+      this.world.memory.words.slice(page >>> 2, (page + PAGE_SIZE) >>> 2),
+    );
+    this.world.machine.world.backend_kills = 0;
   }
 
-  /** Everything that can happen now. */
-  choices(): readonly NamedChoice[] {
+  /** Everything that can happen now, but deaths only where one is `deadly`: to find them takes long. */
+  choices(deadly = false): readonly NamedChoice[] {
     const { world } = this;
+    // Where one dies, none is left.
+    if (deadly) world.machine.world.backend_kills = 1;
     const count = world.enumerate(this.#choices);
     return Array.from(this.#choices.subarray(0, count), (choice) => ({ choice, name: world.describe(choice) }));
   }
@@ -78,8 +88,17 @@ export class LiveWorld {
     return new Map(fields.map((field) => [field.name, fieldValue(memory, field)]));
   }
 
+  /** Number of the slot from which the guest is moved, and of the one to which: they change with each migration. */
+  get source(): number {
+    return this.world.machine.toolstack.source.index;
+  }
+
+  get target(): number {
+    return 1 - this.source;
+  }
+
   get targetExists(): boolean {
-    return this.exists(1);
+    return this.exists(this.target);
   }
 
   exists(slot: number): boolean {
@@ -104,12 +123,47 @@ export class LiveWorld {
   /** It waits for an acknowledgement, or for the suspend. */
   get withdrawable(): boolean {
     const { runTask } = this.world.machine.toolstack;
-    return (runTask.at('await_acknowledgement') || runTask.at('await_suspend')) && this.runs(0);
+    return (runTask.at('await_acknowledgement') || runTask.at('await_suspend')) && this.runs(this.source);
   }
 
+  /** A guest that has moved is moved on, or back. */
   tellToolstack(): void {
+    const { toolstack } = this.world.machine;
     this.#everybody();
-    this.world.machine.toolstack.runTask.start();
+    if (!toolstack.source.exists) toolstack.turn();
+    toolstack.runTask.start();
+  }
+
+  /** The source has stopped in its hypercall. */
+  get sourceSuspended(): boolean {
+    return this.slot(this.source).domain.state === DomainState.Suspended;
+  }
+
+  /** The next step of the toolstack is to let the target run. */
+  get handedOver(): boolean {
+    return this.world.machine.toolstack.runTask.at('unpause_target');
+  }
+
+  /** Gives up, and is about to let the source go on although the target is still there. */
+  giveUpAtOnce(): void {
+    this.giveUp();
+    this.world.machine.toolstack.recoverTask.start('resume_source');
+  }
+
+  /** A guest that does not run is taken away with its backend, and the toolstack goes on as one that has seen to that. */
+  takeAway(slot: number): void {
+    const { toolstack } = this.world.machine;
+    const { runTask, recoverTask } = toolstack;
+    this.endBackend(slot);
+    if (slot === this.source) {
+      toolstack.removeSource();
+      if (!this.handedOver) runTask.stop();
+      return;
+    }
+    toolstack.removeTarget();
+    runTask.stop();
+    if (this.sourceSuspended) recoverTask.start('resume_source');
+    else recoverTask.stop();
   }
 
   giveUp(): void {
@@ -118,12 +172,35 @@ export class LiveWorld {
   }
 
   withdraw(): void {
-    const { toolstack, clients } = this.world.machine;
+    const { toolstack, clients, hosts } = this.world.machine;
     this.#everybody();
-    const store = clients.find(({ name }) => name === 'toolstack');
-    assert(store !== undefined, 'live world: expected a toolstack with a store');
-    withdrawSuspend(store, this.slot(0).domid);
+    const { source } = toolstack;
+    const store = clients.filter(({ name }) => name === 'toolstack')[hosts.indexOf(source.host)];
+    assert(store !== undefined, 'live world: expected a toolstack with a store on each host');
+    withdrawSuspend(store, source.domid);
     toolstack.runTask.stop();
+  }
+
+  backendLives(slot: number): boolean {
+    return this.slot(slot).backend.alive;
+  }
+
+  /** It has had a guest, and is not as it was when it was started. */
+  backendUsed(slot: number): boolean {
+    const { page } = this.slot(slot).backend;
+    const { words } = this.world.memory;
+    return this.#unused[slot]?.some((word, i) => words[(page >>> 2) + i] !== word) ?? false;
+  }
+
+  /** The process of a backend ends; nothing happens to what it has written into the store. */
+  endBackend(slot: number): void {
+    const { backend } = this.slot(slot);
+    this.#everybody();
+    if (backend.alive) backend.kill();
+  }
+
+  startBackend(slot: number): void {
+    this.slot(slot).backend.start();
   }
 
   /** `fresh`: its kernel boots, because it had done nothing before. */
@@ -192,6 +269,7 @@ export class LiveWorld {
     try {
       body();
     } finally {
+      this.#everybody();
       this.world.listen(null);
     }
     return requests;

@@ -14,10 +14,12 @@ export type Act =
   | { readonly eachStep: string }
   /** The choice `repeat`, as often as it takes until `until` can be chosen, a few times at most. */
   | { readonly repeat: string; readonly until: string }
-  /** Something for which no world has a choice. */
-  | { readonly own: string; readonly run: (world: LiveWorld) => void }
+  /** Something for which no world has a choice; with `earlier` it is over before the step that is compared begins. */
+  | { readonly own: string; readonly run: (world: LiveWorld) => void; readonly earlier?: true }
   /** The same, which must change nothing, and is no step of the schedule therefore. */
-  | { readonly look: (world: LiveWorld) => void };
+  | { readonly look: (world: LiveWorld) => void }
+  /** Nothing can: the simulator has nothing like it here, and why. */
+  | { readonly impossible: string };
 
 export interface Way {
   readonly acts: readonly Act[];
@@ -37,6 +39,7 @@ export interface Row {
 
 const NOTHING: Way = { acts: [], compared: false };
 const steps = (...names: readonly string[]): Way => ({ acts: names.map((step) => ({ step })), compared: false });
+const impossible = (why: string): readonly Way[] => [{ acts: [{ impossible: why }], compared: false }];
 const compared = (...acts: readonly Act[]): Way => ({ acts, compared: true });
 
 const notified = (slot: number): Way => ({
@@ -44,13 +47,63 @@ const notified = (slot: number): Way => ({
   compared: false,
 });
 
+const RESTORED = ['create_target', 'restore_memory', 'restore_vtpm', 'create_vtpm'].map((step) => ({
+  step: `toolstack.run/${step}`,
+}));
+
+const endsBackend = (slot: number): Act => ({
+  own: `live/tpmback${slot + 1} ends with its guest`,
+  run: (it) => it.endBackend(slot),
+  earlier: true,
+});
+
+const startsBackend = (slot: number): Act => ({
+  own: `live/tpmback${slot + 1} begins for another guest`,
+  run: (it) => it.startBackend(slot),
+});
+
+const leftBehind = (slot: number): Way => ({
+  acts: [
+    { step: 'toolstack.run/close_old_source' },
+    { repeat: `tpmback${slot + 1}/watches`, until: 'toolstack.run/await_old_source_closed' },
+    { step: 'toolstack.run/await_old_source_closed' },
+  ],
+  compared: false,
+});
+
+const takenAway = (slot: number): Way => ({
+  acts: [{ own: `live/guest${slot + 1} is taken away`, run: (it) => it.takeAway(slot) }],
+  compared: false,
+});
+
+const givenUp = (slot: number): Way => ({
+  acts: [
+    { own: 'live/toolstack gives up', run: (it) => it.giveUp() },
+    { step: 'toolstack.successor/look' },
+    { repeat: `tpmback${slot + 1}/watches`, until: 'toolstack.successor/await_target_closed' },
+    { step: 'toolstack.successor/await_target_closed' },
+  ],
+  compared: false,
+});
+
 export const TABLE: readonly Row[] = [
   {
-    live: 'tpmbackN/start, guestN/boot, toolstack/unpause guest1, and what the toolstack waits for before it',
+    live: 'guestN/boot',
     simulated: 'nothing',
-    reason: 'the world is made with its guest booted and its backends started',
-    pattern: /^(tpmback\d\/start|guest\d\/boot|toolstack\/unpause guest1)$/,
+    reason: 'the world is made with its guest booted; the next guest boots nothing, its memory has come',
+    pattern: /^(guest\d\/boot|supervisor\/renew guest\d)$/,
     ways: () => [NOTHING],
+  },
+  {
+    live: 'tpmbackN/start',
+    simulated: 'nothing; where tpmbackN had another guest, it is ended and started',
+    reason:
+      'the world is made with its backends started; the process of a live backend ends with its guest, a simulated one ' +
+      'waits for the next',
+    pattern: /^(tpmback\d\/start|supervisor\/renew tpmback\d)$/,
+    ways: ({ name }, world, slot) => [
+      name.endsWith('/start') && world.backendLives(slot) ? NOTHING : compared(endsBackend(slot), startsBackend(slot)),
+    ],
   },
   {
     live: 'guestN.user/write',
@@ -105,7 +158,7 @@ export const TABLE: readonly Row[] = [
   },
   {
     live: 'toolstack.run/request_suspend',
-    simulated: 'the same, after the toolstack was told anew',
+    simulated: 'the same, after the toolstack was told anew, and of a guest that has moved the other way round',
     reason: 'a simulated toolstack is told once what to do, a live one as often as anybody likes',
     pattern: /^toolstack\.run\/request_suspend$/,
     ways: (event, world) => [
@@ -118,37 +171,54 @@ export const TABLE: readonly Row[] = [
     ],
   },
   {
-    live: 'toolstack/restore guest2',
-    simulated: 'create_target, restore_memory, restore_vtpm, create_vtpm',
+    live: 'toolstack/restore guestN',
+    simulated:
+      'create_target, restore_memory, restore_vtpm, create_vtpm; tpmbackN ends before, if it had another guest',
     reason: 'the live target is made before the guest suspends, and nothing runs there before its memory has come',
-    pattern: /^toolstack\/restore guest2$/,
-    ways: () => [
-      steps(
-        ...['create_target', 'restore_memory', 'restore_vtpm', 'create_vtpm'].map((step) => `toolstack.run/${step}`),
-      ),
-    ],
+    pattern: /^toolstack\/restore guest\d$/,
+    ways: (_event, world, slot) => {
+      if (slot !== world.target) return impossible(`the guest moves to guest${world.target + 1}`);
+      const before = world.backendUsed(slot) ? [endsBackend(slot)] : [];
+      return [{ acts: [...before, ...RESTORED], compared: false }];
+    },
   },
   {
-    live: 'toolstack/unpause guest2',
+    live: 'toolstack/unpause guestN',
     simulated: 'unpause_target; nothing where it runs',
     reason: 'another name; a successor does again what may have been done',
-    pattern: /^toolstack\/unpause guest2$/,
-    ways: (_event, world) => [world.runs(1) ? NOTHING : steps('toolstack.run/unpause_target')],
+    pattern: /^toolstack\/unpause guest\d$/,
+    ways: (_event, world, slot) => {
+      if (world.runs(slot)) return [NOTHING];
+      if (slot !== world.target) return impossible(`guest${slot + 1} is not the one that is made`);
+      return [steps('toolstack.run/unpause_target')];
+    },
   },
   {
-    live: 'toolstack/resume guest1',
+    live: 'toolstack/resume guestN',
     simulated: 'resume_source, after the toolstack has given up where it was about to go on; nothing where it runs',
-    reason: 'who cancels and why is not in the plan of a scenario; a successor does again what may have been done',
-    pattern: /^toolstack\/resume guest1$/,
-    ways: (_event, world) => {
-      if (world.runs(0)) return [NOTHING];
+    reason:
+      'who cancels and why is not in the plan of a scenario; a successor does again what may have been done; a live ' +
+      'toolstack lets the source go on before it takes the target away, a simulated one after',
+    pattern: /^toolstack\/resume guest\d$/,
+    ways: (_event, world, slot) => {
+      if (world.runs(slot)) return [NOTHING];
+      if (slot !== world.source || !world.sourceSuspended || world.runs(world.target))
+        return impossible(`guest${slot + 1} is not one that was suspended and is to go on`);
       if (world.toolstackResumes) return [steps('toolstack.successor/resume_source')];
+      const resumes: Act = { step: 'toolstack.successor/resume_source' };
+      if (world.targetExists)
+        return [
+          {
+            acts: [{ own: 'live/toolstack gives up, the target being there', run: (it) => it.giveUpAtOnce() }, resumes],
+            compared: false,
+          },
+        ];
       return [
         {
           acts: [
             { own: 'live/toolstack gives up', run: (it) => it.giveUp() },
             { step: 'toolstack.successor/look' },
-            { step: 'toolstack.successor/resume_source' },
+            resumes,
           ],
           compared: false,
         },
@@ -167,42 +237,28 @@ export const TABLE: readonly Row[] = [
     ],
   },
   {
-    live: 'toolstack/destroy guest1',
+    live: 'toolstack/destroy guestN',
     simulated:
-      'close_old_source, tpmback1/watches as often as needed, await_old_source_closed; nothing where it is gone',
-    reason: 'a live backend is ended with its guest, a simulated one is asked to close; nobody is left to see how',
-    pattern: /^toolstack\/destroy guest1$/,
-    ways: (_event, world) => [
-      world.exists(0)
-        ? {
-            acts: [
-              { step: 'toolstack.run/close_old_source' },
-              { repeat: 'tpmback1/watches', until: 'toolstack.run/await_old_source_closed' },
-              { step: 'toolstack.run/await_old_source_closed' },
-            ],
-            compared: false,
-          }
-        : NOTHING,
-    ],
-  },
-  {
-    live: 'toolstack/destroy guest2',
-    simulated: 'the toolstack gives up, and its successor closes and removes the target; nothing where there is none',
-    reason: 'the live target is made before the guest suspends, and taken away when the guest stays',
-    pattern: /^toolstack\/destroy guest2$/,
-    ways: (_event, world) => [
-      world.targetExists
-        ? {
-            acts: [
-              { own: 'live/toolstack gives up', run: (it) => it.giveUp() },
-              { step: 'toolstack.successor/look' },
-              { repeat: 'tpmback2/watches', until: 'toolstack.successor/await_target_closed' },
-              { step: 'toolstack.successor/await_target_closed' },
-            ],
-            compared: false,
-          }
-        : NOTHING,
-    ],
+      'of the host that the guest has left: close_old_source, tpmbackN/watches as often as needed, ' +
+      'await_old_source_closed; of the other: the toolstack gives up, and its successor closes and removes the target; ' +
+      'the guest is gone at once where its backend is dead, the target waits to be let run or the source runs already; ' +
+      'nothing where there is none',
+    reason:
+      'a live backend is ended with its guest, a simulated one is asked to close, and nobody is left to see how; the live ' +
+      'target is made before the guest suspends, and taken away when the guest stays; a live toolstack goes by its record',
+    pattern: /^toolstack\/destroy guest\d$/,
+    ways: (_event, world, slot) => {
+      if (!world.exists(slot)) return [NOTHING];
+      const other = 1 - slot;
+      if (
+        world.runs(slot) ||
+        !(world.exists(other) && (slot === world.target || world.handedOver || world.runs(other)))
+      )
+        return impossible(`guest${slot + 1} is the one that is to go on`);
+      const alone = !world.backendLives(slot) || (slot === world.source ? world.handedOver : world.runs(other));
+      if (alone) return [takenAway(slot)];
+      return [slot === world.source ? leftBehind(slot) : givenUp(slot)];
+    },
   },
   {
     live: 'toolstack/clear tpmbackN',
