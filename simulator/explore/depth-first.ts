@@ -6,7 +6,10 @@
  */
 import { RUNS } from '../remembered/remembered-steps.js';
 import { firstOracle } from '../world-state.js';
+import { Discoveries } from './discoveries.js';
+import { DIVIDE_AFTER, divide } from './divide.js';
 import { Frames } from './frames.js';
+import type { Partition } from './partition.js';
 import { PathTable } from './path-table.js';
 import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './search.js';
 import { ON_PATH, Successors, UNKNOWN } from './successors.js';
@@ -48,11 +51,14 @@ export function depthFirst(search: Search, selection: Selection | null = null): 
 }
 
 export function beginDepthFirst(search: Search, selection: Selection | null = null): DepthFirst {
-  const { world, mask, onProgress, remembered } = search;
+  const { world, mask, onProgress, remembered, divideAfter = DIVIDE_AFTER } = search;
   // Whoever selects learns from what the steps load and store.
   const listener = selection === null || remembered === null ? 0 : remembered.newListener();
   const { memory } = world;
-  const visited = new VisitedTable(search.allocate);
+  let visited = new VisitedTable(search.allocate);
+  let partition: Partition | null = null;
+  /** Until it is tried to divide the states; where the code of every step runs, memory is not what is waited for. */
+  let discoveries = remembered === null ? null : new Discoveries(memory, divideAfter / 3);
   // The choices still open at each depth lie one above the other in `open`.
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
@@ -71,7 +77,8 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
   let top = 0;
   let depth = -1;
 
-  const expand = (): boolean => {
+  /** The present state is new, and in `part`. */
+  const expand = (part: number): boolean => {
     if (top + CHOICES_MAX > open.length) {
       const larger = new Int32Array(open.length * 2);
       larger.set(open);
@@ -92,19 +99,21 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
     const end = selection === null ? top + count : selection.select(open, top, top + count, depth + 1);
     depth++;
     onPath.push(memory.hashLow, memory.hashHigh, depth);
-    frames.push(depth, top, end, top + count, memory.journalLength, memory.hashLow, memory.hashHigh);
+    frames.push(depth, top, end, top + count, memory.journalLength, memory.hashLow, memory.hashHigh, part);
     top += count;
     if (depth > deepest) deepest = depth;
-    if (successors !== null) successors.look(open, frames.start(depth), end, top);
+    if (successors !== null) successors.look(open, frames.start(depth), end, top, part);
     return true;
   };
 
   /** Enters a new state; false when nothing is to be done there, or the search is over. */
-  const enter = (): boolean => {
+  const enter = (part: number): boolean => {
+    if (discoveries !== null && !interrupted)
+      discoveries.add(depth, open[frames.next(depth) - 1] as number, frames.mark(depth));
     if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
     cut = visited.size >= maxStates;
     interrupted = cut;
-    return !cut && expand();
+    return !cut && expand(part);
   };
 
   /** A step leads to a state on the path. */
@@ -127,12 +136,16 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
   /** Back to where the search was interrupted, and into the state that it did not enter. */
   const resume = (): void => {
     cut = false;
+    let part = 0;
     for (let level = 0; level <= depth; level++) {
-      frames.setMark(level, memory.journalLength);
+      const mark = memory.journalLength;
+      frames.setMark(level, mark);
+      frames.setPart(level, part);
       retake(open[frames.next(level) - 1] as number);
+      if (partition !== null) part ^= partition.changeSince(mark);
     }
     if (successors !== null) successors.descendBlindly();
-    if (!enter() && violations === 0 && !cut) back();
+    if (!enter(part) && violations === 0 && !cut) back();
   };
 
   const searchOn = (): void => {
@@ -157,16 +170,22 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
         transitions++;
         if (selection !== null) selection.passStep(choice, depth);
         const known = successors.known(next);
+        if (known !== UNKNOWN) {
+          if (known === ON_PATH) backToPath();
+          if (cut) break;
+          continue;
+        }
         const low = memory.hashLow ^ remembered.changeOfLow(effect);
         const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
-        if (known !== UNKNOWN || !visited.add(low, high)) {
-          if (known === ON_PATH || (known === UNKNOWN && onPath.depthOf(low, high) >= 0)) backToPath();
+        const part = partition === null ? 0 : frames.part(depth) ^ remembered.changeOfPart(effect);
+        if (!visited.add(low, high, part)) {
+          if (onPath.depthOf(low, high) >= 0) backToPath();
           if (cut) break;
           continue;
         }
         successors.descend(open, frames.start(depth), frames.end(depth), effect);
         remembered.apply(effect);
-        if (enter()) continue;
+        if (enter(part)) continue;
         if (violations !== 0 || cut) break;
         back();
         continue;
@@ -182,9 +201,11 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
         fault = world.lastFault;
         break;
       }
-      if (visited.add(memory.hashLow, memory.hashHigh)) {
+      const change = partition === null ? 0 : partition.changeSince(frames.mark(depth));
+      const part = frames.part(depth) ^ change;
+      if (visited.add(memory.hashLow, memory.hashHigh, part)) {
         if (successors !== null) successors.descendBlindly();
-        if (enter()) continue;
+        if (enter(part)) continue;
         if (violations !== 0 || cut) break;
       } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) {
         backToPath();
@@ -192,6 +213,29 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
       }
       back();
     }
+  };
+
+  /** Searches on until `limit` states have been seen. */
+  const searchUntil = (limit: number): void => {
+    maxStates = limit;
+    if (interrupted) resume();
+    else {
+      visited.add(memory.hashLow, memory.hashHigh, 0);
+      expand(0);
+    }
+    searchOn();
+    memory.undo(0, 0, 0);
+  };
+
+  /** Divides what was visited, from the first state of the world. */
+  const divideVisited = (found: Discoveries): void => {
+    discoveries = null;
+    const division = divide(search, found, retake);
+    if (division === null || remembered === null) return;
+    partition = division.partition;
+    remembered.partition = partition;
+    visited = division.table;
+    if (successors !== null) successors.visited = visited;
   };
 
   const found = (): Found => ({
@@ -210,16 +254,16 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
 
   return {
     run(limit) {
-      maxStates = limit;
-      if (remembered !== null) remembered.listener = listener;
-      if (interrupted) resume();
-      else {
-        visited.add(memory.hashLow, memory.hashHigh);
-        expand();
+      if (remembered !== null) {
+        remembered.listener = listener;
+        remembered.partition = partition;
       }
-      searchOn();
+      if (discoveries !== null && limit > divideAfter) {
+        if (visited.size < divideAfter) searchUntil(divideAfter);
+        if (interrupted) divideVisited(discoveries);
+      }
+      if (visited.size === 0 || (interrupted && limit > visited.size)) searchUntil(limit);
       if (remembered !== null) remembered.listener = 0;
-      memory.undo(0, 0, 0);
       return found();
     },
   };

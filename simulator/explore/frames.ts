@@ -1,14 +1,24 @@
 /**
  * The stack of a depth-first search, in one typed array. A frame says where the choices of its state begin, where the
- * next one is, where those end that are to be taken and where all of them end, and what to undo to.
+ * next one is, where those end that are to be taken and where all of them end, what to undo to, and in which part of the
+ * table its state is.
  */
-const FRAME = 7;
+const FRAME = 8;
 
 export class Frames {
   #data = new Int32Array(FRAME << 10);
 
   /** `end` is where the choices end that are to be taken, `all` where all end. */
-  push(depth: number, start: number, end: number, all: number, mark: number, low: number, high: number): void {
+  push(
+    depth: number,
+    start: number,
+    end: number,
+    all: number,
+    mark: number,
+    low: number,
+    high: number,
+    part: number,
+  ): void {
     const at = depth * FRAME;
     if (at === this.#data.length) {
       const larger = new Int32Array(this.#data.length * 2);
@@ -23,6 +33,7 @@ export class Frames {
     data[at + 4] = low;
     data[at + 5] = high;
     data[at + 6] = all;
+    data[at + 7] = part;
   }
 
   /** The choice taken in each frame up to `depth`. */
@@ -57,5 +68,11 @@ export class Frames {
   }
   hashHigh(depth: number): number {
     return this.#data[depth * FRAME + 5] as number;
+  }
+  part(depth: number): number {
+    return this.#data[depth * FRAME + 7] as number;
+  }
+  setPart(depth: number, part: number): void {
+    this.#data[depth * FRAME + 7] = part;
   }
 }

@@ -95,6 +95,8 @@ export interface Search {
   /** What steps are remembered to do; null where their code always runs. */
   readonly remembered: RememberedSteps | null;
   readonly allocate?: Allocate | undefined;
+  /** States after which a depth-first search divides those it has visited (`divide.ts`); `DIVIDE_AFTER` when absent. */
+  readonly divideAfter?: number | undefined;
 }
 
 /** States between two calls of `onProgress`. */

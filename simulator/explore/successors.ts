@@ -20,7 +20,7 @@ export const ON_PATH = 2;
 export class Successors {
   readonly #memory: JournaledMemory;
   readonly #remembered: RememberedSteps;
-  readonly #visited: VisitedTable;
+  #visited: VisitedTable;
   readonly #path: PathTable;
   /** For each open choice, by its place: its effect or `RUNS`, and what is known of the state it leads to. */
   #effects = new Int32Array(1 << 16).fill(RUNS);
@@ -30,6 +30,7 @@ export class Successors {
   readonly #beforeIn = new Int32Array(CHOICES_MAX);
   readonly #lows = new Int32Array(CHOICES_MAX);
   readonly #highs = new Int32Array(CHOICES_MAX);
+  readonly #slots = new Int32Array(CHOICES_MAX);
   #state = 1;
   #forgotten: number;
   /** What was found where nobody asked; so that nothing is left out. */
@@ -41,6 +42,11 @@ export class Successors {
     this.#visited = visited;
     this.#path = path;
     this.#forgotten = remembered.forgotten;
+  }
+
+  /** What was visited is in another table from now on. */
+  set visited(visited: VisitedTable) {
+    this.#visited = visited;
   }
 
   /** Whether the choice at `place` leads to a state that is known. */
@@ -57,10 +63,10 @@ export class Successors {
   }
 
   /**
-   * Looks at the choices from `start` to `end` - 1 of the present state, which is on the path already. Those up to `all` - 1
+   * Looks at the choices from `start` to `end` - 1 of the present state, which is on the path already, and in `part`. Those up to `all` - 1
    * are not to be taken, unless the search changes its mind.
    */
-  look(open: Int32Array, start: number, end: number, all: number): void {
+  look(open: Int32Array, start: number, end: number, all: number, part: number): void {
     this.#keepUp();
     if (all > this.#effects.length) this.#grow(open.length);
     const remembered = this.#remembered;
@@ -70,6 +76,8 @@ export class Successors {
     const visited = this.#visited;
     const lows = this.#lows;
     const highs = this.#highs;
+    const slots = this.#slots;
+    const { divided } = visited;
     const { hashLow, hashHigh } = this.#memory;
     let touched = 0;
     for (let place = start; place < end; place++) {
@@ -83,17 +91,18 @@ export class Successors {
       const high = hashHigh ^ remembered.changeOfHigh(effect);
       lows[place - start] = low;
       highs[place - start] = high;
+      slots[place - start] = visited.slotOf(low, high, divided ? part ^ remembered.changeOfPart(effect) : 0);
     }
     // A short loop, so that the processor comes to the next looks before the first has its answer.
     for (let place = start; place < end; place++)
-      if (effects[place] !== RUNS)
-        touched ^= visited.touch(lows[place - start] as number, highs[place - start] as number);
+      if (effects[place] !== RUNS) touched ^= visited.touch(slots[place - start] as number);
     this.touched = touched;
     for (let place = start; place < end; place++) {
       if (effects[place] === RUNS) continue;
       const low = lows[place - start] as number;
       const high = highs[place - start] as number;
-      if (visited.has(low, high)) known[place] = this.#path.depthOf(low, high) >= 0 ? ON_PATH : VISITED;
+      if (visited.hasFrom(slots[place - start] as number, low, high))
+        known[place] = this.#path.depthOf(low, high) >= 0 ? ON_PATH : VISITED;
     }
     for (let place = end; place < all; place++) {
       effects[place] = RUNS;

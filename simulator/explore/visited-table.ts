@@ -1,10 +1,13 @@
 /**
- * The set of visited states: their 64-bit hashes in one open-addressing table of 8 bytes a slot.
+ * The set of visited states: their 64-bit hashes by open addressing, 8 bytes a slot. Nothing else grows with the number
+ * of states.
  *
- * It doubles at 3/4 full, so a state takes 10.7 to 21.3 bytes. Nothing else grows with the number of states. The slot is
- * chosen by the uppermost bits of the mixed hash, so that a table that grows is written from its beginning to its end.
+ * As long as they are few, they are in one table, which doubles at 3/4 full, so that a state takes 10.7 to 21.3 bytes. The
+ * slot is chosen by the uppermost bits of the mixed hash, so that a table that grows is written from its beginning to its
+ * end. A table that was divided (`divide.ts`) consists of pages, and each state belongs in a part (`paged-parts.ts`).
  */
 import { type Allocate, allocatePlain } from '../../protocol/allocate.js';
+import { PagedParts } from './paged-parts.js';
 
 const FIRST_BITS = 12;
 const SLOT_BYTES = 8;
@@ -14,8 +17,12 @@ export class VisitedTable {
   size = 0;
   readonly #allocate: Allocate;
   #slots: Int32Array;
+  /** Behind the slot with these bits comes the one without: the last of the table, or of its page. */
   #mask = (1 << FIRST_BITS) - 1;
   #shift = 32 - FIRST_BITS;
+  #parts: PagedParts | null = null;
+  /** States for which there is no room in their page. */
+  #spilt: VisitedTable | null = null;
 
   constructor(allocate: Allocate = allocatePlain) {
     this.#allocate = allocate;
@@ -24,51 +31,99 @@ export class VisitedTable {
 
   /** Bytes the table takes. */
   get bytes(): number {
-    return this.#slots.byteLength;
+    return (this.#parts?.bytes ?? this.#slots.byteLength) + (this.#spilt?.bytes ?? 0);
+  }
+
+  get divided(): boolean {
+    return this.#parts !== null;
+  }
+
+  /** Forgets all states; those that are added from now on belong in parts from 0 to `PARTS` - 1. */
+  divide(): void {
+    this.size = 0;
+    this.#parts = new PagedParts(this.#allocate);
+    this.#slots = this.#parts.slots;
+    this.#mask = this.#parts.pageMask;
   }
 
   /** Adds a state; false when it is there already. */
-  add(low: number, high: number): boolean {
-    if (this.size * 4 >= this.#mask * 3) this.#grow();
+  add(low: number, high: number, part = 0): boolean {
     // An empty slot is 0, 0: the state with that hash takes the place of its neighbour.
-    if (!this.#insert(low === 0 && high === 0 ? 1 : low, high)) return false;
+    const first = low === 0 && high === 0 ? 1 : low;
+    if (this.#parts !== null) return this.#addToPart(this.#parts, first, high, part);
+    if (this.size * 4 >= this.#mask * 3) this.#grow();
+    if (!this.#insert(mixed(first, high) >>> this.#shift, first, high)) return false;
     this.size++;
     return true;
   }
 
-  has(low: number, high: number): boolean {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    const first = low === 0 && high === 0 ? 1 : low;
-    for (let slot = mixed(first, high) >>> this.#shift; ; slot = (slot + 1) & mask) {
-      const foundLow = slots[slot * 2] as number;
-      const foundHigh = slots[slot * 2 + 1] as number;
-      if (foundLow === first && foundHigh === high) return true;
-      if (foundLow === 0 && foundHigh === 0) return false;
-    }
+  has(low: number, high: number, part = 0): boolean {
+    return this.hasFrom(this.slotOf(low, high, part), low, high);
+  }
+
+  /** The slot where a state would be, or the first of those where it would be; good until the next state is added. */
+  slotOf(low: number, high: number, part: number): number {
+    const hash = mixed(low === 0 && high === 0 ? 1 : low, high);
+    return this.#parts === null ? hash >>> this.#shift : this.#parts.slotOf(hash, high, part);
   }
 
   /**
-   * Loads where a state would be and returns whatever is there. Looks that follow one another without waiting for what
-   * they find miss the caches at the same time and not one after the other.
+   * Loads what is in a slot and returns a piece of it. Looks that follow one another without waiting for what they find miss
+   * the caches at the same time and not one after the other.
    */
-  touch(low: number, high: number): number {
-    return this.#slots[(mixed(low, high) >>> this.#shift) * 2] as number;
+  touch(slot: number): number {
+    return this.#slots[slot * 2] as number;
   }
 
-  #insert(low: number, high: number): boolean {
+  /** Whether a state is there, whose slot is known. */
+  hasFrom(slot: number, low: number, high: number): boolean {
+    const first = low === 0 && high === 0 ? 1 : low;
     const slots = this.#slots;
     const mask = this.#mask;
-    for (let slot = mixed(low, high) >>> this.#shift; ; slot = (slot + 1) & mask) {
-      const foundLow = slots[slot * 2] as number;
-      const foundHigh = slots[slot * 2 + 1] as number;
+    for (let at = slot; ; at = (at & ~mask) | ((at + 1) & mask)) {
+      const foundLow = slots[at * 2] as number;
+      const foundHigh = slots[at * 2 + 1] as number;
+      if (foundLow === first && foundHigh === high) return true;
+      if (foundLow === 0 && foundHigh === 0) return this.#spilt?.has(first, high) ?? false;
+    }
+  }
+
+  /** Puts a state into the first slot from `slot` on that is empty; false when it is there already. */
+  #insert(slot: number, low: number, high: number): boolean {
+    const slots = this.#slots;
+    const mask = this.#mask;
+    for (let at = slot; ; at = (at & ~mask) | ((at + 1) & mask)) {
+      const foundLow = slots[at * 2] as number;
+      const foundHigh = slots[at * 2 + 1] as number;
       if (foundLow === 0 && foundHigh === 0) {
-        slots[slot * 2] = low;
-        slots[slot * 2 + 1] = high;
+        slots[at * 2] = low;
+        slots[at * 2 + 1] = high;
         return true;
       }
       if (foundLow === low && foundHigh === high) return false;
     }
+  }
+
+  #addToPart(parts: PagedParts, low: number, high: number, part: number): boolean {
+    const hash = mixed(low, high);
+    let slot = parts.slotOf(hash, high, part);
+    if (this.#spilt !== null || !parts.hasRoom(slot)) {
+      if (this.hasFrom(slot, low, high)) return false;
+      if (!parts.makeRoom(hash, part)) return this.#spill(low, high);
+      this.#slots = parts.slots;
+      slot = parts.slotOf(hash, high, part);
+    }
+    if (!this.#insert(slot, low, high)) return false;
+    parts.count(slot);
+    this.size++;
+    return true;
+  }
+
+  #spill(low: number, high: number): boolean {
+    this.#spilt ??= new VisitedTable(this.#allocate);
+    if (!this.#spilt.add(low, high)) return false;
+    this.size++;
+    return true;
   }
 
   #grow(): void {
@@ -79,11 +134,12 @@ export class VisitedTable {
     for (let i = 0; i < old.length; i += 2) {
       const low = old[i] as number;
       const high = old[i + 1] as number;
-      if (low !== 0 || high !== 0) this.#insert(low, high);
+      if (low !== 0 || high !== 0) this.#insert(mixed(low, high) >>> this.#shift, low, high);
     }
   }
 }
 
-function mixed(low: number, high: number): number {
+/** What chooses the slot, and in a table that was divided the page. */
+export function mixed(low: number, high: number): number {
   return Math.imul(low ^ (high >>> 7), 0x9e3779b1);
 }

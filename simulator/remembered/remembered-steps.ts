@@ -7,6 +7,7 @@
  */
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import type { Hashed } from '../../protocol/hashed.js';
+import type { Partition } from '../explore/partition.js';
 import type { StepSpace } from '../explore/step-space.js';
 import { DecisionTree, NODES_MAX } from './decision-tree.js';
 import { StepRecorder } from './step-recorder.js';
@@ -36,7 +37,10 @@ const DISTURBS = 7;
 const LEARNED = 9;
 /** The listener that has heard the step's code run, by number. */
 const HEARD = 10;
-const HEAD = 11;
+/** How the part of the state changes, or `UNKNOWN`. */
+const PART = 11;
+const HEAD = 12;
+const UNKNOWN = -1;
 
 /** Bound of the effects, in words: 8 MiB. */
 const EFFECTS_MAX = 1 << 21;
@@ -61,6 +65,7 @@ export class RememberedSteps {
   /** For each place, the classes of the steps that have read it: 32 and 32 bits. */
   readonly #readers: Int32Array;
   #listeners = 0;
+  #partition: Partition | null = null;
   /** Ways found since everything was last forgotten, and ways written down: where more are written, nothing is gained. */
   #found = 0;
   #written = 0;
@@ -100,6 +105,21 @@ export class RememberedSteps {
   }
   changeOfHigh(effect: number): number {
     return this.#effects[effect + HIGH] as number;
+  }
+
+  /** Divides the states in parts, for `changeOfPart`. */
+  set partition(partition: Partition | null) {
+    if (partition === this.#partition) return;
+    this.#partition = partition;
+    const effects = this.#effects;
+    for (let effect = ALWAYS_RUNS + 1; effect < this.#end; effect += lengthOf(effects, effect))
+      effects[effect + PART] = UNKNOWN;
+  }
+
+  /** How the part of the present state changes with an effect that a choice has in it. */
+  changeOfPart(effect: number): number {
+    const change = this.#effects[effect + PART] as number;
+    return change === UNKNOWN ? this.#learnPart(effect) : change;
   }
 
   /** Of the effects that other choices have in the present state, those that are `untouched` are the same after `effect`. */
@@ -216,6 +236,7 @@ export class RememberedSteps {
     effects[effect + USED_BLOCKS] = passedOver ? memory.usedBlocks : 0;
     effects.fill(0, effect + CLASS, effect + HEAD);
     effects[effect + HEARD] = this.listener;
+    effects[effect + PART] = UNKNOWN;
     this.#end = at;
     return effect;
   }
@@ -271,6 +292,20 @@ export class RememberedSteps {
     effects[effect + LEARNED] = this.#learned;
   }
 
+  /** What the words held before is the same each time, as the step reads it. */
+  #learnPart(effect: number): number {
+    const effects = this.#effects;
+    const end = effect + HEAD + (effects[effect + WORDS] as number) * 2;
+    let change = 0;
+    if (this.#partition !== null)
+      for (let at = effect + HEAD; at < end; at += 2) {
+        const word = effects[at] as number;
+        change ^= this.#partition.change(word, this.#memory.words[word] as number, effects[at + 1] as number);
+      }
+    effects[effect + PART] = change;
+    return change;
+  }
+
   /** There is no more room: begins anew, but where less was found again than was written down. Whether it does. */
   #forget(): boolean {
     this.forgotten++;
@@ -282,6 +317,10 @@ export class RememberedSteps {
     this.#values = [];
     return !this.#gainless;
   }
+}
+
+function lengthOf(effects: Int32Array, effect: number): number {
+  return HEAD + ((effects[effect + WORDS] as number) + (effects[effect + CELLS] as number)) * 2;
 }
 
 function doubled(array: Int32Array): Int32Array<ArrayBuffer> {

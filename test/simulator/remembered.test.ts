@@ -11,7 +11,7 @@ import { SCENARIOS } from '../../scenarios/scenarios.js';
 import { BlockWorld } from '../../simulator/block-data/world.js';
 import { IdentityWorld } from '../../simulator/block-identity/world.js';
 import { TPMFRONTS } from '../../simulator/drivers.js';
-import { type Explorable, type ExploreOptions, explore } from '../../simulator/explore/explore.js';
+import { type Explorable, type Exploration, type ExploreOptions, explore } from '../../simulator/explore/explore.js';
 import { RingWorld } from '../../simulator/xenstore-ring/world.js';
 import { type Program, ProgramWorld } from '../support/program-world.js';
 import { anyProgram } from '../support/programs.js';
@@ -97,15 +97,13 @@ t.test('every tpmfront in every scenario', SLOW, async (t) => {
 });
 
 t.test('a world of more states', SLOW, async (t) => {
-  const made = (remember: boolean): string =>
-    JSON.stringify(
-      explore(worldOf({ front: 'sequenced', scenario: 'clean-migration', commands: 3 }), {
-        order: 'dfs',
-        reduction: 'none',
-        remember,
-      }),
-    );
-  t.equal(made(true), made(false));
+  const made = (remember: boolean): Partial<Exploration> => {
+    const world = worldOf({ front: 'sequenced', scenario: 'clean-migration', commands: 3 });
+    const { tableBytes: _, ...found } = explore(world, { order: 'dfs', reduction: 'none', remember });
+    return found;
+  };
+  // Where the code of every step runs, the table of so many states is not divided.
+  t.strictSame(made(true), made(false));
 });
 
 t.test('with the detector of double fetches', SLOW, async (t) => {
