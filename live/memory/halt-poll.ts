@@ -9,8 +9,8 @@
  * and for a longer one each time.
  */
 
-/** More than a command takes from the guest's user through the TPM and back. */
-const POLL_MILLISECONDS = 0.15;
+/** More than a command takes from the guest's user through the TPM and back, and a tool from one connection to the next. */
+const POLL_MILLISECONDS = 0.3;
 /** What the parts of a live system do when they are woken takes less, a slice of the scheduler's more (2.8 ms and up). */
 const OFFER_MILLISECONDS = 2;
 const FIRST_REST_MILLISECONDS = 5;

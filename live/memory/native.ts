@@ -38,6 +38,8 @@ export interface Native {
   awaitAny(descriptors: readonly number[], ready: Uint8Array, milliseconds: number): number;
   /** The next client of a socket that listens: its descriptor, which does not block, or -1 when none waits. */
   accept(descriptor: number): number;
+  /** What is written to a TCP socket, or to those that one accepts from now on, goes out at once (TCP_NODELAY of tcp(7)). */
+  sendAtOnce(descriptor: number): void;
   /** Another descriptor of the same connection, closed in programs that are started; -1 when there is an error. */
   duplicate(descriptor: number): number;
   /** Bytes written to a descriptor that does not block, from the beginning of `bytes`; -1 when there is an error. */
@@ -108,7 +110,8 @@ function load(): Native | null {
   const socketpair = library.func('int socketpair(int domain, int type, int protocol, void *descriptors)');
   const ppoll = library.func('int ppoll(void *entries, unsigned long count, void *timeout, void *signals)');
   const read = library.func('int64_t read(int fd, void *bytes, size_t count)');
-  const timeout = Buffer.alloc(16);
+  // Seconds and nanoseconds, of 64 bits each.
+  const timeout = new Uint32Array(4);
   const accept4 = library.func('int accept4(int fd, void *address, void *length, int flags)');
   const setsockopt = library.func(
     'int setsockopt(int fd, int level, int name, const void *value, unsigned int length)',
@@ -139,8 +142,8 @@ function load(): Native | null {
 
   const limit = (milliseconds: number): void => {
     const seconds = Math.floor(milliseconds / 1000);
-    timeout.writeUInt32LE(seconds, 0);
-    timeout.writeUInt32LE(Math.round((milliseconds - seconds * 1000) * 1e6), 8);
+    timeout[0] = seconds;
+    timeout[2] = Math.round((milliseconds - seconds * 1000) * 1e6);
   };
 
   const poll = (descriptors: readonly number[], milliseconds: number): number => {
@@ -188,12 +191,9 @@ function load(): Native | null {
       }
       return Math.max(found, 0);
     },
-    accept(descriptor) {
-      const accepted = accept4(descriptor, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      // Only for TCP, and no harm elsewhere.
-      if (accepted >= 0) setsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, on, on.length);
-      return accepted;
-    },
+    accept: (descriptor) => accept4(descriptor, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC),
+    // Not for other sockets, and no harm there.
+    sendAtOnce: (descriptor) => void setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, on, on.length),
     duplicate: (descriptor) => fcntl(descriptor, F_DUPFD_CLOEXEC, 0),
     write: (descriptor, bytes) => write(descriptor, bytes, bytes.length),
     read: (descriptor, bytes) => read(descriptor, bytes, bytes.length),

@@ -28,6 +28,10 @@ export interface BriefChannel {
   readonly framing: Framing;
   /** The event loop is to serve this connection from now on. */
   handOver(descriptor: number, left: HandedOver): void;
+  /** A client has come, of whom nothing has been read. */
+  readonly onClient?: () => void;
+  /** A client has its answer. */
+  readonly onAnswered?: () => void;
 }
 
 interface Client {
@@ -143,7 +147,9 @@ export class BriefClients {
       const client = clients[i];
       if (ready[channels + i] === 1 && client !== undefined) this.#receive(client);
     }
-    for (let i = 0; i < channels; i++) if (ready[i] === 1) this.#accept(this.#channels[i] as BriefChannel);
+    for (let i = 0; i < channels && this.#answering === 0; i++) {
+      if (ready[i] === 1) this.#accept(this.#channels[i] as BriefChannel);
+    }
   }
 
   #accept(channel: BriefChannel): void {
@@ -151,18 +157,28 @@ export class BriefClients {
     const descriptor = this.#calls.accept(channel.descriptor);
     // The event loop was quicker, or the client has gone.
     if (descriptor < 0) return;
-    this.#add(descriptor, channel);
+    const client = this.#add(descriptor, channel);
+    // Most have sent something by now, or have gone.
+    const length = this.#calls.read(descriptor, this.#bytes);
+    if (length >= 0) this.#received(client, length);
   }
 
-  #add(descriptor: number, channel: BriefChannel): void {
-    this.#clients.push({ descriptor, channel, frames: new FrameAssembler(channel.framing.sizeOf), heard: 0 });
+  #add(descriptor: number, channel: BriefChannel): Client {
+    const client = { descriptor, channel, frames: new FrameAssembler(channel.framing.sizeOf), heard: 0 };
+    this.#clients.push(client);
     this.#descriptors.push(descriptor);
     this.#accepted++;
     this.#lastServed = performance.now();
+    channel.onClient?.();
+    return client;
   }
 
   #receive(client: Client): void {
-    const length = this.#calls.read(client.descriptor, this.#bytes);
+    this.#received(client, this.#calls.read(client.descriptor, this.#bytes));
+  }
+
+  /** `length` bytes of it, none at its end; fewer when there is an error. */
+  #received(client: Client, length: number): void {
     if (length <= 0) {
       this.#drop(client);
       return;
@@ -215,7 +231,10 @@ export class BriefClients {
       return false;
     }
     const sent = Math.max(this.#calls.write(client.descriptor, answer), 0);
-    if (sent === answer.length) return true;
+    if (sent === answer.length) {
+      client.channel.onAnswered?.();
+      return true;
+    }
     this.#remove(client);
     this.#handOver(client, answer.subarray(sent), false);
     return false;
