@@ -52,6 +52,14 @@ export const LIVE_SCENARIOS: readonly Scenario[] = [
     faults: { ...NO_FAULTS, backendKills: 1 },
     start: 'connected',
   },
+  {
+    ...base,
+    name: 'live-toolstack-dies',
+    title: 'A live guest is moved, and the toolstack dies once the guest has suspended.',
+    plan: MIGRATE,
+    faults: { ...NO_FAULTS, toolstackKills: 1 },
+    start: 'connected',
+  },
 ];
 
 /** The scenario of a live run. */

@@ -7,10 +7,11 @@ import { QuiesceError } from '../../protocol/errors.js';
 import { down, status, up } from '../system.js';
 import { control } from '../toolstack/control-client.js';
 import type { LiveOptions } from '../toolstack/options.js';
+import { lockFile, readHolder } from '../toolstack/part-lock.js';
 import type { LiveStatus, PartStatus } from '../toolstack/status.js';
 import { sleep } from '../toolstack/waiting.js';
 import { TraceClock } from '../trace/clock.js';
-import { Turns } from '../trace/turns.js';
+import { TOOLSTACK_DEATH, Turns } from '../trace/turns.js';
 import { expectedPcrs, type PcrValues, readPcrs } from './pcr-values.js';
 import { TpmClient } from './tpm-client.js';
 
@@ -158,6 +159,7 @@ class Drive {
   /** Kills, or waits for who dies in a step. Resolves to false when nobody dies. */
   async #death(step: string): Promise<boolean> {
     const { directory, stepMilliseconds } = this.#orders;
+    if (step === TOOLSTACK_DEATH) return this.#toolstackDeath();
     if (!step.includes(' in ')) {
       await control(directory, { command: 'kill', part: 'backend' }, { milliseconds: CONTROL_MILLISECONDS });
     }
@@ -168,6 +170,22 @@ class Drive {
         this.#deaths = restarts;
         return true;
       }
+      await sleep(LOOK_MILLISECONDS);
+    }
+    return false;
+  }
+
+  /** Its successor takes its lock, and waits for its own turn. */
+  async #toolstackDeath(): Promise<boolean> {
+    const { directory, stepMilliseconds } = this.#orders;
+    const holder = (): string | null | undefined => readHolder(lockFile(`${directory}/toolstack`))?.startTime;
+    const before = holder();
+    // It dies before it can answer.
+    await control(directory, { command: 'kill', part: 'toolstack' }, { milliseconds: CONTROL_MILLISECONDS }).catch(
+      () => undefined,
+    );
+    for (const deadline = performance.now() + stepMilliseconds; performance.now() < deadline; ) {
+      if (holder() !== before) return true;
       await sleep(LOOK_MILLISECONDS);
     }
     return false;

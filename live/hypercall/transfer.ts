@@ -80,6 +80,10 @@ async function writePages(
       await writePage(memory, plan.guest.firstFrame + pfn, pfn, write);
     }
   });
+  if (await isBroken(trace, 'fault/stream ends')) {
+    socket.destroy();
+    return;
+  }
   await traced(trace, 'toolstack.run/save_vtpm', async () => {
     await idle(memory, plan);
     for (let page = DEVICE_PAGE; page < plan.backend.pages; page++) {
@@ -90,6 +94,13 @@ async function writePages(
   end.writeUInt32LE(END);
   await write(end);
   await put(hash.digest());
+}
+
+/** Of a driven run: whether the stream ends here, or the image is refused; once its turn has come. */
+async function isBroken(trace: TraceWriter | null, fault: string): Promise<boolean> {
+  if (trace?.turns?.steps.includes(fault) !== true) return false;
+  await trace.turns.take(fault, () => undefined);
+  return true;
 }
 
 /** A TPM that executes is waited for: its state is that of before the command or of after it. A backend that has quiesced is idle. */
@@ -138,7 +149,15 @@ export function receivePages(place: TransferPlace, path: string): Promise<PageRe
       socket.on('close', () => report(reader.state === 'done' ? 0 : -1));
       socket.on('data', (piece) => {
         reader.push(piece);
-        if (reader.state === 'done') socket.end(Buffer.of(1));
+        if (reader.state === 'done')
+          void isBroken(place.trace, 'fault/image refused').then((refused) => {
+            if (!refused) {
+              socket.end(Buffer.of(1));
+              return;
+            }
+            reader.state = 'bad';
+            socket.destroy();
+          });
         else if (reader.state === 'bad') socket.destroy();
       });
     });

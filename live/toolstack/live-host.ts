@@ -164,9 +164,8 @@ export class LiveHost {
 
   /** The pages are in place: backend and guest begin. */
   async releaseParts(): Promise<void> {
-    this.#held = false;
     const { backend, guest } = this.supervisors;
-    const both = [backend, guest].map(async (supervisor) => {
+    const begins = async (supervisor: Supervisor): Promise<void> => {
       supervisor.running?.go();
       const { restarts } = supervisor;
       await until(`${supervisor.name} to begin`, PART_MILLISECONDS, () => {
@@ -177,8 +176,12 @@ export class LiveHost {
           `${supervisor.name}: expected it to begin, but it ends again and again; see its log`,
         );
       });
+    };
+    // Of a driven run: now the backend here may begin.
+    await inTurn(this.#place.trace?.turns ?? null, `toolstack/release guest${this.domid}`, () => {
+      this.#held = false;
+      return Promise.all([backend, guest].map(begins));
     });
-    await Promise.all(both);
   }
 
   async startBackend(): Promise<void> {
@@ -266,12 +269,11 @@ export class LiveHost {
   /** Sends the pages of the guest and its TPM to another host. False when they may not have arrived. */
   async sendTo(target: LiveHost, cutAfterBytes: number | null): Promise<boolean> {
     const path = transferSocket(target.config);
+    await inTurn(this.#place.trace?.turns ?? null, 'toolstack/send', () => undefined);
     if ((await target.hypercalls.transfer('receive', path)) !== 0) return false;
     const begun = this.#place.trace?.begin(`toolstack/restore guest${target.domid}`) ?? 0;
     if ((await this.hypercalls.transfer('send', path, cutAfterBytes)) !== 0) return false;
     this.#place.trace?.end(begun);
-    // Of a driven run: only now the backend there may begin.
-    await inTurn(this.#place.trace?.turns ?? null, `toolstack/release guest${target.domid}`, () => undefined);
     return true;
   }
 

@@ -12,6 +12,7 @@ import { describe, log } from '../files/log.js';
 import { SEGMENT_NAMES } from '../memory/segments.js';
 import type { PartConfig } from '../parts/config.js';
 import { CLOCK_BYTES, TraceClock } from '../trace/clock.js';
+import { inTurn, type Turns } from '../trace/turns.js';
 import { TraceWriter } from '../trace/writer.js';
 import { type HostMemory, processMemory, threadMemory } from './host-memory.js';
 import { killPart } from './kill.js';
@@ -60,6 +61,8 @@ export class Toolstack {
   #migration: AbortController | null = null;
   #downtimeMilliseconds = 0;
   readonly #clock = new SharedArrayBuffer(CLOCK_BYTES);
+  /** Of a driven run. */
+  readonly #turns: Turns | null;
 
   /** `resumed`: goes on where another toolstack was killed, with the descriptors it left behind. */
   constructor(directory: string, resumed: boolean) {
@@ -74,6 +77,7 @@ export class Toolstack {
     const descriptors = [...memories.a.descriptors, ...memories.b.descriptors];
     const guarded = { directory, descriptors };
     const trace = this.#openTrace();
+    this.#turns = trace?.turns ?? null;
     const host = (name: HostName): LiveHost =>
       new LiveHost({
         name,
@@ -236,6 +240,7 @@ export class Toolstack {
     await target.releaseParts();
     await target.awaitBackend(XenbusState.InitWait, signal);
     signal.throwIfAborted();
+    await inTurn(this.#turns, 'toolstack/hand over', () => undefined);
     this.#handOver(target.name);
     progress(`the guest goes on on host ${target.name}`);
     await target.resumeGuest(SuspendResult.ResumedInNewDomain);
@@ -279,10 +284,11 @@ export class Toolstack {
 
   async #recover(progress: Progress): Promise<void> {
     const { owner, other } = this;
+    await inTurn(this.#turns, 'toolstack/successor starts', () => undefined);
     if (other.supervisors.hypervisor.running !== null || other.guestState !== DomainState.Free) {
       progress(`what is left on host ${other.name} is ended`);
       await other.startMachine();
-      await other.destroyGuest();
+      await inTurn(this.#turns, `toolstack/take away guest${other.domid}`, () => other.destroyGuest());
     }
     await Promise.all([owner.startBackend(), owner.startGuest()]);
     if (owner.guestState === DomainState.Paused) await owner.resumeGuest(SuspendResult.ResumedInNewDomain);

@@ -13,6 +13,8 @@ const LOOK_MILLISECONDS = 1;
 
 /** A death inside a step: its turn is that step's. */
 const DEATH = /^fault\/kill \S+ in (.+) after store ([0-9]+)$/;
+/** The turn of whoever kills the toolstack. */
+export const TOOLSTACK_DEATH = 'fault/kill toolstack';
 /** What is there by the way of a start, and no step of the simulator. */
 const FREE = /^(guest\d\/boot|guest\d\.user\/write)$/;
 
@@ -76,16 +78,25 @@ export class Turns {
     return this.steps.slice(Math.max(this.next, 0)).find((step) => step.startsWith(prefix));
   }
 
+  /** Before anything else of it the toolstack is to die. */
+  get #dooms(): boolean {
+    const coming = this.free ? [] : this.steps.slice(this.next);
+    return coming.find((step) => step.startsWith('toolstack') || step === TOOLSTACK_DEATH) === TOOLSTACK_DEATH;
+  }
+
   /** Waits for the turn of a moment that is no step, and passes it on; not at all where it has none. */
   waitFor(name: string): void {
     while (!this.free && this.steps.includes(name, this.next) && !this.isTurn(name)) sleep();
     if (this.isTurn(name)) this.pass();
   }
 
-  /** Does something in its turn; at once where it has none. */
+  /** Does something in its turn; where it has none at once, unless it is the toolstack's and that is to be killed before. */
   async take<T>(name: string, work: () => Promise<T> | T): Promise<T> {
-    if (!this.steps.includes(name)) return await work();
-    while (!this.free && !this.isTurn(name)) await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
+    if (!this.steps.includes(name)) {
+      while (name.startsWith('toolstack') && this.#dooms) await pause();
+      return await work();
+    }
+    while (!this.free && !this.isTurn(name)) await pause();
     const taken = !this.free;
     const result = await work();
     if (taken) this.pass();
@@ -176,6 +187,10 @@ export class StepGate implements StepWatch {
 }
 
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
+}
 
 function sleep(): void {
   Atomics.wait(NEVER, 0, 0, LOOK_MILLISECONDS);

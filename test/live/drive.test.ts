@@ -2,7 +2,7 @@
  * Schedules of the simulator, carried out by a live system: what it finds broken breaks, and what it holds holds.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import t, { type Test } from 'tap';
 import { loadSession } from '../../library/sessions.js';
@@ -17,6 +17,8 @@ const EXTENDS = readFileSync('scenarios/sessions/ima_extends.jsonl', 'utf8')
   .split('\n')
   .slice(1, 4)
   .map((line, seq) => ({ ...(JSON.parse(line) as { command: string }), session: 'extends', seq }));
+
+const SEEDS_MAX = 400;
 
 interface Outcome {
   readonly taken: number;
@@ -77,6 +79,33 @@ function counterexample(scenario: string, tpmfront: string, session: string): { 
   return { token: token ?? '', oracle };
 }
 
+/** The first schedule that a seed, from the one that is likely on, draws with `what` in it and such an end: 0 holds, 1 fails. */
+async function drawn(
+  scenario: string,
+  tpmfront: string,
+  here: Place,
+  { what, likely }: { readonly what: RegExp; readonly likely: number },
+  end: number,
+): Promise<string> {
+  const file = `${here.folder}/drawn.schedule`;
+  const run = [
+    'run',
+    '--scenario',
+    scenario,
+    '--tpmfront',
+    tpmfront,
+    '--tpmback',
+    'sequenced',
+    '--session',
+    here.session,
+  ];
+  for (let seed = likely; seed < likely + SEEDS_MAX; seed++) {
+    const { status } = await quiesce([...run, '--seed', String(seed), '--out', file]);
+    if (status === end && what.test(readFileSync(file, 'utf8'))) return file;
+  }
+  throw new Error(`expected a schedule of ${scenario} with ${what} among ${SEEDS_MAX}`);
+}
+
 /** PCR 10 after the first command was executed so many times: each extends it with the digest that the command carries. */
 function pcrAfter(times: number): string {
   const { command = '' } = EXTENDS[0] ?? {};
@@ -130,6 +159,65 @@ else {
         t.equal((await quiesce(['live', 'conform', trace])).status, 0);
       });
     }
+  });
+
+  const HELD = [
+    {
+      name: 'the toolstack dies when the target is made: the guest goes on where it was',
+      scenario: 'live-toolstack-dies',
+      what: /create_vtpm\n[\s\S]*\nfault\/kill toolstack\n[\s\S]*\ntoolstack\.successor\/await_target_closed\n/,
+      likely: 35,
+      left: { 'toolstack.2.jsonl': /"toolstack\/resume guest1"/ },
+    },
+    {
+      name: 'the toolstack dies when the target runs: it goes on there',
+      scenario: 'live-toolstack-dies',
+      what: /unpause_target\n[\s\S]*\nfault\/kill toolstack\n/,
+      likely: 43,
+      left: { 'toolstack.2.jsonl': /"toolstack\/destroy guest1"/ },
+    },
+    {
+      name: 'the stream ends when the memory is saved',
+      scenario: 'save-fails',
+      what: /save_memory\n[\s\S]*\ntoolstack\.successor\/resume_source\n/,
+      likely: 1,
+      left: { 'a-hypervisor.1.jsonl': /save_memory"}\n.*\n$/, 'toolstack.1.jsonl': /"toolstack\/resume guest1"/ },
+    },
+    {
+      name: 'the image is refused',
+      scenario: 'restore-fails',
+      what: /restore_memory\n[\s\S]*\ntoolstack\.successor\/resume_source\n/,
+      likely: 1,
+      left: { 'a-hypervisor.1.jsonl': /save_vtpm"}\n.*\n$/, 'toolstack.1.jsonl': /"toolstack\/resume guest1"/ },
+    },
+  ] as const;
+
+  for (const { name, scenario, left, ...draw } of HELD) {
+    t.test(`sequenced holds: ${name}`, { timeout: 100_000 }, async (t) => {
+      const here = place(t);
+      const { status, found, trace } = await here.drive(await drawn(scenario, 'sequenced', here, draw, 0));
+      t.strictSame([status, found.missing, found.failures, found.pcrs, found.simulated], [0, null, [], [], null]);
+      t.strictSame([found.issued, found.executed, found.answered], [3, 3, 3]);
+      for (const [file, line] of Object.entries(left)) t.match(readFileSync(`${trace}/${file}`, 'utf8'), line);
+      t.equal((await quiesce(['live', 'conform', trace])).status, 0);
+    });
+  }
+
+  t.test('resend, and a toolstack that dies: a command is executed twice', { timeout: 100_000 }, async (t) => {
+    const here = place(t);
+    const schedule = await drawn(
+      'live-toolstack-dies',
+      'resend',
+      here,
+      { what: /\nfault\/kill toolstack\n/, likely: 50 },
+      1,
+    );
+    const { status, found, trace } = await here.drive(schedule);
+    t.strictSame([status, found.missing, found.simulated], [1, null, 'exactly-once']);
+    t.equal(found.executed, found.issued + 1);
+    t.strictSame(found.failures, ['exactly-once']);
+    t.ok(existsSync(`${trace}/toolstack.2.jsonl`), 'there was a successor');
+    t.match((await quiesce(['live', 'conform', trace])).out, 'exactly-once fails in it, as it did live');
   });
 
   t.test('what cannot be led is refused before anything begins', { timeout: 300_000 }, async (t) => {

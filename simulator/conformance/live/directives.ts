@@ -41,20 +41,39 @@ const RULES: readonly Rule[] = [
     turn: (name) => name,
   },
   { pattern: /^toolstack\.successor\/resume_source$/, turn: () => 'toolstack/resume guest1' },
+  { pattern: /^(fault\/kill toolstack|toolstack\/successor starts)$/, turn: (name) => name },
+  // What a successor finds it knows by its record.
+  { pattern: /^toolstack\.successor\/look$/, turn: () => null },
+  { pattern: /^toolstack\.successor\/await_target_closed$/, turn: () => 'toolstack/take away guest2' },
   { pattern: /^supervisor\/restart tpmback1$/, turn: () => 'tpmback1/start' },
   { pattern: /^fault\/kill tpmback1$/, turn: (name) => name },
   { pattern: /^fault\/kill tpmback1 in tpmback1\.serve\/\w+ after store \d+$/, turn: (name) => name },
   { pattern: /^(guest\d\.|tpmback\d[./]|tpm\d\.)/, turn: (name) => name },
 ];
 
+/** By how the plan ends, and the step in which it does. The live stream goes to no disk that could be full: it ends early. */
+const FAILS: { readonly [where: string]: string } = {
+  'save-fails in toolstack.run/save_memory': 'fault/stream ends',
+  'restore-fails in toolstack.run/restore_memory': 'fault/image refused',
+};
+
+/** The first thing that a successor does is to end what is left on the other host. */
+const OF_A_SUCCESSOR: { readonly [step: string]: string } = {
+  'toolstack.run/close_old_source': 'toolstack/take away guest1',
+};
+
 /** Scenarios that the live system can be led through. */
 export const DRIVABLE: readonly string[] = [
   'clean-migration',
   'cancelled-suspend',
+  'save-fails',
+  'restore-fails',
   'backend-restart',
+  'toolstack-dies',
   'live-migration',
   'live-cancelled-suspend',
   'live-backend-restart',
+  'live-toolstack-dies',
 ];
 
 /**
@@ -69,12 +88,15 @@ export function directivesOf(
   const steps: number[] = [];
   const choices = new Int32Array(CHOICES_MAX);
   const { slots } = world.machine;
+  const { ends } = world.options.scenario.plan;
   const position = (): number => slots[0].guest.user.position + slots[1].guest.user.position;
   world.reducing = false;
   let commands = 0;
-  let closed = false;
+  /** Slots of which nobody hears any more. */
+  const gone = new Set<string>();
   let cancelled = false;
   let suspended = false;
+  let orphaned = false;
   for (let step = 0; step < recorded.count; step++) {
     const count = world.enumerate(choices);
     const choice = choices.subarray(0, count).find((each) => recorded.matches(step, world.describe(each)));
@@ -85,20 +107,23 @@ export function directivesOf(
     const issued = name.endsWith('.user/issue') && position() > before;
     if (issued) commands++;
     suspended ||= name === 'toolstack.run/request_suspend';
-    cancelled ||= name === 'toolstack.successor/resume_source';
-    if (name.startsWith('fault/kill ') && slots[0].device.busy)
+    orphaned ||= name === 'fault/kill toolstack';
+    cancelled ||= name === 'toolstack.successor/resume_source' && ends === 'cancelled' && !orphaned;
+    if (name.startsWith('fault/kill tpmback') && slots[0].device.busy)
       refuse(step, name, 'the TPM would execute on without its backend, and a live TPM ends with it');
     const idle = name.endsWith('.user/issue') && !issued;
-    // Nobody hears any more of the source's host.
-    const gone = closed && /^(guest1|tpmback1|tpm1)[./]/.test(name);
-    closed ||= name === 'toolstack.run/close_old_source';
-    if (idle || gone) continue;
+    if (idle || gone.has(/^(?:guest|tpmback|tpm)(\d)[./]/.exec(name)?.[1] ?? '')) continue;
+    if (name === 'toolstack.run/close_old_source') gone.add('1');
+    // A live backend is not asked to close.
+    if (name === 'toolstack.successor/look' && !slots[1].domain.running) gone.add('2');
     const rule = RULES.find(({ pattern }) => pattern.test(name));
     if (rule === undefined) refuse(step, name, 'the live system has nothing like it');
-    const turn = rule.turn(name);
-    if (turn === null) continue;
-    turns.push(turn);
-    steps.push(step);
+    const more = orphaned ? OF_A_SUCCESSOR[name] : FAILS[`${ends} in ${name}`];
+    for (const turn of [rule.turn(name), more ?? null]) {
+      if (turn === null) continue;
+      turns.push(turn);
+      steps.push(step);
+    }
   }
   const controls: readonly Control[] = !suspended ? [] : cancelled ? ['suspend', 'cancel'] : ['migrate'];
   return { turns, steps, controls, commands, oracle: world.failed ?? null };
