@@ -58,7 +58,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
   let visited = new VisitedTable(search.allocate);
   let partition: Partition | null = null;
   /** Until it is tried to divide the states; where the code of every step runs, memory is not what is waited for. */
-  let discoveries = remembered === null ? null : new Discoveries(memory, divideAfter / 3);
+  let discoveries = remembered === null ? null : new Discoveries(remembered);
   // The choices still open at each depth lie one above the other in `open`.
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
@@ -107,9 +107,8 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
   };
 
   /** Enters a new state; false when nothing is to be done there, or the search is over. */
-  const enter = (part: number): boolean => {
-    if (discoveries !== null && !interrupted)
-      discoveries.add(depth, open[frames.next(depth) - 1] as number, frames.mark(depth));
+  const enter = (part: number, effect: number): boolean => {
+    if (discoveries !== null && !interrupted) discoveries.add(depth, effect);
     if ((visited.size & (PROGRESS_STATES - 1)) === 0) onProgress({ states: visited.size, transitions, depth });
     cut = visited.size >= maxStates;
     interrupted = cut;
@@ -145,7 +144,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
       if (partition !== null) part ^= partition.changeSince(mark);
     }
     if (successors !== null) successors.descendBlindly();
-    if (!enter(part) && violations === 0 && !cut) back();
+    if (!enter(part, RUNS) && violations === 0 && !cut) back();
   };
 
   const searchOn = (): void => {
@@ -185,7 +184,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
         }
         successors.descend(open, frames.start(depth), frames.end(depth), effect);
         remembered.apply(effect);
-        if (enter(part)) continue;
+        if (enter(part, effect)) continue;
         if (violations !== 0 || cut) break;
         back();
         continue;
@@ -205,7 +204,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
       const part = frames.part(depth) ^ change;
       if (visited.add(memory.hashLow, memory.hashHigh, part)) {
         if (successors !== null) successors.descendBlindly();
-        if (enter(part)) continue;
+        if (enter(part, effect !== RUNS || remembered === null ? effect : remembered.ran)) continue;
         if (violations !== 0 || cut) break;
       } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) {
         backToPath();
@@ -230,10 +229,9 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
   /** Divides what was visited, from the first state of the world. */
   const divideVisited = (found: Discoveries): void => {
     discoveries = null;
-    const division = divide(search, found, retake);
-    if (division === null || remembered === null) return;
+    const division = remembered === null ? null : divide(search, remembered, found);
+    if (division === null) return;
     partition = division.partition;
-    remembered.partition = partition;
     visited = division.table;
     if (successors !== null) successors.visited = visited;
   };

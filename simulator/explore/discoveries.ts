@@ -1,59 +1,41 @@
-/**
- * The first states that a depth-first search finds, as the steps by which it found them, so that it can go the same way
- * again; and how often each word changed on it.
- */
-import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+/** The first states that a depth-first search finds, by what the steps did by which it found them. */
+import { type RememberedSteps, RUNS } from '../remembered/remembered-steps.js';
 
 export class Discoveries {
   size = 0;
-  /** For each word, the steps that changed it, of `counted`. */
-  changes: Int32Array = new Int32Array(0);
-  counted = 0;
-  readonly #memory: JournaledMemory;
-  readonly #countedAfter: number;
+  readonly #remembered: RememberedSteps;
+  readonly #forgotten: number;
+  #unknown = false;
   #depths = new Int32Array(1 << 10);
-  #choices = new Int32Array(1 << 10);
-  /** For each word, the last step that changed it. */
-  #changedBy = new Int32Array(0);
+  #effects = new Int32Array(1 << 10);
 
-  /** Before `countedAfter` states nothing is counted: a world that has no more is spared the room. */
-  constructor(memory: JournaledMemory, countedAfter: number) {
-    this.#memory = memory;
-    this.#countedAfter = countedAfter;
+  constructor(remembered: RememberedSteps) {
+    this.#remembered = remembered;
+    this.#forgotten = remembered.forgotten;
   }
 
-  /** A new state was found, in which the world stands, by `choice` in the state at `depth` of the path and at `mark` of the journal. */
-  add(depth: number, choice: number, mark: number): void {
+  /** Of each step it is still known what it did. */
+  get known(): boolean {
+    return !this.#unknown && this.#forgotten === this.#remembered.forgotten;
+  }
+
+  /** A new state was found, by a step with `effect` in the state at `depth` of the path. */
+  add(depth: number, effect: number): void {
     if (this.size === this.#depths.length) {
       this.#depths = doubled(this.#depths);
-      this.#choices = doubled(this.#choices);
+      this.#effects = doubled(this.#effects);
     }
     this.#depths[this.size] = depth;
-    this.#choices[this.size] = choice;
+    this.#effects[this.size] = effect;
     this.size++;
-    if (this.size > this.#countedAfter) this.#count(mark);
+    if (effect === RUNS) this.#unknown = true;
   }
 
   depth(state: number): number {
     return this.#depths[state] as number;
   }
-  choice(state: number): number {
-    return this.#choices[state] as number;
-  }
-
-  #count(mark: number): void {
-    const memory = this.#memory;
-    if (this.counted === 0) {
-      this.changes = new Int32Array(memory.words.length);
-      this.#changedBy = new Int32Array(memory.words.length);
-    }
-    const step = ++this.counted;
-    for (let entry = mark; entry < memory.journalLength; entry++) {
-      const word = memory.journalWord(entry);
-      if (word < 0 || this.#changedBy[word] === step) continue;
-      this.#changedBy[word] = step;
-      (this.changes[word] as number)++;
-    }
+  effect(state: number): number {
+    return this.#effects[state] as number;
   }
 }
 

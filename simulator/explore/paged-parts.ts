@@ -11,7 +11,7 @@ import { assert } from '../../protocol/assert.js';
 import { mixed } from './visited-table.js';
 
 /** Parts that there can be. A part takes 4 bytes before its first state, and then a page. */
-export const PARTS: number = 1 << 12;
+export const PARTS: number = 1 << 13;
 
 const PAGE_BITS = 6;
 const PAGE_SLOTS = 1 << PAGE_BITS;

@@ -10,7 +10,7 @@
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { PARTS } from './paged-parts.js';
 
-/** A word is slow that is changed by at most one of so many steps to new states. */
+/** A word is slow that is changed by at most one of so many steps to new states, or by one alone. */
 const STEPS_FOR_A_CHANGE = 512;
 
 const FAST = -1;
@@ -26,8 +26,8 @@ export class Partition {
   constructor(memory: JournaledMemory, changes: Int32Array, steps: number) {
     this.#memory = memory;
     this.#words = new Int32Array(memory.words.length);
-    for (let word = 0; word < changes.length; word++)
-      if ((changes[word] as number) * STEPS_FOR_A_CHANGE > steps) this.#words[word] = FAST;
+    const most = Math.max(1, steps / STEPS_FOR_A_CHANGE);
+    for (let word = 0; word < changes.length; word++) if ((changes[word] as number) > most) this.#words[word] = FAST;
   }
 
   /**

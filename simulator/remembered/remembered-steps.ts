@@ -52,11 +52,13 @@ export class RememberedSteps {
   forgotten = 0;
   /** Who listens to what runs now, by number; 0 for nobody. */
   listener = 0;
+  /** The effect that was written down when `run` last ran a step, or `RUNS` where none was. */
+  ran: number = RUNS;
   readonly #world: Stepping;
   readonly #memory: JournaledMemory;
   readonly #tree: DecisionTree;
   readonly #recorder: StepRecorder;
-  /** Each effect: the head above, then pairs (word, value), then pairs (cell, number of its value). */
+  /** Each effect: the head above, pairs (word, value), pairs (cell, number of its value), and what each of the words held before. */
   #effects = new Int32Array(1 << 12);
   #end = 1;
   #values: Hashed[] = [];
@@ -116,10 +118,22 @@ export class RememberedSteps {
       effects[effect + PART] = UNKNOWN;
   }
 
-  /** How the part of the present state changes with an effect that a choice has in it. */
+  /** How the part of a state changes with an effect. */
   changeOfPart(effect: number): number {
     const change = this.#effects[effect + PART] as number;
     return change === UNKNOWN ? this.#learnPart(effect) : change;
+  }
+
+  /** Words that an effect may change. */
+  get words(): number {
+    return this.#memory.words.length;
+  }
+
+  /** Adds `count` to the number of each word that an effect changes. */
+  countChanges(effect: number, changes: Int32Array, count: number): void {
+    const effects = this.#effects;
+    const end = effect + HEAD + (effects[effect + WORDS] as number) * 2;
+    for (let at = effect + HEAD; at < end; at += 2) (changes[effects[at] as number] as number) += count;
   }
 
   /** Of the effects that other choices have in the present state, those that are `untouched` are the same after `effect`. */
@@ -168,6 +182,7 @@ export class RememberedSteps {
   run(choice: number): void {
     const world = this.#world;
     const memory = this.#memory;
+    this.ran = RUNS;
     if (this.#gainless || this.#tree.find(choice) === ALWAYS_RUNS) {
       world.step(choice);
       return;
@@ -189,7 +204,9 @@ export class RememberedSteps {
     const leaf = always ? ALWAYS_RUNS : this.#write(hashLow, hashHigh, memory.passedOver !== passedOver);
     this.#tree.add(choice, recorder, leaf);
     this.#written++;
-    if (!always) this.#classify(leaf, kind);
+    if (always) return;
+    this.#classify(leaf, kind);
+    this.ran = leaf;
   }
 
   /** Takes a choice, by its effect where that is known. */
@@ -204,7 +221,7 @@ export class RememberedSteps {
     const memory = this.#memory;
     const recorder = this.#recorder;
     const effect = this.#end;
-    while (effect + HEAD + recorder.changedCount * 2 > this.#effects.length) this.#effects = doubled(this.#effects);
+    while (effect + HEAD + recorder.changedCount * 3 > this.#effects.length) this.#effects = doubled(this.#effects);
     const effects = this.#effects;
     let at = effect + HEAD;
     let words = 0;
@@ -237,6 +254,7 @@ export class RememberedSteps {
     effects.fill(0, effect + CLASS, effect + HEAD);
     effects[effect + HEARD] = this.listener;
     effects[effect + PART] = UNKNOWN;
+    for (let i = 0; i < words; i++) effects[at++] = recorder.before(effects[effect + HEAD + i * 2] as number);
     this.#end = at;
     return effect;
   }
@@ -295,12 +313,14 @@ export class RememberedSteps {
   /** What the words held before is the same each time, as the step reads it. */
   #learnPart(effect: number): number {
     const effects = this.#effects;
-    const end = effect + HEAD + (effects[effect + WORDS] as number) * 2;
+    const words = effects[effect + WORDS] as number;
+    const before = effect + HEAD + (words + (effects[effect + CELLS] as number)) * 2;
     let change = 0;
     if (this.#partition !== null)
-      for (let at = effect + HEAD; at < end; at += 2) {
-        const word = effects[at] as number;
-        change ^= this.#partition.change(word, this.#memory.words[word] as number, effects[at + 1] as number);
+      for (let i = 0; i < words; i++) {
+        const at = effect + HEAD + i * 2;
+        const value = effects[at + 1] as number;
+        change ^= this.#partition.change(effects[at] as number, effects[before + i] as number, value);
       }
     effects[effect + PART] = change;
     return change;
@@ -320,7 +340,7 @@ export class RememberedSteps {
 }
 
 function lengthOf(effects: Int32Array, effect: number): number {
-  return HEAD + ((effects[effect + WORDS] as number) + (effects[effect + CELLS] as number)) * 2;
+  return HEAD + (effects[effect + WORDS] as number) * 3 + (effects[effect + CELLS] as number) * 2;
 }
 
 function doubled(array: Int32Array): Int32Array<ArrayBuffer> {

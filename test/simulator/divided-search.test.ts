@@ -7,11 +7,11 @@ import t from 'tap';
 import { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { beginDepthFirst, type DepthFirst } from '../../simulator/explore/depth-first.js';
 import { Discoveries } from '../../simulator/explore/discoveries.js';
-import { divide } from '../../simulator/explore/divide.js';
+import { DIVIDE_AFTER, type Division, divide } from '../../simulator/explore/divide.js';
 import { ReducedDepthFirst } from '../../simulator/explore/dpor.js';
 import { type Explorable, explore, type Search } from '../../simulator/explore/explore.js';
 import { Partition } from '../../simulator/explore/partition.js';
-import { rememberedOf } from '../../simulator/remembered/remembered-steps.js';
+import { type RememberedSteps, RUNS, rememberedOf } from '../../simulator/remembered/remembered-steps.js';
 import { Counters } from '../support/counters.js';
 import { ProgramWorld } from '../support/program-world.js';
 import { anyProgram } from '../support/programs.js';
@@ -72,15 +72,21 @@ t.test('worlds of drivers', async (t) => {
     }
 });
 
-t.test('every state of 7 counters up to 4 is found', async (t) => {
-  // 5^7 states; in each, every counter that is not at its end can count.
-  const found = explore(new Counters(7, 4), { order: 'dfs', reduction: 'none' });
-  t.match(found, { complete: true, holds: true, states: 78_125, transitions: 7 * 4 * 15_625 });
+t.test('every state of 6 counters up to 6 is found', async (t) => {
+  // 7^6 states; in each, every counter that is not at its end can count.
+  const found = explore(new Counters(6, 6), { order: 'dfs', reduction: 'none' });
+  t.match(found, { complete: true, holds: true, states: 117_649, transitions: 6 * 6 * 16_807 });
+  t.not(Math.log2(found.tableBytes) % 1, 0, 'they are divided');
+  const interrupted = beginDepthFirst(searchOf(new Counters(6, 6), DIVIDE_AFTER));
+  interrupted.run(1000);
+  const { states, tableBytes } = interrupted.run(UNDIVIDED);
+  t.strictSame([states, tableBytes], [found.states, found.tableBytes], 'with an interruption before, too');
 });
 
-/** The way of a depth-first search through `count` counters up to `last`: each is counted up before those behind it. */
+/** What a depth-first search finds in a world of counters until there are so many `states`. */
 function discoveries(world: Counters, states: number): Discoveries {
-  const found = new Discoveries(world.memory, 0);
+  const remembered = rememberedOf(world) as RememberedSteps;
+  const found = new Discoveries(remembered);
   const { memory } = world;
   const seen = new Set<string>();
   const walk = (depth: number): void => {
@@ -89,11 +95,14 @@ function discoveries(world: Counters, states: number): Discoveries {
     const mark = memory.journalLength;
     const { hashLow, hashHigh } = memory;
     for (let i = 0; i < count && found.size < states; i++) {
-      world.step(choices[i] as number);
+      const choice = choices[i] as number;
+      const effect = remembered.effectOf(choice);
+      if (effect === RUNS) remembered.run(choice);
+      else remembered.apply(effect);
       const key = `${memory.hashLow} ${memory.hashHigh}`;
       if (!seen.has(key)) {
         seen.add(key);
-        found.add(depth, choices[i] as number, mark);
+        found.add(depth, effect === RUNS ? remembered.ran : effect);
         walk(depth + 1);
       }
       memory.undo(mark, hashLow, hashHigh);
@@ -103,17 +112,19 @@ function discoveries(world: Counters, states: number): Discoveries {
   return found;
 }
 
+function divided(world: Counters, states: number): Division | null {
+  return divide(searchOf(world, 1), rememberedOf(world) as RememberedSteps, discoveries(world, states));
+}
+
 t.test('the part of a state is told by the words that seldom change', async (t) => {
   const world = new Counters(5, 9);
-  const found = discoveries(world, 9000);
-  // Of 9000 steps, the last counter changes in nine of ten, the one before in 900, the next in 90, and the first but on the way there.
-  t.ok((found.changes[world.word(4)] as number) > 8000);
-  t.ok((found.changes[world.word(1)] as number) < 9000 / 512);
-  const partition = new Partition(world.memory, found.changes, found.counted);
-  for (const counter of [0, 1])
-    t.not(partition.change(world.word(counter), 1, 2), 0, `counter ${counter} tells parts apart`);
-  for (const counter of [2, 3, 4])
-    t.equal(partition.change(world.word(counter), 1, 2), 0, `counter ${counter} does not`);
+  // Of 9000 steps, nine of ten change the last counter, 900 the one before, 90 the next, and few the first two.
+  const { partition, table } = divided(world, 9000) as Division;
+  const change = (counter: number): number => partition.change(world.word(counter), 1, 2);
+  for (const counter of [0, 1]) t.not(change(counter), 0, `counter ${counter} tells parts apart`);
+  for (const counter of [2, 3, 4]) t.equal(change(counter), 0, `counter ${counter} does not`);
+  t.equal(table.size, 9001);
+  t.ok(table.has(0, 0, 0), 'the first state is in part 0');
 });
 
 t.test('how the part changes by a step is the same from the journal, whatever the step stores in between', async () => {
@@ -144,13 +155,18 @@ t.test('how the part changes by a step is the same from the journal, whatever th
 t.test('states that would nearly all be in one part are not divided', async (t) => {
   // Two counters alone, both of which change all the time.
   const world = new Counters(2, 99);
-  const found = discoveries(world, 3000);
-  const take = (choice: number): void => world.step(choice);
-  t.equal(divide(searchOf(world, 1), found, take), null);
+  t.equal(divided(world, 3000), null);
   t.strictSame([world.memory.hashLow, world.memory.hashHigh, world.memory.journalLength], [0, 0, 0]);
-  const other = new Counters(5, 9);
-  t.not(
-    divide(searchOf(other, 1), discoveries(other, 9000), (choice) => other.step(choice)),
-    null,
-  );
+});
+
+t.test('nor are they where it is not known what a step did', async (t) => {
+  const world = new Counters(5, 9);
+  const remembered = rememberedOf(world) as RememberedSteps;
+  const found = discoveries(world, 9000);
+  t.not(divide(searchOf(world, 1), remembered, found), null);
+  found.add(0, RUNS);
+  t.equal(divide(searchOf(world, 1), remembered, found), null);
+  const before = discoveries(world, 9000);
+  remembered.forgotten++;
+  t.equal(divide(searchOf(world, 1), remembered, before), null, 'everything was forgotten since');
 });

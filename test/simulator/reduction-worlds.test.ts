@@ -194,7 +194,6 @@ t.test('whatever a condition or a step looks at, a learner of footprints sees', 
   const mayLook = [
     'hypervisor/journaled-memory.ts',
     'simulator/block-data/world.ts',
-    'simulator/explore/discoveries.ts',
     'simulator/explore/footprints.ts',
     'simulator/explore/partition.ts',
     'simulator/field-changes.ts',

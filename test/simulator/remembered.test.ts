@@ -102,7 +102,7 @@ t.test('a world of more states', SLOW, async (t) => {
     const { tableBytes: _, ...found } = explore(world, { order: 'dfs', reduction: 'none', remember });
     return found;
   };
-  // Where the code of every step runs, the table of so many states is not divided.
+  // Where the code of every step runs, a table of more states is not divided.
   t.strictSame(made(true), made(false));
 });
 
