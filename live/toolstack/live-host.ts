@@ -184,9 +184,11 @@ export class LiveHost {
     });
   }
 
+  /** One that has died with the toolstack that would have cleared up after it has left its mappings, channels and memory. */
   async startBackend(): Promise<void> {
-    if (this.supervisors.backend.running === null)
-      await within('the backend to begin', PART_MILLISECONDS, this.supervisors.backend.start());
+    if (this.supervisors.backend.running !== null) return;
+    await this.#clearBackend();
+    await within('the backend to begin', PART_MILLISECONDS, this.supervisors.backend.start());
   }
 
   async startGuest(): Promise<void> {
@@ -304,14 +306,17 @@ export class LiveHost {
       },
       ...(part === 'backend'
         ? {
-            ended: () =>
-              this.#traced(
-                `toolstack/clear tpmback${this.domid}`,
-                async () => void (await this.hypercalls.call('domctl_agent_died', AGENTS.backend)),
-              ),
+            ended: () => this.#clearBackend(),
           }
         : {}),
     });
+  }
+
+  #clearBackend(): Promise<void> {
+    return this.#traced(
+      `toolstack/clear tpmback${this.domid}`,
+      async () => void (await this.hypercalls.call('domctl_agent_died', AGENTS.backend)),
+    );
   }
 
   #traced<T>(name: string, work: () => Promise<T>): Promise<T> {
