@@ -1,12 +1,14 @@
 /**
  * A hundred seeded rounds with a real TPM behind: every process dies at rest, while the guest is suspended, and in every
  * phase of a migration; connections break and migrations are cancelled. After each there is one running guest, no command
- * lost and none executed twice, as the PCR says.
+ * lost and none executed twice, as the PCR says. And all of it is one schedule of the simulator.
  */
 import t from 'tap';
 import { PHASES, planText } from '../../live/soak/plan.js';
 import { soak } from '../../live/soak/soak.js';
+import { quiesce } from '../support/fake-terminal.js';
 import { LiveRun } from '../support/live/live-run.js';
+import { testFolder } from './tpm-toolbox.js';
 
 const ROUNDS = 100;
 const SEED = 7;
@@ -15,7 +17,8 @@ const PARTS = ['hypervisor', 'xenstored', 'backend', 'guest', 'user', 'toolstack
 const TARGET_PARTS = ['hypervisor', 'xenstored', 'backend', 'guest'].map((part) => `other/${part}`);
 
 t.test(`${ROUNDS} rounds with seed ${SEED}`, { timeout: ALL_MILLISECONDS }, async (t) => {
-  const live = await LiveRun.begin({ tpm: 'swtpm' });
+  const trace = `${testFolder(t)}/trace`;
+  const live = await LiveRun.begin({ tpm: 'swtpm', trace });
   const plans: string[] = [];
   try {
     const result = await soak({
@@ -45,4 +48,7 @@ t.test(`${ROUNDS} rounds with seed ${SEED}`, { timeout: ALL_MILLISECONDS }, asyn
   } finally {
     t.strictSame(await live.end(), { files: false, processes: [] });
   }
+  const { status, out } = await quiesce(['live', 'conform', trace]);
+  t.equal(status, 0, out);
+  t.match(out, 'accepted in live');
 });
