@@ -10,7 +10,7 @@ import { commandName } from '../../protocol/tpm/command-codes.js';
 import { bigEndian16, bigEndian32, readCode, TPM_ST_SESSIONS } from '../../protocol/tpm/header.js';
 import { isRepeatable } from '../../protocol/tpm/repeatable.js';
 import { usesSession } from '../../protocol/tpm/session.js';
-import { changesState } from '../../protocol/tpm/state-change.js';
+import { changesState, stateChange } from '../../protocol/tpm/state-change.js';
 import { DEVICE_PAGE } from '../memory/segments.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
 import type { VtpmDevice, VtpmState } from '../tpm/vtpm-device.js';
@@ -65,6 +65,8 @@ export class LiveTpmDevice implements BackendDevice {
   readonly #onAnswer: OnAnswer | null;
   /** How often something was kept. */
   #keeps = 0;
+  /** Something was executed since the kept state that may have drawn from the random number generator, and is not kept. */
+  #drawn = false;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -183,10 +185,13 @@ export class LiveTpmDevice implements BackendDevice {
 
   #keep(given: Given, response: Uint8Array): Promise<void> | null {
     const changed = whatChanged(given, response);
-    if (changed === 'nothing') return this.#show(given, response, (answer) => this.#kept.keep(answer, null));
+    if (changed === 'nothing') {
+      if (!isPure(given.code)) this.#drawn = true;
+      return this.#show(given, response, (answer) => this.#kept.keep(answer, null));
+    }
     const { command } = given;
     const kept = { locality: this.state.locality, command, response };
-    if (changed === 'by the command' && this.#kept.hasRoomFor(kept)) {
+    if (changed === 'by the command' && !this.#drawn && this.#kept.hasRoomFor(kept)) {
       return this.#show(given, response, (answer) => {
         this.#kept.keepCommand(answer, kept);
         this.#keepStateLater();
@@ -194,7 +199,10 @@ export class LiveTpmDevice implements BackendDevice {
     }
     const saved = this.#saveState();
     const show = (state: VtpmState): Promise<void> | null =>
-      this.#show(given, response, (answer) => this.#kept.keep(answer, state));
+      this.#show(given, response, (answer) => {
+        this.#kept.keep(answer, state);
+        this.#drawn = false;
+      });
     return saved instanceof Promise ? saved.then(async (state) => void (await show(state))) : show(saved);
   }
 
@@ -250,8 +258,12 @@ export class LiveTpmDevice implements BackendDevice {
     const keeps = this.#keeps;
     const keep = (state: VtpmState): void => {
       // Where something was kept meanwhile it is not known whether before or after this state.
-      if (keeps === this.#keeps) this.#kept.keepState(state);
-      else this.#keepStateLater();
+      if (keeps !== this.#keeps) {
+        this.#keepStateLater();
+        return;
+      }
+      this.#kept.keepState(state);
+      this.#drawn = false;
     };
     const lost = (error: unknown): void => {
       if (!this.#closed) this.#onLost(error);
@@ -288,6 +300,15 @@ function whatChanged({ command, code }: Given, response: Uint8Array): 'nothing' 
   const changed = changesState(code) || (authorised && (failed || usesSession(command, code)));
   if (!changed) return 'nothing';
   return !failed && isRepeatable(command, code) ? 'by the command' : 'somehow';
+}
+
+/**
+ * Whether it is known that a command which changes nothing draws nothing from the TPM's random number generator either, as
+ * a signature may: what was executed after that could not be repeated from the state of before.
+ */
+function isPure(code: number): boolean {
+  const { secondSend, measured } = stateChange(code);
+  return measured && secondSend === 'same';
 }
 
 /** The answer to what is no command. Throws any other error. */

@@ -21,6 +21,8 @@ const SUCCESS = errorResponse(0);
 const FAILURE = errorResponse(0x922);
 /** Stirs in what only the TPM knows. */
 const stir = command({ code: TPM_CC.StirRandom, parameters: '0000' });
+/** Changes nothing that lies in a state; its padding may be drawn. */
+const sign = command({ code: TPM_CC.Sign });
 
 const readWithPassword = nv(TPM_CC.NV_Read, readNv());
 /** The same with the handle of an HMAC session where that of a password was: after header, two handles and a size. */
@@ -159,6 +161,19 @@ for (const way of ['at once', 'late'] as const) {
       await device.close();
     },
   );
+
+  t.test(`${way}: no command is kept as such after one that may have drawn random numbers`, async (t: Test) => {
+    const { send, settled, device } = await bench(way);
+    t.equal(await send(extend(10)), '1+1');
+    t.equal(await send(sign), '1+1', 'itself it changes nothing');
+    t.equal(await send(readPcr(10)), '1+1');
+    t.equal(await send(extend(10)), '2+0', 'which could not be repeated from the state of before');
+    t.equal(await send(extend(10)), '2+1');
+    t.equal(await send(sign), '2+1');
+    t.equal(await settled(), '3+0');
+    t.equal(await send(extend(10)), '3+1', 'the state of now is known');
+    await device.close();
+  });
 
   t.test(`${way}: where there is no room for another command the state is kept`, async (t: Test) => {
     const { send, device } = await bench(way);
