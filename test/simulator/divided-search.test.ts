@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import t from 'tap';
+import { Counters } from '../../bench/counters.js';
 import { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { beginDepthFirst, type DepthFirst } from '../../simulator/explore/depth-first.js';
 import { Discoveries } from '../../simulator/explore/discoveries.js';
@@ -12,7 +13,6 @@ import { ReducedDepthFirst } from '../../simulator/explore/dpor.js';
 import { type Explorable, explore, type Search } from '../../simulator/explore/explore.js';
 import { Partition } from '../../simulator/explore/partition.js';
 import { type RememberedSteps, RUNS, rememberedOf } from '../../simulator/remembered/remembered-steps.js';
-import { Counters } from '../support/counters.js';
 import { ProgramWorld } from '../support/program-world.js';
 import { anyProgram } from '../support/programs.js';
 import { worldOf } from '../support/worlds.js';

@@ -1,7 +1,7 @@
 /** A row of counters, each of which somebody counts up to its end: a world whose states can be counted on paper. */
-import { JournaledMemory } from '../../hypervisor/journaled-memory.js';
-import type { Explorable } from '../../simulator/explore/explore.js';
-import type { StepSpace } from '../../simulator/explore/step-space.js';
+import { JournaledMemory } from '../hypervisor/journaled-memory.js';
+import type { Explorable } from '../simulator/explore/explore.js';
+import type { StepSpace } from '../simulator/explore/step-space.js';
 
 const FIRST_WORD = 1024;
 
