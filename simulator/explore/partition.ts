@@ -14,6 +14,7 @@ import { PARTS } from './paged-parts.js';
 const STEPS_FOR_A_CHANGE = 512;
 
 const FAST = -1;
+const TIME_MAX = 0x3fffffff;
 const SHIFT: number = Math.clz32(PARTS) + 1;
 
 export class Partition {
@@ -42,6 +43,7 @@ export class Partition {
   changeSince(mark: number): number {
     const memory = this.#memory;
     const words = this.#words;
+    if (this.#time === TIME_MAX) this.#beginTime();
     const time = ++this.#time;
     let change = 0;
     for (let entry = mark; entry < memory.journalLength; entry++) {
@@ -52,6 +54,11 @@ export class Partition {
       change ^= mixed(word, memory.journalOld(entry)) ^ mixed(word, memory.words[word] as number);
     }
     return change;
+  }
+
+  #beginTime(): void {
+    this.#time = 0;
+    for (let word = 0; word < this.#words.length; word++) if (this.#words[word] !== FAST) this.#words[word] = 0;
   }
 }
 
