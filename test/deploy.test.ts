@@ -89,11 +89,12 @@ function argumentsOf({ env = [], args }: Container, index: number): readonly str
   );
 }
 
-/** Runs a container's command with another folder for its volume, and other options after its own. */
+/** Runs a container's command with another folder for its volume, and with other options in place of its own of the same name. */
 function inPod(container: Container, index: number, results: string, more: readonly string[] = []): Promise<Output> {
   const [mount] = container.volumeMounts;
   const argv = argumentsOf(container, index).map((arg) => arg.replaceAll(mount?.mountPath ?? '', results));
-  return quiesce([...argv, ...more]);
+  const own = argv.filter((word) => !more.includes(word.replace(/=.*/, '')));
+  return quiesce([...own, ...more]);
 }
 
 function actionFor({ spec }: Manifest, status: number): string {
