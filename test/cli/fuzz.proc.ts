@@ -10,8 +10,8 @@ import t from 'tap';
 t.setTimeout(120_000);
 
 const PROGRAM = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
-const ONE = ['--tpmfront', 'linux', '--scenario', 'checkpoint', '--session', 'ima_extends', '--daemon', 'c'];
-const SMALL = ['fuzz', ...ONE, '--commands', '1', '--json'];
+const ONE = ['--scenario', 'checkpoint', '--session', 'ima_extends', '--daemon', 'c', '--commands', '1', '--json'];
+const SMALL = ['fuzz', '--tpmfront', 'linux', ...ONE];
 
 t.test('the report has the same bytes whatever the number of workers', async (t) => {
   const report = (workers: string): string => {
@@ -40,8 +40,20 @@ for (const [workers, own] of [
     async (t) => {
       const folder = t.testdir({ 'mine.mjs': MINE, corpus: {} });
       const corpus = join(folder, 'corpus');
-      const driver = own ? ['--tpmfront', join(folder, 'mine.mjs')] : [];
-      const argv = [PROGRAM, ...SMALL, ...driver, '--time', '10m', '--corpus', corpus, '--workers', workers];
+      const driver = own ? join(folder, 'mine.mjs') : 'linux';
+      const argv = [
+        PROGRAM,
+        'fuzz',
+        '--tpmfront',
+        driver,
+        ...ONE,
+        '--time',
+        '10m',
+        '--corpus',
+        corpus,
+        '--workers',
+        workers,
+      ];
       const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
       let stdout = '';
       let stderr = '';

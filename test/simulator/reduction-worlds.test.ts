@@ -189,11 +189,12 @@ t.test('nothing is lost: the store over its ring', SLOW, async (t) => {
 });
 
 t.test('whatever a condition or a step looks at, a learner of footprints sees', async (t) => {
-  // Traces, numbers of steps, where a state is kept, and the bits that the search itself looks at after a step decide nothing in
-  // a world.
+  // Traces, runs that are followed, numbers of steps, where a state is kept, and the bits that the search itself looks at after a
+  // step decide nothing in a world.
   const mayLook = [
     'hypervisor/journaled-memory.ts',
     'simulator/block-data/world.ts',
+    'simulator/conformance/live/live-world.ts',
     'simulator/explore/footprints.ts',
     'simulator/explore/partition.ts',
     'simulator/field-changes.ts',

@@ -6,7 +6,7 @@ import { withdrawSuspend } from '../../../backend/toolstack-nodes.js';
 import { tpmbackFields } from '../../../backend/tpmback/tpmback-fields.js';
 import { TpmbackV2 } from '../../../backend/tpmback/v2.js';
 import { guestFields } from '../../../frontend/guest-fields.js';
-import { DomainState } from '../../../hypervisor/domain.js';
+import { DomainState, SuspendResult } from '../../../hypervisor/domain.js';
 import { ALL_AGENTS } from '../../../hypervisor/journaled-memory.js';
 import { passTime, untilNext } from '../../../hypervisor/timers.js';
 import { assert } from '../../../protocol/assert.js';
@@ -216,6 +216,19 @@ export class LiveWorld {
     guest.registerWatches();
     if (guest.front.port !== 0 && !guest.manageTask.at('gnttab_resume'))
       host.events.raiseSpurious(domain, guest.front.port);
+  }
+
+  /** In a new domain a kernel registers its watches; a live process that began before it did has registered them already. */
+  registersAgain(slot: number): boolean {
+    const { domain, guestStore } = this.slot(slot);
+    return domain.suspendResult !== SuspendResult.Cancelled && guestStore.watches;
+  }
+
+  forgetWatches(slot: number): void {
+    const { guestStore } = this.slot(slot);
+    this.#everybody();
+    guestStore.disconnect();
+    guestStore.connect();
   }
 
   /** The guest sends the event of its tpmfront. */

@@ -86,6 +86,22 @@ const givenUp = (slot: number): Way => ({
   compared: false,
 });
 
+const resumesStore = (name: string, world: LiveWorld, slot: number): readonly Act[] => [
+  ...(world.registersAgain(slot)
+    ? [
+        {
+          own: `live/guest${slot + 1} registers its watches once more`,
+          run: (it: LiveWorld) => it.forgetWatches(slot),
+          earlier: true as const,
+        },
+      ]
+    : []),
+  { step: name },
+];
+
+const ofCut = (step: string, world: LiveWorld, slot: number): readonly Act[] =>
+  step.endsWith('.kernel/xs_resume') ? resumesStore(step, world, slot) : [{ step }];
+
 export const TABLE: readonly Row[] = [
   {
     live: 'guestN/boot',
@@ -289,12 +305,22 @@ export const TABLE: readonly Row[] = [
     ways: (event) => [compared({ step: event.name })],
   },
   {
+    live: 'guestN.kernel/xs_resume',
+    simulated:
+      'the same; in a new domain, where the watches are registered already, its store connection is made anew before',
+    reason:
+      'a process that begins registers the watches of its guest; a live client may do so twice, and hears of each once ' +
+      'more, a simulated one may not',
+    pattern: /^guest\d\.kernel\/xs_resume$/,
+    ways: ({ name }, world, slot) => [compared(...resumesStore(name, world, slot))],
+  },
+  {
     live: 'a step that a guest died in, unless the guest was taken away',
     simulated: 'nothing, as the next process takes it again; or the step; of a notify also its event and no more',
     reason: 'the next process takes back what was not done; whether it was done, and who has been told, is in no line',
     pattern: /^supervisor\/cut guest\d$/,
-    ways: ({ within }, _world, slot) => [
-      ...(within === null ? [] : [steps(within)]),
+    ways: ({ within }, world, slot) => [
+      ...(within === null ? [] : [{ acts: ofCut(within, world, slot), compared: false }]),
       ...(within?.endsWith('/notify') ? [notified(slot)] : []),
     ],
   },
