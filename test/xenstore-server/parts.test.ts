@@ -201,6 +201,23 @@ t.test('the trace shows requests, replies, events and what is no frame', async (
   ]);
 });
 
+t.test('whoever keeps the event loop awake is told of each request', async (t) => {
+  let handled = 0;
+  const hub = new Hub(new Daemon(Store.empty(C_4_17)), LIMITS, { handled: () => handled++ });
+  t.teardown(() => hub.closeAll());
+  const client = hub.open(0, {
+    awaitsTurn: true,
+    send: nothing,
+    queued: () => 0,
+    pause: nothing,
+    resume: nothing,
+    close: nothing,
+  });
+  const read = encodeFrame({ type: XsType.READ, requestId: 1, transactionId: 0, payload: '/\0' });
+  for (let i = 0; i < 3; i++) hub.receive(client, read);
+  t.equal(handled, 3);
+});
+
 t.test('a guest that has written too fast is not read from any more, until it has credit again', async (t) => {
   const daemon = new Daemon(Store.empty({ ...C_4_17, domainsAppear: true }));
   const hub = new Hub(daemon, LIMITS);

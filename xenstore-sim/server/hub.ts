@@ -38,20 +38,17 @@ export class Hub {
   /** Sessions of guests that have written too fast: nothing more is read from them. */
   readonly #throttled = new Set<Session>();
   #ticking: NodeJS.Timeout | null = null;
-  readonly #poll = new HaltPoll({
-    now: () => performance.now(),
-    nextTurn: setImmediate,
-    preemptions: () => resourceUsage().involuntaryContextSwitches,
-  });
+  readonly #poll: Pick<HaltPoll, 'handled'>;
   #piecesToLook = PIECES_A_LOOK;
   /** Pieces of this turn whose replies wait. */
   #held = 0;
   #alone = 0;
   #closed = false;
 
-  constructor(engine: Engine, limits: Limits) {
+  constructor(engine: Engine, limits: Limits, poll: Pick<HaltPoll, 'handled'> = eventLoopPoll()) {
     this.#engine = engine;
     this.limits = limits;
+    this.#poll = poll;
     const shortest = Math.min(limits.requestMilliseconds, limits.stalledMilliseconds);
     this.#sweepMilliseconds = Math.max(1, Math.min(SWEEP_MILLISECONDS_MAX, Math.floor(shortest / SWEEPS_A_LIMIT)));
     this.#timer = setInterval(() => this.#sweep(), this.#sweepMilliseconds).unref();
@@ -239,4 +236,12 @@ export class Hub {
       if (session.requestSweeps * this.#sweepMilliseconds > requestMilliseconds) this.close(session);
     }
   }
+}
+
+function eventLoopPoll(): HaltPoll {
+  return new HaltPoll({
+    now: () => performance.now(),
+    nextTurn: setImmediate,
+    preemptions: () => resourceUsage().involuntaryContextSwitches,
+  });
 }
