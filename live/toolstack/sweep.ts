@@ -1,10 +1,11 @@
 /**
- * Ends a live system from outside, by the locks of its parts: for one whose toolstack cannot do it.
+ * Ends a live system from outside, by the locks of its parts and by its command lines: for one whose toolstack cannot do it.
  */
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { QuiesceError } from '../../protocol/errors.js';
 import { OPTIONS_FILE } from './options.js';
 import { endHolder, LOCK_SUFFIX, readHolder } from './part-lock.js';
+import { startedFor } from './starting.js';
 import { sleep } from './waiting.js';
 
 /** For all of them to be gone. */
@@ -19,7 +20,7 @@ export function isOurs(directory: string): boolean {
 /** Kills every process and removes the folder. Throws `LIVE_TIMEOUT` when one cannot be killed. */
 export async function sweep(directory: string): Promise<void> {
   for (const deadline = performance.now() + SWEEP_MILLISECONDS; ; ) {
-    const holders = locksIn(directory).flatMap((path) => readHolder(path) ?? []);
+    const holders = [...locksIn(directory).flatMap((path) => readHolder(path) ?? []), ...startedFor(directory)];
     if (holders.length === 0) break;
     if (performance.now() > deadline) {
       const left = holders.map(({ pid }) => pid).join(', ');

@@ -1,8 +1,10 @@
 /**
  * `down` leaves no process, socket or file behind, whatever has died before; and takes nothing that is not its own.
  */
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { native } from '../../live/memory/native.js';
 import { down, up } from '../../live/system.js';
@@ -48,6 +50,32 @@ for (const [what, { parts, signal }] of Object.entries(DEATHS)) {
     rmSync(directory.replace(/\/run$/, ''), { recursive: true });
   });
 }
+
+t.test(
+  'a part that was started a moment before everything died, and has no lock yet, is gone too',
+  PROCESS,
+  async (t) => {
+    if (native() === null) {
+      t.comment('koffi is not installed');
+      t.pass();
+      return;
+    }
+    const { directory } = await LiveRun.begin();
+    for (const part of locksOf('ab', ['user.json', 'toolstack'])) {
+      const holder = readHolder(lockFile(`${directory}/${part}`));
+      if (holder !== null) process.kill(holder.pid, 'SIGKILL');
+    }
+    const entry = fileURLToPath(new URL('../../live/part-main.js', import.meta.url));
+    const late = spawn(process.execPath, [entry, `${directory}/a/guest.json`], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    late.kill('SIGSTOP');
+    await down(directory, 1000);
+    t.strictSame([existsSync(directory), processesOf(directory)], [false, []]);
+    late.kill('SIGKILL');
+    rmSync(directory.replace(/\/run$/, ''), { recursive: true });
+  },
+);
 
 t.test('after a migration both hosts are gone', PROCESS, async (t) => {
   const live = await LiveRun.begin({ threads: native() === null });
