@@ -13,6 +13,8 @@ import { median, print, spread, thousands } from './figures.js';
 import { missingSpin, Pan, type PanRun } from './spin/pan.js';
 
 const ROUNDS = 5;
+/** The program learns what is hot: so many explorations of each kind do not count. A command line has the first alone. */
+const WARM_UP_RUNS = 12;
 /** Each command of the one is another extend of a PCR; the other has more of them than a byte of the model can count. */
 const SESSIONS = { 'clean-migration': 'ima_extends', 'cancelled-suspend': 'context_juggling' } as const;
 
@@ -27,8 +29,8 @@ export function benchSpin(): void {
   print(
     `explore against SPIN's pan -O3 on the sequenced pair, one core, median [min .. max] of ${ROUNDS} rounds in turns`,
   );
-  situation('clean-migration', 8, 20, []);
-  situation('cancelled-suspend', 200, 17, ['CANCEL']);
+  situation({ scenario: 'clean-migration', commands: 8, bits: 20, defines: [], repeats: 1 });
+  situation({ scenario: 'cancelled-suspend', commands: 200, bits: 17, defines: ['CANCEL'], repeats: 10 });
 }
 
 interface Row {
@@ -39,23 +41,32 @@ interface Row {
 
 type Situation = keyof typeof SESSIONS;
 
-function situation(scenario: Situation, commands: number, bits: number, defines: readonly string[]): void {
+interface Case {
+  readonly scenario: Situation;
+  readonly commands: number;
+  /** Of pan's table: 2^`bits` states. */
+  readonly bits: number;
+  readonly defines: readonly string[];
+  /** Whole searches of each side, one after the other, that make one measurement: a single one of 50 ms says little. */
+  readonly repeats: number;
+}
+
+function situation({ scenario, commands, bits, defines, repeats }: Case): void {
   const model = [`COMMANDS=${commands}`, ...defines];
   const pans = [WHOLE, [...WHOLE, '-DHC4'], ['-DSAFETY']].map((flags) => new Pan(model, flags));
   const [exact, compact, reducing] = pans as [Pan, Pan, Pan];
-  const row = (name: string, run: () => PanRun): Row => ({ name, run, runs: [] });
+  const row = (name: string, run: () => PanRun): Row => ({ name, run: () => repeated(repeats, run), runs: [] });
   const ours = row('explore', () => ourRun(scenario, commands, 'none'));
   const theirs = row('pan', () => exact.run(bits));
   const oursReduced = row('explore', () => ourRun(scenario, commands));
   const theirsReduced = row('pan', () => reducing.run(bits));
   const rows = [ours, theirs, row('pan -DHC4', () => compact.run(bits)), oursReduced, theirsReduced];
+  for (let run = 0; run < WARM_UP_RUNS; run++) {
+    ourRun(scenario, commands, 'none');
+    ourRun(scenario, commands);
+  }
   try {
-    for (let round = -1; round < ROUNDS; round++)
-      for (const { run, runs } of rows) {
-        const result = run();
-        // The first round warms up.
-        if (round >= 0) runs.push(result);
-      }
+    for (let round = 0; round < ROUNDS; round++) for (const { run, runs } of rows) runs.push(run());
   } finally {
     for (const pan of pans) pan.close();
   }
@@ -83,6 +94,13 @@ function ourRun(scenario: Situation, commands: number, reduction?: Reduction): P
   const { states, transitions, holds } = explore(world, { order: 'dfs', reduction });
   const { user, system } = process.cpuUsage(start);
   return { states, transitions, holds, seconds: (user + system) / 1e6 };
+}
+
+/** The same some times: seconds are those of one. */
+function repeated(times: number, run: () => PanRun): PanRun {
+  const runs = Array.from({ length: times }, run);
+  const seconds = runs.reduce((sum, one) => sum + one.seconds, 0) / times;
+  return { ...(runs[0] as PanRun), seconds };
 }
 
 function ratios(ours: Row, theirs: Row): readonly number[] {
