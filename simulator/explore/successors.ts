@@ -17,6 +17,9 @@ export const UNKNOWN = 0;
 export const VISITED = 1;
 export const ON_PATH = 2;
 
+/** States from which on it is looked ahead: the table of fewer is in the caches, and to look twice costs more than it saves. */
+const LOOK_AHEAD_FROM = 3 << 15;
+
 export class Successors {
   readonly #memory: JournaledMemory;
   readonly #remembered: RememberedSteps;
@@ -78,6 +81,7 @@ export class Successors {
     const highs = this.#highs;
     const slots = this.#slots;
     const { divided } = visited;
+    const ahead = visited.size >= LOOK_AHEAD_FROM;
     const { hashLow, hashHigh } = this.#memory;
     let touched = 0;
     for (let place = start; place < end; place++) {
@@ -86,7 +90,7 @@ export class Successors {
       const effect = kept ? (this.#before[choice] as number) : remembered.effectOf(choice);
       effects[place] = effect;
       known[place] = UNKNOWN;
-      if (effect === RUNS) continue;
+      if (effect === RUNS || !ahead) continue;
       const low = hashLow ^ remembered.changeOfLow(effect);
       const high = hashHigh ^ remembered.changeOfHigh(effect);
       lows[place - start] = low;
@@ -94,10 +98,10 @@ export class Successors {
       slots[place - start] = visited.slotOf(low, high, divided ? part ^ remembered.changeOfPart(effect) : 0);
     }
     // A short loop, so that the processor comes to the next looks before the first has its answer.
-    for (let place = start; place < end; place++)
+    for (let place = start; ahead && place < end; place++)
       if (effects[place] !== RUNS) touched ^= visited.touch(slots[place - start] as number);
     this.touched = touched;
-    for (let place = start; place < end; place++) {
+    for (let place = start; ahead && place < end; place++) {
       if (effects[place] === RUNS) continue;
       const low = lows[place - start] as number;
       const high = highs[place - start] as number;
