@@ -34,18 +34,14 @@ export interface AccessObserver {
 
 /** Every agent: the hypervisor and the instrumentation run with this. */
 export const ALL_AGENTS = -1;
-
 /** The agent that may touch every page but the page table. */
 const HYPERVISOR = 1 << 30;
 
 /** `storesLeft` when no crash is planned. */
 export const NO_CRASH = -1;
-
 const CELL_FLAG = 0x80000000 | 0;
-
 /** Cells a memory may have. */
 const CELLS_MAX = 64;
-
 const PAGE_WORDS = PAGE_SIZE / 4;
 /** A page is looked at in 32 blocks, so that one word says which of them have ever been stored to. */
 const BLOCKS = 32;
@@ -67,6 +63,8 @@ export class JournaledMemory implements MachineMemory {
   storesLeft = NO_CRASH;
   observer: AccessObserver | null = null;
   journalLength = 0;
+  /** The shortest that the journal has been since somebody set this: what is in it up to there has been in it all the time. */
+  journalKept = 0;
 
   readonly #frames: number;
   /** The page table alone: past its end there is nothing, so a wild address faults and finds no page that looks like a table. */
@@ -293,6 +291,7 @@ export class JournaledMemory implements MachineMemory {
       }
     }
     this.journalLength = length;
+    if (length < this.journalKept) this.journalKept = length;
     this.hashLow = hashLow;
     this.hashHigh = hashHigh;
   }
@@ -300,6 +299,7 @@ export class JournaledMemory implements MachineMemory {
   /** Makes the present state the origin: empties the journal and sets the hash to 0. */
   reset(): void {
     this.journalLength = 0;
+    this.journalKept = -1;
     this.#oldCellsLength = 0;
     this.#oldCells = [];
     this.hashLow = 0;

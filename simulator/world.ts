@@ -194,8 +194,9 @@ export class World implements Explorable {
 
   /** The same, of groups that were asked before while they stood before the same. */
   #recallGroups(choices: Int32Array, end: number, from: number, to: number): number {
-    this.#offers ??= new RememberedOffers(this.memory, (group, into) => this.#ask(group, into));
+    this.#offers ??= new RememberedOffers(this.memory, this.#groups.length, (group, into) => this.#ask(group, into));
     const remembered = this.#offers;
+    remembered.beginState();
     let next = end;
     for (let g = from; g < to; g++) {
       const offer = remembered.of(g);
