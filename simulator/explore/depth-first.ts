@@ -8,11 +8,11 @@ import { RUNS } from '../remembered/remembered-steps.js';
 import { firstOracle } from '../world-state.js';
 import { Discoveries } from './discoveries.js';
 import { DIVIDE_AFTER, divide } from './divide.js';
+import { EffectsOnPath } from './effects-on-path.js';
 import { Frames } from './frames.js';
 import type { Partition } from './partition.js';
 import { PathTable } from './path-table.js';
 import { CHOICES_MAX, type Exploration, PROGRESS_STATES, type Search } from './search.js';
-import { ON_PATH, Successors, UNKNOWN } from './successors.js';
 import { VisitedTable } from './visited-table.js';
 
 /** Leaves choices out. */
@@ -63,7 +63,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
   let open = new Int32Array(1 << 16);
   const frames: Frames = new Frames();
   const onPath = new PathTable();
-  const successors = remembered === null ? null : new Successors(memory, remembered, visited, onPath);
+  const effects = remembered === null ? null : new EffectsOnPath(remembered);
   let transitions = 0;
   let offered = 0;
   let deepest = 0;
@@ -102,7 +102,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
     frames.push(depth, top, end, top + count, memory.journalLength, memory.hashLow, memory.hashHigh, part);
     top += count;
     if (depth > deepest) deepest = depth;
-    if (successors !== null) successors.look(open, frames.start(depth), end, top, part);
+    if (effects !== null) effects.look(open, frames.start(depth), end, top);
     return true;
   };
 
@@ -143,7 +143,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
       retake(open[frames.next(level) - 1] as number);
       if (partition !== null) part ^= partition.changeSince(mark);
     }
-    if (successors !== null) successors.descendBlindly();
+    if (effects !== null) effects.descendBlindly();
     if (!enter(part, RUNS) && violations === 0 && !cut) back();
   };
 
@@ -159,21 +159,15 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
       }
       frames.advance(depth);
       const choice = open[next] as number;
-      const effect = successors === null ? RUNS : successors.effect(next, choice);
+      const effect = effects === null ? RUNS : effects.effect(next, choice);
       if (
-        successors !== null &&
+        effects !== null &&
         remembered !== null &&
         effect !== RUNS &&
         (selection === null || remembered.heard(effect))
       ) {
         transitions++;
         if (selection !== null) selection.passStep(choice, depth);
-        const known = successors.known(next);
-        if (known !== UNKNOWN) {
-          if (known === ON_PATH) backToPath();
-          if (cut) break;
-          continue;
-        }
         const low = memory.hashLow ^ remembered.changeOfLow(effect);
         const high = memory.hashHigh ^ remembered.changeOfHigh(effect);
         const part = partition === null ? 0 : frames.part(depth) ^ remembered.changeOfPart(effect);
@@ -182,7 +176,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
           if (cut) break;
           continue;
         }
-        successors.descend(open, frames.start(depth), frames.end(depth), effect);
+        effects.descend(open, frames.start(depth), frames.end(depth), effect);
         remembered.apply(effect);
         if (enter(part, effect)) continue;
         if (violations !== 0 || cut) break;
@@ -203,7 +197,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
       const change = partition === null ? 0 : partition.changeSince(frames.mark(depth));
       const part = frames.part(depth) ^ change;
       if (visited.add(memory.hashLow, memory.hashHigh, part)) {
-        if (successors !== null) successors.descendBlindly();
+        if (effects !== null) effects.descendBlindly();
         if (enter(part, effect !== RUNS || remembered === null ? effect : remembered.ran)) continue;
         if (violations !== 0 || cut) break;
       } else if (onPath.depthOf(memory.hashLow, memory.hashHigh) >= 0) {
@@ -233,7 +227,6 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
     if (division === null) return;
     partition = division.partition;
     visited = division.table;
-    if (successors !== null) successors.visited = visited;
   };
 
   const found = (): Found => ({

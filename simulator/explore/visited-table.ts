@@ -34,10 +34,6 @@ export class VisitedTable {
     return (this.#parts?.bytes ?? this.#slots.byteLength) + (this.#spilt?.bytes ?? 0);
   }
 
-  get divided(): boolean {
-    return this.#parts !== null;
-  }
-
   /** Forgets all states; those that are added from now on belong in parts from 0 to `PARTS` - 1. */
   divide(): void {
     this.size = 0;
@@ -58,33 +54,20 @@ export class VisitedTable {
   }
 
   has(low: number, high: number, part = 0): boolean {
-    return this.hasFrom(this.slotOf(low, high, part), low, high);
-  }
-
-  /** The slot where a state would be, or the first of those where it would be; good until the next state is added. */
-  slotOf(low: number, high: number, part: number): number {
-    const hash = mixed(low === 0 && high === 0 ? 1 : low, high);
-    return this.#parts === null ? hash >>> this.#shift : this.#parts.slotOf(hash, high, part);
-  }
-
-  /**
-   * Loads what is in a slot and returns a piece of it. Looks that follow one another without waiting for what they find miss
-   * the caches at the same time and not one after the other.
-   */
-  touch(slot: number): number {
-    return this.#slots[slot * 2] as number;
-  }
-
-  /** Whether a state is there, whose slot is known. */
-  hasFrom(slot: number, low: number, high: number): boolean {
     const first = low === 0 && high === 0 ? 1 : low;
+    const hash = mixed(first, high);
+    return this.#hasFrom(this.#parts?.slotOf(hash, high, part) ?? hash >>> this.#shift, first, high);
+  }
+
+  /** Whether a state is there, whose first slot is known. */
+  #hasFrom(slot: number, low: number, high: number): boolean {
     const slots = this.#slots;
     const mask = this.#mask;
     for (let at = slot; ; at = (at & ~mask) | ((at + 1) & mask)) {
       const foundLow = slots[at * 2] as number;
       const foundHigh = slots[at * 2 + 1] as number;
-      if (foundLow === first && foundHigh === high) return true;
-      if (foundLow === 0 && foundHigh === 0) return this.#spilt?.has(first, high) ?? false;
+      if (foundLow === low && foundHigh === high) return true;
+      if (foundLow === 0 && foundHigh === 0) return this.#spilt?.has(low, high) ?? false;
     }
   }
 
@@ -108,7 +91,7 @@ export class VisitedTable {
     const hash = mixed(low, high);
     let slot = parts.slotOf(hash, high, part);
     if (this.#spilt !== null || !parts.hasRoom(slot)) {
-      if (this.hasFrom(slot, low, high)) return false;
+      if (this.#hasFrom(slot, low, high)) return false;
       if (!parts.makeRoom(hash, part)) return this.#spill(low, high);
       this.#slots = parts.slots;
       slot = parts.slotOf(hash, high, part);
