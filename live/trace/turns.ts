@@ -1,6 +1,7 @@
 /**
  * Whose turn it is, where a live run is driven: the steps that are to be taken, in their order, and the number of the next
- * one in a word that all parts share. A part takes a step when it is that step's turn, and then it is the next one's.
+ * one in a word that all parts share. A part takes a step when it is that step's turn, and then it is the next one's. A step
+ * of a guest or a backend that has no turn is held until the last turn was taken: to lead one step, all before it are named.
  * Before the first turn and after the last, every part is free.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
