@@ -1,11 +1,12 @@
 /**
  * What a hypervisor keeps of its domains, in a page that every process of the host may read: the record and the event
- * channels of each, and the grant mappings. The classes of the simulator work on it; only who stores differs.
+ * channels of each, their last hypercalls, and the grant mappings. The classes of the simulator work on it; only who stores differs.
  */
 import { Domain, type DomainPlace, DomainRecord } from '../hypervisor/domain.js';
 import { Channel, PORTS_MAX } from '../hypervisor/event-channels.js';
 import { MAPPINGS_MAX, Mapping } from '../hypervisor/grant-table.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
+import { LastCall } from './hypercall/repeated-calls.js';
 import { DOM0_PAGES, type MachinePlan, TABLES_FRAME } from './memory/segments.js';
 
 /** The bits of the processes that act on a host. */
@@ -19,6 +20,12 @@ const PER_DOMAIN = DomainRecord.size + CHANNELS_BYTES;
 
 /** Address of the word that counts how often the guest of the host has stopped in its suspend hypercall. */
 export const SUSPENSIONS: number = RECORDS + 2 * PER_DOMAIN;
+
+/** Addresses of the last hypercall of the guest and of the backend (`LastCall`). */
+export const LAST_CALLS = { guest: SUSPENSIONS + 4, backend: SUSPENSIONS + 4 + LastCall.size } as const;
+
+/** Where a guest keeps the number of its last hypercall, in its kernel's page. */
+export const CALL_NUMBER_OFFSET = 1024;
 
 /** Address of the table of mappings. */
 export const MAPTRACK: number = TABLES;

@@ -32,6 +32,8 @@ export interface Hello {
 
 export interface CallRequest {
   readonly id: number;
+  /** Which of its calls this is, by which one that is made again is known (`repeated-calls.ts`); 0: it is not to be known. */
+  readonly number: number;
   readonly call: CallName;
   readonly args: readonly number[];
 }
@@ -61,14 +63,19 @@ export function isHello(message: unknown): message is Hello {
 }
 
 export function isCallRequest(message: unknown): message is CallRequest {
-  const { id, call, args } = (message ?? {}) as Partial<CallRequest>;
+  const { id, number, call, args } = (message ?? {}) as Partial<CallRequest>;
   return (
     Number.isSafeInteger(id) &&
+    isWord(number) &&
     CALL_NAMES.includes(call as CallName) &&
     Array.isArray(args) &&
     args.length <= 4 &&
-    args.every((value) => Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff)
+    args.every(isWord)
   );
+}
+
+function isWord(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 0xffff_ffff;
 }
 
 export function isTransferRequest(message: unknown): message is TransferRequest {

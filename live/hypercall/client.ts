@@ -30,12 +30,17 @@ export class HypercallClient {
 
   /**
    * Makes a hypercall. One that was under way when the hypervisor died is made again: it had either no effect, or one
-   * that a second time does not harm (a port or a handle more).
+   * that a second time does not harm.
    *
    * Throws `PART_UNREACHABLE` when there is no hypervisor for ten seconds, `HYPERCALL_REFUSED` for what it does not allow.
    */
   async call(call: CallName, ...args: readonly number[]): Promise<number> {
-    return this.#request({ call, args }, true);
+    return this.callNumbered(0, call, ...args);
+  }
+
+  /** The same for a domain's own call, which has an effect once: made again it has the same number. */
+  async callNumbered(number: number, call: CallName, ...args: readonly number[]): Promise<number> {
+    return this.#request({ number, call, args }, true);
   }
 
   /** Sends the guest's and its TPM's pages to `path`, or takes them from whoever connects there. Never repeated. */

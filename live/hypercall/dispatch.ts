@@ -9,31 +9,41 @@ import { BACKEND_PROCESS_PAGE, DEVICE_PAGE, type MachinePlan } from '../memory/s
 import type { SharedMemory } from '../memory/shared-memory.js';
 import { AGENTS, type AgentName, SUSPENSIONS } from '../tables.js';
 import type { TraceWriter } from '../trace/writer.js';
-import { type CallName, EPERM, ESRCH, isPrivileged } from './calls.js';
+import { type CallName, type CallRequest, EPERM, ESRCH, isPrivileged } from './calls.js';
+import type { RepeatedCalls } from './repeated-calls.js';
 
 export interface Dispatcher {
   readonly memory: SharedMemory;
   readonly plan: MachinePlan;
   readonly host: Host;
+  readonly repeated: { readonly [A in 'guest' | 'backend']: RepeatedCalls };
   readonly trace: TraceWriter | null;
   /** Wakes the process of an agent, whose domain has changed. */
   readonly wake: (agent: 'guest' | 'backend') => void;
+  /** A hypercall was executed, and is not answered yet. */
+  readonly onExecuted: (call: CallName) => void;
 }
 
-/** Executes one hypercall whole. Returns its result, minus `EPERM` for what the caller may not ask for. */
-export function dispatch(place: Dispatcher, caller: AgentName, call: CallName, args: readonly number[]): number {
-  const { memory } = place;
-  if (isPrivileged(call) && caller !== 'toolstack') return -EPERM;
+/** Executes one hypercall whole, and once. Returns its result, minus `EPERM` for what the caller may not ask for. */
+export function dispatch(place: Dispatcher, caller: AgentName, request: Omit<CallRequest, 'id'>): number {
+  const { memory, repeated } = place;
+  if (isPrivileged(request.call) && caller !== 'toolstack') return -EPERM;
   memory.current = AGENTS[caller];
+  let executed = false;
+  const execute = (): number => {
+    executed = true;
+    return perform(place, caller, request);
+  };
   try {
-    return perform(place, caller, call, args);
+    return caller === 'toolstack' ? execute() : repeated[caller].once(request, execute);
   } finally {
     memory.commit();
+    if (executed) place.onExecuted(request.call);
   }
 }
 
-function perform(place: Dispatcher, caller: AgentName, call: CallName, args: readonly number[]): number {
-  const { host, memory } = place;
+function perform(place: Dispatcher, caller: AgentName, { call, args }: Omit<CallRequest, 'id'>): number {
+  const { host, memory, repeated } = place;
   const [first = 0, second = 0] = args;
   const [dom0, guest] = host.domains;
   const own = caller === 'guest' ? guest : dom0;
@@ -51,13 +61,15 @@ function perform(place: Dispatcher, caller: AgentName, call: CallName, args: rea
       return host.grants.unmap(first);
     case 'sched_suspend':
       if (caller !== 'guest') return -EPERM;
-      if (guest.running) {
+      // Asked again, after the domain was let go on: it has been stopped since it was asked.
+      if (guest.running && memory.read32(SUSPENSIONS) === first) {
         guest.setState(DomainState.Suspended);
         memory.asHypervisor(() => memory.write32(SUSPENSIONS, memory.read32(SUSPENSIONS) + 1));
       }
       return 0;
     case 'domctl_create':
       if (guest.state !== DomainState.Free) return -EPERM;
+      repeated.guest.forget();
       guest.create(first);
       return 0;
     case 'domctl_resume':
@@ -69,11 +81,13 @@ function perform(place: Dispatcher, caller: AgentName, call: CallName, args: rea
       if (guest.state === DomainState.Free) return 0;
       host.events.closeAll(guest);
       guest.destroy();
+      repeated.guest.forget();
       return 0;
     case 'domctl_agent_died':
       if (first !== AGENTS.backend) return 0;
       host.events.closeOwned(dom0, first);
       host.grants.unmapAll(first);
+      repeated.backend.forget();
       clearPages(place, BACKEND_PROCESS_PAGE, 1);
       memory.clearPage(place.plan.dom0.firstFrame);
       return 0;

@@ -57,6 +57,8 @@ export async function runBackend(
   const { doorbell, listener } = doorbellOf(memory, host, 'backend', grant, () => scheduler?.rung());
   let watchesFired = false;
   let fetched = 0;
+  // Of a process, which the hypervisor forgets with its calls when it dies.
+  let calls = 0;
   const portal = new Portal(
     {
       hypervisor: hypervisorSocket(host),
@@ -79,7 +81,7 @@ export async function runBackend(
       domain: dom0,
       host: remoteHost({
         memory,
-        hypercall: portal.hypercall,
+        hypercall: (call, ...args) => portal.hypercall(++calls, call, args),
         find: (domid) => (domid === 0 ? dom0 : guest),
         ringerOf: (domid) => (domid === 0 ? undefined : ringer),
       }),

@@ -12,6 +12,7 @@ import { assert } from '../../protocol/assert.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { DomainNode } from '../../protocol/xenbus.js';
 import { remoteHost } from '../hypercall/remote.js';
+import { nextNumber } from '../hypercall/repeated-calls.js';
 import { Rights } from '../memory/address-space.js';
 import { DoorbellRinger } from '../memory/doorbell.js';
 import { fifoBell } from '../memory/event-loop-bell.js';
@@ -22,7 +23,7 @@ import { LiveStore } from '../portal/live-store.js';
 import type { WatchEvent } from '../portal/messages.js';
 import { Portal } from '../portal/portal.js';
 import { type LiveActor, Scheduler, taskActor } from '../scheduler.js';
-import { dom0Place, guestPlace, RemoteDomain } from '../tables.js';
+import { CALL_NUMBER_OFFSET, dom0Place, guestPlace, RemoteDomain } from '../tables.js';
 import { gated } from '../trace/gated.js';
 import { guestRecorder } from '../trace/guest-recorder.js';
 import { ObservedMemory } from '../trace/observed-memory.js';
@@ -76,9 +77,11 @@ export function runGuest(
     },
   );
   const domain = new RemoteDomain(memory, place, () => {
-    promiseHypercall({ memory, journal });
-    portal.hypercall('sched_suspend');
+    const before = promiseHypercall({ memory, journal });
+    // Its argument, and not a number, says whether it was executed: the next process may go on after it.
+    portal.hypercall(0, 'sched_suspend', [before]);
   });
+  const callNumber = domain.page(KERNEL_PFN) + CALL_NUMBER_OFFSET;
   const backend = ringerOf(memory, host, 'backend', grant);
   const calls = grant.kind === 'process' ? native() : null;
   const userSpace = new DoorbellRinger(
@@ -107,7 +110,11 @@ export function runGuest(
       domain,
       host: remoteHost({
         memory,
-        hypercall: portal.hypercall,
+        hypercall: (call, ...args) => {
+          const result = portal.hypercall(nextNumber(memory, callNumber), call, args);
+          trace?.diesAfter(domain.name, call);
+          return result;
+        },
         find: (domid) => (domid === 0 ? dom0 : domain),
         ringerOf: (domid) => (domid === 0 ? backend : undefined),
       }),
@@ -123,7 +130,7 @@ export function runGuest(
     CREATE_TPMFRONT[host.tpmfront as TpmfrontName],
   );
 
-  trace?.turns?.waitFor(`${domain.name}/returns`);
+  if (trace?.again === true) trace.turns?.waitFor(`${domain.name}/returns`);
   finish({ guest, domain, memory, store: nodes, journal });
   const { front } = guest;
   const { name } = domain;

@@ -10,11 +10,12 @@ import { Host } from '../../hypervisor/host.js';
 import { PAGE_SIZE } from '../../protocol/memory.js';
 import { type CallReply, isCallRequest, isHello, isTransferRequest, type TransferRequest } from '../hypercall/calls.js';
 import { type Dispatcher, dispatch } from '../hypercall/dispatch.js';
+import { RepeatedCalls } from '../hypercall/repeated-calls.js';
 import { type PageReceiver, receivePages, sendPages } from '../hypercall/transfer.js';
 import { listen, type Peer, type PeerEvents } from '../ipc/node-ipc.js';
 import { HYPERVISOR_JOURNAL_FRAME, TABLES_FRAME } from '../memory/segments.js';
 import { UndoJournal } from '../memory/undo-journal.js';
-import { type AgentName, dom0Place, guestPlace, MAPTRACK } from '../tables.js';
+import { type AgentName, dom0Place, guestPlace, LAST_CALLS, MAPTRACK } from '../tables.js';
 import { guardToolstack } from '../toolstack/guard.js';
 import { openTrace } from '../trace/open.js';
 import { type HostConfig, hypervisorSocket, type MemoryGrant, type ToolstackPlace } from './config.js';
@@ -50,8 +51,13 @@ export async function runHypervisor(
     memory,
     plan,
     host: machine,
+    repeated: {
+      guest: new RepeatedCalls(memory, LAST_CALLS.guest),
+      backend: new RepeatedCalls(memory, LAST_CALLS.backend),
+    },
     trace,
     wake: (agent) => ringers[agent].ring(),
+    onExecuted: (call) => trace?.diesAfter(`hypervisor${host.domid}`, call),
   };
 
   const path = hypervisorSocket(host);
@@ -82,7 +88,7 @@ function caller(place: Receiving, host: HostConfig, peer: Peer): PeerEvents {
         else peer.close();
       } else if (isCallRequest(message)) {
         if (message.call === 'domctl_destroy') place.receiver?.abort();
-        reply({ id: message.id, result: dispatch(place, agent, message.call, message.args) });
+        reply({ id: message.id, result: dispatch(place, agent, message) });
       } else if (isTransferRequest(message) && agent === 'toolstack') {
         void transfer(place, message, (result) => reply({ id: message.id, result }));
       } else {

@@ -19,9 +19,11 @@ export interface Unfinished {
   readonly journal: Pick<UndoJournal, 'promise' | 'promised'>;
 }
 
-/** To be called before the suspend hypercall. */
-export function promiseHypercall({ memory, journal }: Pick<Unfinished, 'memory' | 'journal'>): void {
-  journal.promise(memory.read32(SUSPENSIONS));
+/** To be called before the suspend hypercall; returns its argument: how often the domain has stopped before. */
+export function promiseHypercall({ memory, journal }: Pick<Unfinished, 'memory' | 'journal'>): number {
+  const before = memory.read32(SUSPENSIONS);
+  journal.promise(before);
+  return before;
 }
 
 export function finish(unfinished: Unfinished): void {

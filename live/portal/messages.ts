@@ -5,7 +5,7 @@ import type { CallName } from '../hypercall/calls.js';
 import type { WordPlace } from '../memory/address-space.js';
 
 export type PortalRequest =
-  | { readonly kind: 'hypercall'; readonly call: CallName; readonly args: readonly number[] }
+  | { readonly kind: 'hypercall'; readonly number: number; readonly call: CallName; readonly args: readonly number[] }
   | {
       readonly kind: 'store';
       readonly operation: StoreOperation;

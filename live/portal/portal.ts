@@ -5,7 +5,7 @@
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { assert } from '../../protocol/assert.js';
 import { QuiesceError } from '../../protocol/errors.js';
-import type { Hypercall } from '../hypercall/remote.js';
+import type { CallName } from '../hypercall/calls.js';
 import type { PortalReply, PortalRequest, PortalSetup, WatchEvent } from './messages.js';
 
 /** Longer than anything that the other thread waits for itself. */
@@ -62,8 +62,9 @@ export class Portal {
       else return;
   }
 
-  readonly hypercall: Hypercall = (call, ...args) => {
-    const answer = this.ask({ kind: 'hypercall', call, args });
+  /** `number` as in `CallRequest`. Throws `HYPERCALL_REFUSED`, and what `ask` does. */
+  readonly hypercall = (number: number, call: CallName, args: readonly number[]): number => {
+    const answer = this.ask({ kind: 'hypercall', number, call, args });
     if (answer.kind === 'error') throw new QuiesceError('HYPERCALL_REFUSED', answer.message);
     assert(answer.kind === 'result', `portal: expected a result, found ${answer.kind}`);
     return answer.result;

@@ -35,7 +35,10 @@ class Sockets {
   async answer(request: PortalRequest): Promise<PortalReply> {
     try {
       if (request.kind === 'hypercall')
-        return { kind: 'result', result: await this.#hypervisor.call(request.call, ...request.args) };
+        return {
+          kind: 'result',
+          result: await this.#hypervisor.callNumbered(request.number, request.call, ...request.args),
+        };
       return await this.#store(request);
     } catch (error) {
       const known = error instanceof XenstoreError || error instanceof QuiesceError;

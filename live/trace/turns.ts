@@ -13,7 +13,7 @@ export const TURNS_FILE = 'turns.json';
 const LOOK_MILLISECONDS = 1;
 
 /** A death inside a step: its turn is that step's. */
-const DEATH = /^fault\/kill \S+ in (.+) after store ([0-9]+)$/;
+const DEATH = /^fault\/kill (\S+) in (.+) after (?:store ([0-9]+)|call (\S+))$/;
 /** The turn of whoever kills the toolstack. */
 export const TOOLSTACK_DEATH = 'fault/kill toolstack';
 /** What is there by the way of a start, and no step of the simulator. */
@@ -65,13 +65,19 @@ export class Turns {
   /** Whether it is the turn of the step of this name, or of a death in it. */
   isTurn(name: string): boolean {
     const step = this.steps[this.next];
-    return step !== undefined && (step === name || DEATH.exec(step)?.[1] === name);
+    return step !== undefined && (step === name || DEATH.exec(step)?.[2] === name);
   }
 
   /** Stores after which whoever takes the next step is to die; null where nobody is. */
   get deathAfter(): number | null {
-    const [, , stores] = DEATH.exec(this.steps[this.next] ?? '') ?? [];
+    const [, , , stores] = DEATH.exec(this.steps[this.next] ?? '') ?? [];
     return stores === undefined ? null : Number(stores);
+  }
+
+  /** Whether it is the turn of the death of this part after this hypercall, executed and not told or not written down. */
+  isDeathAfter(part: string, call: string): boolean {
+    const [, who, , , after] = DEATH.exec(this.steps[this.next] ?? '') ?? [];
+    return who === part && after === call;
   }
 
   /** The next of the steps to come that begins like this. */

@@ -44,6 +44,11 @@ export class TraceWriter {
     if (of !== 0) this.#line((at) => ({ at, of, ...details }));
   }
 
+  /** Of a driven run: the process gets SIGKILL if that is how its part is to die now, after this hypercall. */
+  diesAfter(part: string, call: string): void {
+    if (this.turns?.isDeathAfter(part, call) === true) process.kill(process.pid, 'SIGKILL');
+  }
+
   /** Where the disk is full, or the bound reached, the run goes on without a trace. */
   #line(entry: (at: number) => object): number {
     const at = this.#clock.next();
