@@ -274,3 +274,16 @@ t.test('what a migration has left or brought is not taken for granted', async (t
     `a-guest.2.jsonl:${goesOn.begin} guest1.kernel/gnttab_resume: `,
   );
 });
+
+t.test(
+  'to refuse the end of a run takes a few tries for each event, and not the ways of events that wait',
+  async (t) => {
+    const trace = keptTrace('three-migrations');
+    const file = 'b-guest.2.jsonl';
+    const last = (trace.get(file) ?? []).findLastIndex((line) => line.includes('"response":')) + 1;
+    const spoiled = changed(trace, file, last, (line) => ({ ...line, response: 1 }));
+    const { complete, refused, tried, events } = followed(spoiled);
+    t.strictSame([complete, refused?.file, refused?.recorded], [true, file, 'guest2.tpmfront/interrupt']);
+    t.ok(tried < 6 * events, `${tried} tries for ${events} events`);
+  },
+);

@@ -236,6 +236,7 @@ class Follower {
       return this.#run(act.run);
     }
     if ('impossible' in act) return act.impossible;
+    if ('elseStep' in act) return this.#lookElse(act, event);
     if ('look' in act) return this.#look(act.look);
     if ('repeat' in act) {
       for (let i = 0; i < REPEATS_MAX && this.#find(act.until, 0) === undefined; i++) {
@@ -271,6 +272,18 @@ class Follower {
     if (typeof requests === 'string') return requests;
     if (memory.hashLow === hashLow && memory.hashHigh === hashHigh) return requests;
     return 'nothing waits for it, and it changes something';
+  }
+
+  #lookElse(
+    { look, elseStep }: Extract<Act, { elseStep: string }>,
+    event: LiveEvent,
+  ): readonly TracedRequest[] | string {
+    const { memory } = this.#live.world;
+    const { journalLength, hashLow, hashHigh } = memory;
+    const requests = this.#look(look);
+    if (typeof requests !== 'string') return requests;
+    memory.undo(journalLength, hashLow, hashHigh);
+    return this.#step(elseStep, 0, event);
   }
 
   #run(body: (world: LiveWorld) => void): readonly TracedRequest[] | string {
