@@ -99,8 +99,10 @@ export function runGuest(
   let recorder: StepRecorder | null = null;
   const log = trace === null ? null : laterLog(() => recorder);
   const nodes = new LiveStore(portal, domain.name, log, (changed) => {
-    if (changed === DomainNode.ControlShutdown) journal.promise(0);
-    else journal.withdraw();
+    if (changed === DomainNode.ControlShutdown) {
+      journal.promise(0);
+      trace?.diesAfter(domain.name, 'promise');
+    } else journal.withdraw();
   });
   assert(host.tpmfront in CREATE_TPMFRONT, `guest: there is no tpmfront ${host.tpmfront}`);
   const guest: Guest = new Guest(

@@ -74,7 +74,10 @@ export class Turns {
     return stores === undefined ? null : Number(stores);
   }
 
-  /** Whether it is the turn of the death of this part after this hypercall, executed and not told or not written down. */
+  /**
+   * Whether it is the turn of the death of this part after this hypercall, executed and not told or not written down; or,
+   * `promise`, before what it has written into its journal that it will do.
+   */
   isDeathAfter(part: string, call: string): boolean {
     const [, who, , , after] = DEATH.exec(this.steps[this.next] ?? '') ?? [];
     return who === part && after === call;

@@ -44,7 +44,7 @@ export class TraceWriter {
     if (of !== 0) this.#line((at) => ({ at, of, ...details }));
   }
 
-  /** Of a driven run: the process gets SIGKILL if that is how its part is to die now, after this hypercall. */
+  /** Of a driven run: the process gets SIGKILL if that is how its part is to die now, after this hypercall or promise. */
   diesAfter(part: string, call: string): void {
     if (this.turns?.isDeathAfter(part, call) === true) process.kill(process.pid, 'SIGKILL');
   }

@@ -28,6 +28,27 @@ t.test('in processes', { skip: native() === null ? 'koffi is not installed' : fa
     t.equal(count('guest1.kernel/suspend'), 1);
   });
 
+  t.test('it was about to acknowledge, and the request was withdrawn: it suspends, and is let go on', async (t) => {
+    const { live, asks, died, taken, end } = await story(t, [
+      ASKED,
+      'fault/kill guest1 in guest1.kernel/acknowledge after call promise',
+      'toolstack/withdraw guest1',
+      RETURNS,
+      ...TO_HYPERCALL.slice(2),
+      'guest1.kernel/suspend',
+      'toolstack/withdraw guest1',
+      'toolstack/resume guest1',
+    ]);
+    const moved = live.control('migrate').catch((error: { message: string }) => error);
+    await died();
+    await asks('cancel');
+    await taken();
+    t.match(await moved, { message: /cancelled/ });
+    const count = await end();
+    t.equal(count('guest1.kernel/acknowledge'), 1);
+    t.equal(count('guest1.kernel/suspend'), 1);
+  });
+
   t.test('it has stopped in its hypercall, and goes on when it is back', async (t) => {
     const { live, asks, died, taken, end } = await story(t, [...TO_HYPERCALL, dies('suspend'), RETURNS]);
     const suspended = asks('suspend');
