@@ -110,10 +110,7 @@ export class Daemon {
     return session.connection;
   }
 
-  /**
-   * Whether the requests of a connection are put off, because its domain has written too fast or waits for the end of a
-   * live update.
-   */
+  /** Whether requests of a connection are put off: its domain has written too fast, or waits for the end of a live update. */
   isThrottled(connection: number): boolean {
     const session = this.#sessions.get(connection);
     return session !== undefined && this.#waits(session);
@@ -203,7 +200,7 @@ export class Daemon {
 
   /**
    * Tells the time, in milliseconds from any beginning. From the first call on, guests that write while others have
-   * transactions open are slowed down (XSA-206). To be called a few times a second, followed by `flush`.
+   * transactions open are slowed down (XSA-206). To be called a few times a second, followed by `flush`, while `wantsTick`.
    */
   tick(milliseconds: number): void {
     this.#credit ??= new WriteCredit();
@@ -211,6 +208,11 @@ export class Daemon {
     for (const session of [...this.#sessions.values()]) {
       if (session.input.length > 0) this.receive(session.connection, NOTHING);
     }
+  }
+
+  /** Whether it makes a difference that time passes: a guest has credit to get back, or a live update waits. */
+  wantsTick(): boolean {
+    return this.#credit?.owes === true || this.#updates?.stirred === true;
   }
 
   domainCreated(domid: number): void {
@@ -256,8 +258,7 @@ export class Daemon {
   }
 
   #waits({ domid, stalled }: DaemonSession): boolean {
-    if (stalled) return true;
-    return this.#credit !== null && domid !== 0 && this.#credit.isSpent(domid);
+    return stalled || (this.#credit !== null && domid !== 0 && this.#credit.isSpent(domid));
   }
 
   #perform(session: DaemonSession, input: Uint8Array, at: number, end: number): void {
@@ -339,7 +340,7 @@ export class Daemon {
     this.#sessions = next.#sessions;
     this.#listed = next.#listed;
     this.#detached = next.#detached;
-    this.#credit = null;
+    if (this.#credit !== null) this.#credit = new WriteCredit();
     this.#updates = this.#updates?.renewed(next.#store) ?? null;
   }
 

@@ -26,6 +26,11 @@ export class WriteCredit {
     return (this.#credit.get(domid) ?? BURST) < 0;
   }
 
+  /** Whether anybody has less than it may have. */
+  get owes(): boolean {
+    return this.#credit.size > 0;
+  }
+
   /** Takes what a request of `domid` costs. `before` is the store that it was executed on. */
   charge(before: Store, domid: number, type: KnownType | 'unknown', transactionId: number): void {
     if (domid === 0 || type === 'unknown') return;

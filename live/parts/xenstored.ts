@@ -87,6 +87,7 @@ function durable(daemon: Daemon, file: KeptFile, onLost: (error: unknown) => nev
     },
     block: (connection, blocked) => daemon.block(connection, blocked),
     tick: (milliseconds) => daemon.tick(milliseconds),
+    wantsTick: () => daemon.wantsTick(),
     isThrottled: (connection) => daemon.isThrottled(connection),
     hasMore: (connection) => daemon.hasMore(connection),
     unfinishedRequest: (connection) => daemon.unfinishedRequest(connection),

@@ -42,6 +42,10 @@ export class StandInDaemon implements Engine {
   /** It has no clock, and holds nobody up. */
   tick(): void {}
 
+  wantsTick(): boolean {
+    return false;
+  }
+
   isThrottled(): boolean {
     return false;
   }

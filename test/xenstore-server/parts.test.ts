@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { encodeFrame, FrameDecoder, writeWord, XS_HEADER_BYTES, XsType } from '../../protocol/xs-wire.js';
 import { Daemon } from '../../xenstore-sim/daemon.js';
 import { C_4_17, OCAML_4_17, Store } from '../../xenstore-sim/index.js';
+import { Clock } from '../../xenstore-sim/server/clock.js';
 import { Hub } from '../../xenstore-sim/server/hub.js';
 import { Inbox } from '../../xenstore-sim/server/inbox.js';
-import { traced } from '../../xenstore-sim/server/index.js';
+import { liveUpdateHost, traced } from '../../xenstore-sim/server/index.js';
 import { LIMITS, PIECE_BYTES } from '../../xenstore-sim/server/limits.js';
 import { DataReader } from '../../xenstore-sim/server/socket-reader.js';
 import { WriteSlab } from '../../xenstore-sim/server/write-slab.js';
@@ -218,13 +219,19 @@ t.test('whoever keeps the event loop awake is told of each request', async (t) =
   t.equal(handled, 3);
 });
 
-t.test('a guest that has written too fast is not read from any more, until it has credit again', async (t) => {
-  const daemon = new Daemon(Store.empty({ ...C_4_17, domainsAppear: true }));
-  const hub = new Hub(daemon, LIMITS);
-  t.teardown(() => hub.closeAll());
-  let resumed = (): void => undefined;
-  const reading = new Promise<void>((resolve) => {
-    resumed = resolve;
+/** A hub with a toolstack and a guest; `resumed` says that the guest is read from again. */
+function hubWithGuest(t: Test) {
+  const host = liveUpdateHost(() => C_4_17);
+  const hub = new Hub(new Daemon(Store.empty({ ...C_4_17, domainsAppear: true }), host), LIMITS);
+  // The timers of the hub do not keep a process alive.
+  const alive = setInterval(nothing, 1000);
+  t.teardown(() => {
+    hub.closeAll();
+    clearInterval(alive);
+  });
+  let resume = nothing;
+  const resumed = new Promise<void>((resolve) => {
+    resume = resolve;
   });
   const transport = {
     awaitsTurn: true,
@@ -235,21 +242,94 @@ t.test('a guest that has written too fast is not read from any more, until it ha
     close: nothing,
   };
   const toolstack = hub.open(0, transport);
-  const guest = hub.open(1, { ...transport, resume: () => resumed() });
-  const ask = (session: typeof guest, type: number, payload: string): boolean =>
-    hub.receive(session, encodeFrame({ type, requestId: 1, transactionId: 0, payload }));
+  const guest = hub.open(1, { ...transport, resume: () => resume() });
+  const ask = (session: typeof guest, type: number, payload: string, transactionId = 0): boolean =>
+    hub.receive(session, encodeFrame({ type, requestId: 1, transactionId, payload }));
   ask(toolstack, XsType.MKDIR, '/local/domain/1\0');
   ask(toolstack, XsType.SET_PERMS, '/local/domain/1\0n1\0');
+  return { hub, toolstack, guest, ask, resumed };
+}
+
+t.test('a guest that has written too fast is not read from any more, until it has credit again', async (t) => {
+  const { toolstack, guest, ask, resumed } = hubWithGuest(t);
   ask(toolstack, XsType.TRANSACTION_START, '\0');
-  daemon.tick(performance.now());
   let taken = 0;
   while (taken < 1000 && ask(guest, XsType.WRITE, 'k\0v')) taken++;
   t.ok(taken >= 10 && taken < 20, `${taken} writes`);
-  // The timers of the hub do not keep a process alive.
-  const alive = setInterval(nothing, 1000);
-  await reading;
-  clearInterval(alive);
+  await resumed;
   t.ok(ask(toolstack, XsType.READ, '/local/domain/1/k\0'));
+});
+
+t.test('a timer goes only while a guest has credit to get back', async (t) => {
+  const { hub, toolstack, guest, ask } = hubWithGuest(t);
+  t.notOk(hub.ticking, 'a guest has come');
+  for (let i = 0; i < 100; i++) ask(guest, XsType.WRITE, 'k\0v');
+  await new Promise((resolve) => setImmediate(resolve));
+  t.notOk(hub.ticking, 'writes cost nothing');
+  ask(toolstack, XsType.TRANSACTION_START, '\0');
+  for (const writes of [1, 20, 1]) {
+    for (let i = 0; i < writes; i++) ask(guest, XsType.WRITE, 'k\0v');
+    await new Promise((resolve) => setImmediate(resolve));
+    t.ok(hub.ticking, 'they cost credit');
+    while (hub.ticking) await new Promise((resolve) => setTimeout(resolve, 5));
+    t.ok(ask(guest, XsType.WRITE, 'k\0v'), 'it has come back');
+    while (hub.ticking) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  for (let i = 0; i < 20; i++) ask(guest, XsType.WRITE, 'k\0v');
+  hub.close(guest);
+  hub.closeAll();
+  t.notOk(hub.ticking, 'the server has ended');
+});
+
+t.test('a guest that waits for the end of a live update is read from again, and is held up as before', async (t) => {
+  const { hub, toolstack, guest, ask, resumed } = hubWithGuest(t);
+  const update = (words: string): boolean => ask(toolstack, XsType.CONTROL, `live-update\0${words}\0`);
+  update(`-f\0${process.execPath}`);
+  t.ok(ask(guest, XsType.TRANSACTION_START, '\0'));
+  t.notOk(ask(guest, XsType.TRANSACTION_START, '\0'), 'a second one');
+  t.ok(hub.ticking);
+  update('-a');
+  await resumed;
+  ask(guest, XsType.TRANSACTION_END, 'F\0', 1);
+  ask(guest, XsType.TRANSACTION_END, 'F\0', 2);
+  hub.flush();
+  while (hub.ticking) await new Promise((resolve) => setTimeout(resolve, 5));
+
+  ask(toolstack, XsType.TRANSACTION_START, '\0');
+  update(`-f\0${process.execPath}`);
+  update('-s\0-t\x0060');
+  hub.flush();
+  t.ok(hub.ticking, 'the update waits for the transaction, and no longer than it was told');
+  ask(toolstack, XsType.TRANSACTION_END, 'F\0', 1);
+  hub.flush();
+  t.notOk(hub.ticking);
+  ask(toolstack, XsType.TRANSACTION_START, '\0');
+  let taken = 0;
+  while (taken < 1000 && ask(guest, XsType.WRITE, 'k\0v')) taken++;
+  t.ok(taken >= 10 && taken < 20, `${taken} writes`);
+});
+
+t.test('while the clock stands, no time passes', async (t) => {
+  let heard: (milliseconds: number) => void = nothing;
+  const clock = new Clock((milliseconds) => heard(milliseconds));
+  const tick = (): Promise<number> =>
+    new Promise((resolve) => {
+      heard = resolve;
+    });
+  const alive = setInterval(nothing, 1000);
+  let before = 0;
+  for (let i = 0; i < 3; i++) {
+    const begun = performance.now();
+    clock.go();
+    const told = await tick();
+    t.ok(told > before && told - before <= performance.now() - begun, `${before}, then ${told}`);
+    clock.stop();
+    t.notOk(clock.goes);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    t.equal(clock.milliseconds, told);
+    before = told;
+  }
+  clearInterval(alive);
 });
 
 t.test('of one piece a daemon executes so many requests, then it is the turn of others', async (t) => {

@@ -11,6 +11,7 @@ type Used =
   | 'flush'
   | 'block'
   | 'tick'
+  | 'wantsTick'
   | 'isThrottled'
   | 'hasMore'
   | 'unfinishedRequest'

@@ -9,6 +9,7 @@
  */
 import { resourceUsage } from 'node:process';
 import { assert } from '../../protocol/assert.js';
+import { Clock } from './clock.js';
 import type { Engine } from './engine.js';
 import { HaltPoll } from './halt-poll.js';
 import { EVENTS_KEPT, type Limits, SMALL_PIECE_BYTES } from './limits.js';
@@ -23,8 +24,6 @@ const PIECES_HELD_MAX = 128;
 const PIECES_ALONE = 32;
 /** Pieces between two looks at how many events wait for those who do not read. */
 const PIECES_A_LOOK = 16;
-/** How often the daemon is told the time while there are guests, who may write only so fast. */
-const TICK_MILLISECONDS = 20;
 
 export class Hub {
   readonly limits: Limits;
@@ -37,7 +36,9 @@ export class Hub {
   readonly #blocked = new Set<Session>();
   /** Sessions of guests that have written too fast: nothing more is read from them. */
   readonly #throttled = new Set<Session>();
-  #ticking: NodeJS.Timeout | null = null;
+  readonly #clock = new Clock((milliseconds) => this.#tick(milliseconds));
+  /** The daemon has been told the time: there are guests, who may write only so fast. */
+  #timed = false;
   readonly #poll: Pick<HaltPoll, 'handled'>;
   #piecesToLook = PIECES_A_LOOK;
   /** Pieces of this turn whose replies wait. */
@@ -57,6 +58,11 @@ export class Hub {
   /** Clients at this moment. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Whether a timer goes, because time makes a difference to a guest. */
+  get ticking(): boolean {
+    return this.#clock.goes;
   }
 
   /** Whether there is no room for another client. */
@@ -80,7 +86,10 @@ export class Hub {
     // The daemon uses numbers again. Whoever had this one has lost its connection, and must not get into the new one.
     const former = this.#sessions.get(id);
     if (former !== undefined) this.#forget(former);
-    if (domid !== 0) this.#ticking ??= setInterval(() => this.#tick(), TICK_MILLISECONDS).unref();
+    if (domid !== 0 && !this.#timed) {
+      this.#timed = true;
+      this.#engine.tick(this.#clock.milliseconds);
+    }
     const session = new Session(id, transport);
     this.#sessions.set(id, session);
     return session;
@@ -98,8 +107,11 @@ export class Hub {
     else this.#flush();
     this.#poll.handled();
     if (this.#blocked.size > 0) this.#look();
-    const throttled = this.#ticking !== null && this.#engine.isThrottled(session.id);
-    if (throttled && !session.closed) this.#throttled.add(session);
+    const throttled = this.#timed && this.#engine.isThrottled(session.id);
+    if (throttled && !session.closed) {
+      this.#throttled.add(session);
+      this.#setClock();
+    }
     return !session.blocked && !session.closed && !throttled;
   }
 
@@ -131,7 +143,7 @@ export class Hub {
     this.#flush();
     this.#closed = true;
     clearInterval(this.#timer);
-    if (this.#ticking !== null) clearInterval(this.#ticking);
+    this.#clock.stop();
     for (const session of [...this.#sessions.values()]) this.close(session);
   }
 
@@ -163,6 +175,14 @@ export class Hub {
   #flush(): void {
     this.#engine.flush(this.#write);
     while (this.#slow.length > 0) this.#settle();
+    this.#setClock();
+  }
+
+  /** The clock goes only while somebody waits for it, so that a daemon with nothing to do sleeps. */
+  #setClock(): void {
+    if (!this.#timed || this.#closed) return;
+    if (this.#throttled.size > 0 || this.#engine.wantsTick()) this.#clock.go();
+    else this.#clock.stop();
   }
 
   readonly #write = (id: number, bytes: Uint8Array): void => {
@@ -205,14 +225,15 @@ export class Hub {
     }
   }
 
-  #tick(): void {
-    this.#engine.tick(performance.now());
+  #tick(milliseconds: number): void {
+    this.#engine.tick(milliseconds);
     this.#flush();
     for (const session of [...this.#throttled]) {
       if (this.#engine.isThrottled(session.id) || this.#engine.hasMore(session.id)) continue;
       this.#throttled.delete(session);
       if (!session.blocked && !session.closed) session.transport.resume();
     }
+    this.#setClock();
   }
 
   #sweep(): void {

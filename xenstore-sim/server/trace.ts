@@ -56,6 +56,10 @@ class TracedEngine implements Engine {
     this.#engine.tick(milliseconds);
   }
 
+  wantsTick(): boolean {
+    return this.#engine.wantsTick();
+  }
+
   isThrottled(id: number): boolean {
     return this.#engine.isThrottled(id);
   }
