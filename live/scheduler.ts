@@ -48,8 +48,6 @@ export interface SchedulerPlace {
   readonly mayBlock: () => boolean;
   /** Null, as usual: nobody watches. */
   readonly watch: StepWatch | null;
-  /** Called when somebody has rung, before anybody acts: for what is no step of a driver. */
-  readonly onRing?: () => void;
   /** Called for what a driver throws; the process cannot go on. */
   readonly onFault: (error: unknown) => void;
 }
@@ -108,13 +106,12 @@ export class Scheduler {
   };
 
   #pump(): void {
-    const { doorbell, memory, onRing, onFault } = this.#place;
+    const { doorbell, memory, onFault } = this.#place;
     this.#pumping = true;
     const begun = performance.now();
     try {
       for (;;) {
         const seen = doorbell.count;
-        onRing?.();
         this.#tick();
         if (!this.#runAll()) {
           this.kick();

@@ -138,7 +138,6 @@ export function runGuest(
   const { name } = domain;
   const request = requestPage(memory, domain.page(REQUEST_PFN));
   const boot = new Boot(guest, domain);
-  let { expected } = request;
   const actors: readonly LiveActor[] = [
     boot,
     {
@@ -183,11 +182,6 @@ export function runGuest(
       kick: () => scheduler.kick(),
       idle: (step) => step === `${name}.user/issue` && request.accepted === guest.user.position,
     }),
-    onRing: () => {
-      if (request.expected === expected) return;
-      expected = request.expected;
-      backend.ring();
-    },
     onFault,
   });
   scheduler.kick();

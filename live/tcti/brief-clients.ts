@@ -28,10 +28,6 @@ export interface BriefChannel {
   readonly framing: Framing;
   /** The event loop is to serve this connection from now on. */
   handOver(descriptor: number, left: HandedOver): void;
-  /** A client has come, of whom nothing has been read. */
-  readonly onClient?: () => void;
-  /** A client has its answer. */
-  readonly onAnswered?: () => void;
 }
 
 interface Client {
@@ -169,7 +165,6 @@ export class BriefClients {
     this.#descriptors.push(descriptor);
     this.#accepted++;
     this.#lastServed = performance.now();
-    channel.onClient?.();
     return client;
   }
 
@@ -231,10 +226,7 @@ export class BriefClients {
       return false;
     }
     const sent = Math.max(this.#calls.write(client.descriptor, answer), 0);
-    if (sent === answer.length) {
-      client.channel.onAnswered?.();
-      return true;
-    }
+    if (sent === answer.length) return true;
     this.#remove(client);
     this.#handOver(client, answer.subarray(sent), false);
     return false;

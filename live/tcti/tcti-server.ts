@@ -64,7 +64,7 @@ export class TctiServer {
       onCommandClient: (socket) => server.#welcome(socket, 0, commands),
       onSecondClient: (socket) => server.#welcome(socket, 1, second),
     });
-    if (options.dedicated === true) server.#serveBriefly(tpm, [commands, second], server.#endpoint.descriptors);
+    if (options.dedicated === true) server.#serveBriefly([commands, second], server.#endpoint.descriptors);
     return server;
   }
 
@@ -125,14 +125,9 @@ export class TctiServer {
     return this.connections < (this.#options.connectionsMax ?? CONNECTIONS_MAX);
   }
 
-  #serveBriefly(
-    tpm: CommandExecutor,
-    framings: readonly [Framing, Framing],
-    descriptors: Endpoint['descriptors'],
-  ): void {
+  #serveBriefly(framings: readonly [Framing, Framing], descriptors: Endpoint['descriptors']): void {
     const calls = native();
     if (calls === null || descriptors === null) return;
-    const expectSoon = (): void => tpm.expectSoon?.();
     // Those whom they accept inherit it.
     for (const descriptor of descriptors) calls.sendAtOnce(descriptor);
     this.#briefChannels = framings.map((framing, i) => ({
@@ -140,8 +135,6 @@ export class TctiServer {
       descriptor: descriptors[i] as number,
       handOver: (descriptor: number, { begun, unsent, ends }: HandedOver) =>
         this.#accept(new Socket({ fd: descriptor }), framing)?.goOn(begun, unsent, ends),
-      // A program begins with the second channel, and goes on with a command; to answer it comes first.
-      ...(i === 0 ? { onClient: expectSoon } : { onAnswered: expectSoon }),
     }));
     this.#brief = new BriefClients(calls, this.#briefChannels, () => this.#clients.size === 0 && this.#hasRoom);
   }

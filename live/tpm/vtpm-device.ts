@@ -37,9 +37,6 @@ export interface CommandExecutor {
    * comes meanwhile is returned. What `execute` rejects with may be thrown.
    */
   executeBriefly?(command: Uint8Array, options: ExecuteOptions): Uint8Array | Promise<Uint8Array>;
-
-  /** A command is likely to come within a moment: whoever must be woken for it may be woken now. */
-  expectSoon?(): void;
 }
 
 export interface VtpmDevice extends CommandExecutor {

@@ -19,8 +19,6 @@ export const RequestPage = layout('user request', {
   response_length: u32,
   /** Linux error of the last command, 0 where it was answered by the TPM. */
   errno: u32,
-  /** How often a command was said to be likely to come soon. A hint: nothing depends on it. */
-  expected: u32,
 });
 
 /** The user space's doorbell lies in the same page, at the place where a shared_info page has one. */

@@ -75,13 +75,6 @@ export class UserSpace implements CommandExecutor {
     return this.#answerTo(number, new Uint8Array(command), options.locality, 0);
   }
 
-  expectSoon(): void {
-    const { guest, kernel } = this.#host;
-    if (!guest.running) return;
-    this.#request.expected += 1;
-    kernel.ring();
-  }
-
   async #answerTo(first: number, command: Uint8Array, locality: number, blocks: number): Promise<Uint8Array> {
     let number = first;
     await this.#until(() => {

@@ -1,7 +1,6 @@
 /**
  * A TCTI server in a process that does nothing else: `node dedicated-server.js FRAMING`. It says where it listens, and
- * when it is asked, how many clients it has taken without its event loop, and how often it has expected a command. Ends with
- * its parent.
+ * when it is asked for `accepted`, how many clients it has taken without its event loop. Ends with its parent.
  */
 import { type TctiFraming, TctiServer } from '../../live/tcti/tcti-server.js';
 import { ModelDevice } from '../../live/tpm/model-device.js';
@@ -15,8 +14,6 @@ const LATE_MILLISECONDS = 20;
 const model = new ModelDevice({ seed: 1 });
 model.executeBriefly(startup, { locality: 0 });
 
-let expected = 0;
-
 /** Answers at once, but to SelfTest. */
 const tpm: CommandExecutor = {
   execute: (command, options) => model.execute(command, options),
@@ -26,9 +23,6 @@ const tpm: CommandExecutor = {
     const own = Uint8Array.from(command);
     return new Promise((resolve) => setTimeout(() => resolve(model.executeBriefly(own, options)), LATE_MILLISECONDS));
   },
-  expectSoon() {
-    expected++;
-  },
 };
 
 const server = await TctiServer.listen(tpm, {
@@ -37,6 +31,6 @@ const server = await TctiServer.listen(tpm, {
   frameMilliseconds: 200,
   dedicated: true,
 });
-process.on('message', () => process.send?.({ accepted: server.acceptedBriefly, expected }));
+process.on('message', () => process.send?.({ accepted: server.acceptedBriefly }));
 process.on('disconnect', () => process.exit(0));
 process.send?.({ tcti: server.tcti });

@@ -32,32 +32,6 @@ class Steps implements LiveActor {
   }
 }
 
-t.test('a ring is told of before anybody acts, also where nobody has anything to do', async (t) => {
-  const [threads] = testSpaces();
-  const space = (threads as NonNullable<typeof threads>).create();
-  space.open(FRAME, 1, Rights.Store);
-  const memory = new SharedMemory(space);
-  const seen: string[] = [];
-  const scheduler = new Scheduler({
-    memory,
-    doorbell: new Doorbell(space, FRAME * PAGE_SIZE),
-    listener: { arm() {}, close() {} },
-    actors: [new Steps([() => seen.push('step')])],
-    timers: [],
-    running: () => true,
-    mayBlock: () => false,
-    watch: null,
-    onRing: () => seen.push('ring'),
-    onFault: (error) => {
-      throw error;
-    },
-  });
-  scheduler.rung();
-  scheduler.rung();
-  scheduler.stop();
-  t.strictSame(seen, ['ring', 'step', 'ring']);
-});
-
 t.test('a timer is charged the time from the step on that sets it, however long those before it took', async (t) => {
   const [threads] = testSpaces();
   const space = (threads as NonNullable<typeof threads>).create();
