@@ -13,8 +13,8 @@ import { median, print, spread, thousands } from './figures.js';
 import { missingSpin, Pan, type PanRun } from './spin/pan.js';
 
 const ROUNDS = 5;
-/** The program learns what is hot: so many explorations of each kind do not count. A command line has the first alone. */
-const WARM_UP_RUNS = 12;
+/** The program learns what is hot: explorations do not count for so long, as it goes on learning for a hundred short ones. */
+const WARM_UP_SECONDS = 8;
 /** Each command of the one is another extend of a PCR; the other has more of them than a byte of the model can count. */
 const SESSIONS = { 'clean-migration': 'ima_extends', 'cancelled-suspend': 'context_juggling' } as const;
 
@@ -61,10 +61,8 @@ function situation({ scenario, commands, bits, defines, repeats }: Case): void {
   const oursReduced = row('explore', () => ourRun(scenario, commands));
   const theirsReduced = row('pan', () => reducing.run(bits));
   const rows = [ours, theirs, row('pan -DHC4', () => compact.run(bits)), oursReduced, theirsReduced];
-  for (let run = 0; run < WARM_UP_RUNS; run++) {
-    ourRun(scenario, commands, 'none');
-    ourRun(scenario, commands);
-  }
+  for (let seconds = 0; seconds < WARM_UP_SECONDS; )
+    seconds += ourRun(scenario, commands, 'none').seconds + ourRun(scenario, commands).seconds;
   try {
     for (let round = 0; round < ROUNDS; round++) for (const { run, runs } of rows) runs.push(run());
   } finally {
