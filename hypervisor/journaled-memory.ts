@@ -14,6 +14,7 @@
  * Not guaranteed: the hash is not collision-free. Two different states are taken for one with a probability of
  * about n^2 / 2^65 for n states (3e-8 for a million).
  */
+import { longer } from '../protocol/allocate.js';
 import { assert } from '../protocol/assert.js';
 import type { Hashed } from '../protocol/hashed.js';
 import { PAGE_SIZE } from '../protocol/memory.js';
@@ -72,7 +73,7 @@ export class JournaledMemory implements MachineMemory {
   /** For each frame, the blocks that have ever been stored to; the others are zero. Only grows, so it is not journaled. */
   readonly #used: Int32Array;
   readonly #cells: Hashed[] = [];
-  #journal = new Int32Array(1 << 16);
+  #journal = new Int32Array(1 << 12);
   #oldCells: Hashed[] = [];
   #oldCellsLength = 0;
 
@@ -368,11 +369,7 @@ export class JournaledMemory implements MachineMemory {
 
   #record(index: number, old: number): void {
     const at = this.journalLength * 2;
-    if (at === this.#journal.length) {
-      const larger = new Int32Array(this.#journal.length * 2);
-      larger.set(this.#journal);
-      this.#journal = larger;
-    }
+    if (at === this.#journal.length) this.#journal = longer(this.#journal);
     this.#journal[at] = index;
     this.#journal[at + 1] = old;
     this.journalLength++;

@@ -4,6 +4,7 @@
  * A `Selection` may choose among the choices of a state. So that nothing is put off for ever in a cycle, a state with a
  * step back to the path takes all of its choices: the cycle proviso of D. Peled (1994). Every cycle has such a state.
  */
+import { longer } from '../../protocol/allocate.js';
 import { RUNS } from '../remembered/remembered-steps.js';
 import { firstOracle } from '../world-state.js';
 import { Discoveries } from './discoveries.js';
@@ -60,7 +61,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
   /** Until it is tried to divide the states; where the code of every step runs, memory is not what is waited for. */
   let discoveries = remembered === null ? null : new Discoveries(remembered);
   // The choices still open at each depth lie one above the other in `open`.
-  let open = new Int32Array(1 << 16);
+  let open = new Int32Array(2 * CHOICES_MAX);
   const frames: Frames = new Frames();
   const onPath = new PathTable();
   const effects = remembered === null ? null : new EffectsOnPath(remembered);
@@ -79,11 +80,7 @@ export function beginDepthFirst(search: Search, selection: Selection | null = nu
 
   /** The present state is new, and in `part`. */
   const expand = (part: number): boolean => {
-    if (top + CHOICES_MAX > open.length) {
-      const larger = new Int32Array(open.length * 2);
-      larger.set(open);
-      open = larger;
-    }
+    if (top + CHOICES_MAX > open.length) open = longer(open);
     if (selection !== null) selection.beginState();
     const count = world.enumerate(open, top);
     offered += count;

@@ -1,4 +1,5 @@
 /** The first states that a depth-first search finds, by what the steps did by which it found them. */
+import { longer } from '../../protocol/allocate.js';
 import { type RememberedSteps, RUNS } from '../remembered/remembered-steps.js';
 
 export class Discoveries {
@@ -22,8 +23,8 @@ export class Discoveries {
   /** A new state was found, by a step with `effect` in the state at `depth` of the path. */
   add(depth: number, effect: number): void {
     if (this.size === this.#depths.length) {
-      this.#depths = doubled(this.#depths);
-      this.#effects = doubled(this.#effects);
+      this.#depths = longer(this.#depths);
+      this.#effects = longer(this.#effects);
     }
     this.#depths[this.size] = depth;
     this.#effects[this.size] = effect;
@@ -37,10 +38,4 @@ export class Discoveries {
   effect(state: number): number {
     return this.#effects[state] as number;
   }
-}
-
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
 }

@@ -8,7 +8,7 @@ import { CHOICES_MAX } from './search.js';
 export class EffectsOnPath {
   readonly #remembered: RememberedSteps;
   /** For each open choice, by its place: its effect or `RUNS`. */
-  #effects = new Int32Array(1 << 16).fill(RUNS);
+  #effects = new Int32Array(CHOICES_MAX).fill(RUNS);
   /** For each choice its effect in the state before, and the number of the state after. */
   readonly #before = new Int32Array(CHOICES_MAX);
   readonly #beforeIn = new Int32Array(CHOICES_MAX);

@@ -7,6 +7,7 @@
  * nodes of a way that was written at once lie one behind the other, so that following it is a loop over an array. Past a
  * few values of one place the others are found in a hash table.
  */
+import { longer } from '../../protocol/allocate.js';
 
 /** Nodes after which a tree is full: 12 MiB, and 24 MiB of branches at most. */
 export const NODES_MAX = 1 << 20;
@@ -82,7 +83,7 @@ export class DecisionTree {
 
   /** Writes down a way that `find` did not find, or at whose end is what holds no longer. */
   add(root: number, way: Way, leaf: number): void {
-    while (root >= this.#roots.length) this.#roots = doubled(this.#roots);
+    while (root >= this.#roots.length) this.#roots = longer(this.#roots);
     let node = this.#roots[root] as number;
     /** The node after which nothing is known, and how many values of its place were tried. */
     let last = NOWHERE;
@@ -149,7 +150,7 @@ export class DecisionTree {
 
   #node(place: number, value: number): number {
     const node = this.#end;
-    if (node === this.#nodes.length) this.#nodes = doubled(this.#nodes);
+    if (node === this.#nodes.length) this.#nodes = longer(this.#nodes);
     this.#nodes[node] = place;
     this.#nodes[node + VALUE] = value;
     this.#nodes[node + OTHER] = NOWHERE;
@@ -192,10 +193,4 @@ export class DecisionTree {
 function slotOf(node: number, value: number): number {
   const mixed = Math.imul(value ^ Math.imul(node, 0x9e3779b1), 0x85ebca6b);
   return mixed ^ (mixed >>> 15);
-}
-
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
 }

@@ -4,9 +4,11 @@
  * from one whose offers are known, not even these places are looked at, unless the journal says that one of them was stored
  * to on the way.
  */
+
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import { longer } from '../../protocol/allocate.js';
 import { DecisionTree, UNSEEN } from './decision-tree.js';
-import { StepRecorder } from './step-recorder.js';
+import { recorderOf, type StepRecorder } from './step-recorder.js';
 
 /** Asks a group: puts its choices into `choices` from 0 on, and what else is to be known of them into `flags`. */
 export type Ask = (group: number, choices: Int32Array) => { readonly count: number; readonly flags: number };
@@ -44,7 +46,7 @@ export class RememberedOffers {
     this.#ask = ask;
     this.#offersMax = offersMax;
     this.#tree = new DecisionTree(memory.places);
-    this.#recorder = new StepRecorder(memory);
+    this.#recorder = recorderOf(memory);
   }
 
   /** It is the present state that is asked about from now on. */
@@ -90,8 +92,10 @@ export class RememberedOffers {
   #push(journalLength: number): void {
     const level = ++this.#level;
     if (level === this.#lengths.length) {
-      this.#lengths = doubled(this.#lengths);
-      this.#offered = doubled(this.#offered);
+      this.#lengths = longer(this.#lengths);
+      const offered = new Int32Array(this.#lengths.length * this.#groups);
+      offered.set(this.#offered);
+      this.#offered = offered;
     }
     this.#lengths[level] = journalLength;
     this.#memory.journalKept = journalLength;
@@ -127,10 +131,4 @@ export class RememberedOffers {
     this.#tree.add(group, recorder, offer);
     return offer;
   }
-}
-
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
 }

@@ -5,12 +5,14 @@
  *
  * Not remembered is a step in which an oracle fails or a driver throws: its code runs each time, and so tells why.
  */
+
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import { longer } from '../../protocol/allocate.js';
 import type { Hashed } from '../../protocol/hashed.js';
 import type { Partition } from '../explore/partition.js';
 import type { StepSpace } from '../explore/step-space.js';
 import { DecisionTree, NODES_MAX } from './decision-tree.js';
-import { StepRecorder } from './step-recorder.js';
+import { recorderOf, type StepRecorder } from './step-recorder.js';
 
 /** What is remembered of the worlds whose steps are. */
 export interface Stepping {
@@ -83,7 +85,7 @@ export class RememberedSteps {
     this.#memory = world.memory;
     this.#readers = new Int32Array(world.memory.places.length * 2);
     this.#tree = new DecisionTree(world.memory.places, nodesMax);
-    this.#recorder = new StepRecorder(world.memory);
+    this.#recorder = recorderOf(world.memory);
   }
 
   /** The effect that a choice has in the present state, or `RUNS` where only running it will tell. */
@@ -221,7 +223,7 @@ export class RememberedSteps {
     const memory = this.#memory;
     const recorder = this.#recorder;
     const effect = this.#end;
-    while (effect + HEAD + recorder.changedCount * 3 > this.#effects.length) this.#effects = doubled(this.#effects);
+    while (effect + HEAD + recorder.changedCount * 3 > this.#effects.length) this.#effects = longer(this.#effects);
     const effects = this.#effects;
     let at = effect + HEAD;
     let words = 0;
@@ -341,12 +343,6 @@ export class RememberedSteps {
 
 function lengthOf(effects: Int32Array, effect: number): number {
   return HEAD + (effects[effect + WORDS] as number) * 3 + (effects[effect + CELLS] as number) * 2;
-}
-
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
 }
 
 /** Of each world, so that a search profits from the one before. */

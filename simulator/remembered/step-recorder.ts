@@ -5,7 +5,10 @@
  * because a store that changes nothing is none, and because the hash of the state changes by what was there; and the
  * entries of the page table that the loads and stores of an agent are checked against.
  */
+
 import { type AccessObserver, ALL_AGENTS, type JournaledMemory } from '../../hypervisor/journaled-memory.js';
+import { longer } from '../../protocol/allocate.js';
+import { assert } from '../../protocol/assert.js';
 
 const STEPS_MAX = 0x3fffffff;
 
@@ -43,6 +46,7 @@ export class StepRecorder implements AccessObserver {
     }
     this.readCount = 0;
     this.changedCount = 0;
+    assert(this.#memory.observer !== this, 'recorder: a step begins in the middle of another');
     this.#inner = this.#memory.observer;
     this.#memory.observer = this;
   }
@@ -108,20 +112,25 @@ export class StepRecorder implements AccessObserver {
     if ((this.#readIn[place] as number) >>> 1 === this.#step) return;
     this.#readIn[place] = this.#step * 2;
     this.#before[place] = this.#memory.places[place] as number;
-    if (this.readCount === this.reads.length) this.reads = doubled(this.reads);
+    if (this.readCount === this.reads.length) this.reads = longer(this.reads);
     this.reads[this.readCount++] = place;
   }
 
   #change(place: number): void {
     if (this.#changedIn[place] === this.#step) return;
     this.#changedIn[place] = this.#step;
-    if (this.changedCount === this.changed.length) this.changed = doubled(this.changed);
+    if (this.changedCount === this.changed.length) this.changed = longer(this.changed);
     this.changed[this.changedCount++] = place;
   }
 }
 
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(array.length * 2);
-  larger.set(array);
-  return larger;
+/** One is enough for a memory, as only one thing at a time is written down. */
+const ofMemories = new WeakMap<JournaledMemory, StepRecorder>();
+
+export function recorderOf(memory: JournaledMemory): StepRecorder {
+  const known = ofMemories.get(memory);
+  if (known !== undefined) return known;
+  const made = new StepRecorder(memory);
+  ofMemories.set(memory, made);
+  return made;
 }
