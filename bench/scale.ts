@@ -14,7 +14,8 @@ import { median, print, processorSeconds } from './figures.js';
 const COUNTERS = 7;
 /** Values of a counter: from 4^7 to 10^7 states. */
 const VALUES = [4, 5, 7, 10] as const;
-const WARM_UP_RUNS = 5;
+/** The program goes on learning what is hot for so long. */
+const WARM_UP_SECONDS = 5;
 
 interface Row {
   readonly states: number;
@@ -29,7 +30,10 @@ export function benchScale(): void {
     'cost per state as their number grows: depth-first over counters, and a bare table that is not divided beside it',
   );
   // The first states are dearer than all others, as the program has only just begun.
-  for (let run = 0; run < WARM_UP_RUNS; run++) rowOf(VALUES[0], allocatePlain);
+  for (let seconds = 0; seconds < WARM_UP_SECONDS; )
+    seconds += processorSeconds(() => {
+      rowOf(VALUES[0], allocatePlain);
+    });
   const kinds: readonly (readonly [string, Allocate])[] = [
     ['small pages', allocatePlain],
     ['large pages', allocateLarge],
