@@ -14,6 +14,7 @@ import { drawPort } from '../live/loopback-ports.js';
 import { native } from '../live/memory/native.js';
 import { down, up } from '../live/system.js';
 import { median, print, spread } from './figures.js';
+import { LIVE_OPTIONS } from './live-options.js';
 import { SESSION_INPUTS, TOOL_SESSIONS, type ToolSession } from './tpm-tool-sessions.js';
 
 const ROUNDS = 4;
@@ -63,15 +64,7 @@ async function allWays(folder: string): Promise<void> {
   try {
     const straight = await started('straight');
     const directory = join(folder, 'sessions-live');
-    const status = await up(directory, {
-      tpm: 'swtpm',
-      startup: true,
-      xenstore: 'sim',
-      tpmfront: 'sequenced',
-      tcti: { protocol: 'swtpm', port: 0 },
-      fillerPages: 0,
-      threads: false,
-    });
+    const status = await up(directory, { ...LIVE_OPTIONS, tpm: 'swtpm' });
     ends.push(() => down(directory));
     const ways = [way(folder, 'straight', tctiOf(straight.port)), way(folder, 'live', status.tcti)];
     for (const { name, kind } of native() === null ? PEERS.slice(0, 1) : PEERS) {

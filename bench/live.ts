@@ -16,12 +16,12 @@ import { connect } from '../live/ipc/node-ipc.js';
 import { drawPort } from '../live/loopback-ports.js';
 import { down, up } from '../live/system.js';
 import { control } from '../live/toolstack/control-client.js';
-import type { LiveOptions } from '../live/toolstack/options.js';
 import type { LiveStatus } from '../live/toolstack/status.js';
 import { initialiseSharedRing } from '../protocol/ring.js';
 import { FrontRing } from '../protocol/ring-front.js';
 import { median, print, spread } from './figures.js';
 import { Ends, type OpenEnds, RING } from './live-ends.js';
+import { LIVE_OPTIONS } from './live-options.js';
 import { startProxy } from './live-proxy.js';
 import type { Latencies } from './live-tpm-loop.js';
 
@@ -210,7 +210,7 @@ async function throughTheStack(folder: string): Promise<void> {
     return;
   }
   const directory = join(folder, 'stack');
-  const { tcti } = await up(directory, { ...OPTIONS, tpm: 'swtpm' });
+  const { tcti } = await up(directory, { ...LIVE_OPTIONS, tpm: 'swtpm' });
   const behind = await startSwtpm(folder, 'behind', 1);
   const proxy = await startProxy(0, behind?.port ?? direct.port);
   try {
@@ -288,7 +288,7 @@ async function downtime(folder: string): Promise<void> {
   print('A migration, from the stop of the guest to its connection on the other host, in milliseconds');
   for (const mebibytes of MEBIBYTES) {
     const directory = join(folder, `move-${mebibytes}`);
-    await up(directory, { ...OPTIONS, fillerPages: mebibytes * 256 });
+    await up(directory, { ...LIVE_OPTIONS, fillerPages: mebibytes * 256 });
     const times: number[] = [];
     try {
       // The first one starts the other host.
@@ -304,13 +304,3 @@ async function downtime(folder: string): Promise<void> {
     );
   }
 }
-
-const OPTIONS: LiveOptions = {
-  tpm: 'model',
-  startup: true,
-  xenstore: 'sim',
-  tpmfront: 'sequenced',
-  tcti: { protocol: 'swtpm', port: 0 },
-  fillerPages: 0,
-  threads: false,
-};

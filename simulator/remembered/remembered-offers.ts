@@ -4,7 +4,6 @@
  * from one whose offers are known, not even these places are looked at, unless the journal says that one of them was stored
  * to on the way.
  */
-
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { longer } from '../../protocol/allocate.js';
 import { DecisionTree, UNSEEN } from './decision-tree.js';
@@ -120,11 +119,7 @@ export class RememberedOffers {
     for (let i = 0; i < recorder.readCount; i++) (this.#lookers[recorder.reads[i] as number] as number) |= 1 << group;
     const offer = this.#end;
     this.#end += 2 + asked.count;
-    while (this.#end > this.offers.length) {
-      const larger = new Int32Array(this.offers.length * 2);
-      larger.set(this.offers);
-      this.offers = larger;
-    }
+    while (this.#end > this.offers.length) this.offers = longer(this.offers);
     this.offers[offer] = asked.flags;
     this.offers[offer + 1] = asked.count;
     this.offers.set(this.#choices.subarray(0, asked.count), offer + 2);

@@ -5,7 +5,6 @@
  *
  * Not remembered is a step in which an oracle fails or a driver throws: its code runs each time, and so tells why.
  */
-
 import type { JournaledMemory } from '../../hypervisor/journaled-memory.js';
 import { longer } from '../../protocol/allocate.js';
 import type { Hashed } from '../../protocol/hashed.js';

@@ -48,8 +48,8 @@ t.test(`${ROUNDS} rounds with seed ${SEED}`, { timeout: ALL_MILLISECONDS }, asyn
   } finally {
     t.strictSame(await live.end(), { files: false, processes: [] });
   }
-  // No condition: at which moments whoever dies is depends on the machine, and some are known that cannot be followed
-  // (docs/live-conformance.md). What is said of the trace is seen in the log.
+  // No condition: at which moments they die depends on the machine (docs/live-conformance.md). What is said of the trace is seen
+  // in the log.
   const { out } = await quiesce(['live', 'conform', trace]);
   t.comment(out);
   t.match(out, /accepted in live|not accepted: \d+ of \d+ events/);

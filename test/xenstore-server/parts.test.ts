@@ -202,18 +202,14 @@ t.test('the trace shows requests, replies, events and what is no frame', async (
   ]);
 });
 
+/** A client that takes everything. */
+const MUTE = { awaitsTurn: true, send: nothing, queued: () => 0, pause: nothing, resume: nothing, close: nothing };
+
 t.test('whoever keeps the event loop awake is told of each request', async (t) => {
   let handled = 0;
   const hub = new Hub(new Daemon(Store.empty(C_4_17)), LIMITS, { handled: () => handled++ });
   t.teardown(() => hub.closeAll());
-  const client = hub.open(0, {
-    awaitsTurn: true,
-    send: nothing,
-    queued: () => 0,
-    pause: nothing,
-    resume: nothing,
-    close: nothing,
-  });
+  const client = hub.open(0, MUTE);
   const read = encodeFrame({ type: XsType.READ, requestId: 1, transactionId: 0, payload: '/\0' });
   for (let i = 0; i < 3; i++) hub.receive(client, read);
   t.equal(handled, 3);
@@ -233,16 +229,8 @@ function hubWithGuest(t: Test) {
   const resumed = new Promise<void>((resolve) => {
     resume = resolve;
   });
-  const transport = {
-    awaitsTurn: true,
-    send: nothing,
-    queued: () => 0,
-    pause: nothing,
-    resume: nothing,
-    close: nothing,
-  };
-  const toolstack = hub.open(0, transport);
-  const guest = hub.open(1, { ...transport, resume: () => resume() });
+  const toolstack = hub.open(0, MUTE);
+  const guest = hub.open(1, { ...MUTE, resume: () => resume() });
   const ask = (session: typeof guest, type: number, payload: string, transactionId = 0): boolean =>
     hub.receive(session, encodeFrame({ type, requestId: 1, transactionId, payload }));
   ask(toolstack, XsType.MKDIR, '/local/domain/1\0');
