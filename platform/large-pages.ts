@@ -18,7 +18,8 @@ const MADV_COLLAPSE = 25;
 /** What an address must be a multiple of: a page is as large as this at most (arm64), and mostly 4 KiB. */
 const PAGE_BYTES = 65_536;
 
-type Advise = (buffer: ArrayBuffer) => void;
+/** Advises on a buffer that was just made, or on words that are a memory from its beginning. */
+type Advise = (memory: ArrayBuffer | Int32Array) => void;
 
 let advise: Advise | undefined;
 
@@ -26,27 +27,39 @@ let advise: Advise | undefined;
  * A buffer of `byteLength` zero bytes, in large pages where the system gives any: plain memory where the optional package
  * koffi is not installed or the system is not Linux. Throws what `new ArrayBuffer` throws, and nothing else.
  */
-export const allocateLarge: Allocate = (byteLength) => {
-  const buffer = new ArrayBuffer(byteLength);
-  if (byteLength >= LARGE_BYTES) {
-    advise ??= findAdvise();
-    advise(buffer);
-  }
-  return buffer;
-};
+export const allocateLarge: Allocate = Object.assign(
+  (byteLength: number): ArrayBuffer => {
+    const buffer = new ArrayBuffer(byteLength);
+    adviseOn(buffer);
+    return buffer;
+  },
+  { advise: adviseOn },
+);
+
+function adviseOn(memory: ArrayBuffer | Int32Array): void {
+  if (memory.byteLength < LARGE_BYTES) return;
+  advise ??= findAdvise();
+  advise(memory);
+}
 
 function findAdvise(): Advise {
   const calls = koffi();
   if (calls === null) return () => {};
   try {
-    const madvise = calls.load('libc.so.6').func('int madvise(int64_t address, size_t length, int advice)');
-    return (buffer) => {
-      const address = Number(calls.address(buffer));
-      const begin = Math.ceil(address / PAGE_BYTES) * PAGE_BYTES;
-      const end = Math.floor((address + buffer.byteLength) / PAGE_BYTES) * PAGE_BYTES;
+    const library = calls.load('libc.so.6');
+    const at = library.func('int madvise(int64_t address, size_t length, int advice)');
+    const on = library.func('int madvise(void *words, size_t length, int advice)');
+    return (memory) => {
       // An advice: a kernel without large pages says no, and the memory is as good as any.
-      madvise(begin, end - begin, MADV_HUGEPAGE);
-      madvise(begin, end - begin, MADV_COLLAPSE);
+      if (!(memory instanceof ArrayBuffer)) {
+        on(memory, memory.byteLength, MADV_HUGEPAGE);
+        return;
+      }
+      const address = Number(calls.address(memory));
+      const begin = Math.ceil(address / PAGE_BYTES) * PAGE_BYTES;
+      const end = Math.floor((address + memory.byteLength) / PAGE_BYTES) * PAGE_BYTES;
+      at(begin, end - begin, MADV_HUGEPAGE);
+      at(begin, end - begin, MADV_COLLAPSE);
     };
   } catch {
     // Another C library.

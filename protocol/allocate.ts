@@ -2,8 +2,12 @@
  * Where the room of large tables comes from. What runs in a browser asks whoever starts it, who may know better memory.
  */
 
-/** Makes a buffer of `byteLength` zero bytes. */
-export type Allocate = (byteLength: number) => ArrayBuffer;
+export interface Allocate {
+  /** Makes a buffer of `byteLength` zero bytes. */
+  (byteLength: number): ArrayBuffer;
+  /** Is told of words that are a shared memory, from its beginning, whenever it has grown. */
+  readonly advise?: (words: Int32Array) => void;
+}
 
 export const allocatePlain: Allocate = (byteLength) => new ArrayBuffer(byteLength);
 

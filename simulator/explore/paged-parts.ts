@@ -4,10 +4,13 @@
  *
  * Each part is a table by extendible hashing (R. Fagin, J. Nievergelt, N. Pippenger, H. R. Strong, 1979): pages of 64 slots
  * of 8 bytes, and a directory by the uppermost bits of the mixed hash. A page that is full is split in two. So parts may be
- * as uneven as they like, and nothing is copied as a whole but the room for pages, which grows by half.
+ * as uneven as they like, and nothing is copied as a whole.
+ *
+ * A part that is looked at again and again is fetched: its lines come together, where each would be waited for.
  */
 import type { Allocate } from '../../protocol/allocate.js';
 import { assert } from '../../protocol/assert.js';
+import { GrowingWords } from '../../protocol/growing-words.js';
 import { mixed } from './visited-table.js';
 
 /** Parts that there can be. A part takes 4 bytes before its first state, and then a page. */
@@ -26,13 +29,26 @@ const ENTRIES_FOR_A_PAGE = 16;
 const DEPTH_BITS = 5;
 const DEPTH_MASK = (1 << DEPTH_BITS) - 1;
 const ENTRIES_MAX = 2 ** (32 - DEPTH_BITS);
+/** Parts of which the looks are counted; a power of two. */
+const RECENT = 16;
+const LOOKS_BITS = 8;
+const LOOKS_MASK = (1 << LOOKS_BITS) - 1;
+/** A part that was looked at so often, while no other took its place, will be looked at more. */
+const OFTEN = 16;
+/** A part with a larger directory is not fetched: it has pages enough that few of them are wanted soon. */
+const FETCHED_DEPTH_MAX = 8;
+/** A line of the caches has 64 bytes. */
+const LINE_WORDS = 16;
 
 export class PagedParts {
-  /** Pages one behind the other. The first stays empty: it is that of all parts without states. */
-  slots: Int32Array;
   /** Behind the slot with these bits comes the first of its page. */
   readonly pageMask: number = PAGE_MASK;
-  readonly #allocate: Allocate;
+  /** Pages one behind the other. The first stays empty: it is that of all parts without states. */
+  readonly #slots: GrowingWords;
+  /** Of parts that were looked at last: which, and how often. */
+  readonly #looks = new Int32Array(RECENT);
+  /** What fetching a part comes to: nobody asks, but it has to be done. */
+  readonly #fetched = new Int32Array(1);
   #pages = 1;
   /** Of each page: how many states it has, and how many bits of the hash they share. */
   #counts = new Uint8Array(FIRST_PAGES);
@@ -44,9 +60,13 @@ export class PagedParts {
   readonly #dealt = new Int32Array(PAGE_WORDS);
 
   constructor(allocate: Allocate) {
-    this.#allocate = allocate;
-    this.slots = new Int32Array(allocate(FIRST_PAGES * PAGE_WORDS * 4));
+    this.#slots = new GrowingWords(FIRST_PAGES * PAGE_WORDS, allocate);
     this.#counts[0] = PAGE_SLOTS;
+  }
+
+  /** Until room is made. */
+  get slots(): Int32Array {
+    return this.#slots.words;
   }
 
   get bytes(): number {
@@ -56,6 +76,10 @@ export class PagedParts {
 
   /** The slot where a state of a part would be, or the first of those where it would be. */
   slotOf(hash: number, high: number, part: number): number {
+    const recent = part & (RECENT - 1);
+    const looks = this.#looks[recent] as number;
+    if (looks >>> LOOKS_BITS !== part) this.#looks[recent] = part << LOOKS_BITS;
+    else if ((looks & LOOKS_MASK) < OFTEN) this.#lookAgain(part, recent, looks + 1);
     return (this.#pageOf(hash, part) << PAGE_BITS) | (high & PAGE_MASK);
   }
 
@@ -75,6 +99,31 @@ export class PagedParts {
   /** There is one more state in the page of a slot. */
   count(slot: number): void {
     (this.#counts[slot >>> PAGE_BITS] as number)++;
+  }
+
+  /** The part was looked at so many times of late. */
+  #lookAgain(part: number, recent: number, looks: number): void {
+    this.#looks[recent] = looks;
+    if ((looks & LOOKS_MASK) === OFTEN) this.#fetched[0] = this.#fetch(part);
+  }
+
+  /** Looks at all lines of a part. They come together, where each would be waited for that is looked at alone. */
+  #fetch(part: number): number {
+    const place = this.#parts[part] as number;
+    const depth = place & DEPTH_MASK;
+    if (depth > FETCHED_DEPTH_MAX) return 0;
+    const { words } = this.#slots;
+    const end = (place >>> DEPTH_BITS) + (1 << depth);
+    let sum = 0;
+    let last = 0;
+    for (let entry = place >>> DEPTH_BITS; entry < end; entry++) {
+      const page = this.#directory[entry] as number;
+      if (page === last) continue;
+      last = page;
+      const begin = page * PAGE_WORDS;
+      for (let word = begin; word < begin + PAGE_WORDS; word += LINE_WORDS) sum ^= words[word] as number;
+    }
+    return sum;
   }
 
   #pageOf(hash: number, part: number): number {
@@ -139,9 +188,7 @@ export class PagedParts {
     const page = this.#pages++;
     if (page === this.#counts.length) {
       const pages = page + (page >>> 1);
-      const slots = new Int32Array(this.#allocate(pages * PAGE_WORDS * 4));
-      slots.set(this.slots);
-      this.slots = slots;
+      this.#slots.grow(pages * PAGE_WORDS);
       this.#counts = longer(this.#counts, pages);
       this.#depths = longer(this.#depths, pages);
     }

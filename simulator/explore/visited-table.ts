@@ -46,60 +46,57 @@ export class VisitedTable {
   add(low: number, high: number, part = 0): boolean {
     // An empty slot is 0, 0: the state with that hash takes the place of its neighbour.
     const first = low === 0 && high === 0 ? 1 : low;
-    if (this.#parts !== null) return this.#addToPart(this.#parts, first, high, part);
-    if (this.size * 4 >= this.#mask * 3) this.#grow();
-    if (!this.#insert(mixed(first, high) >>> this.#shift, first, high)) return false;
-    this.size++;
-    return true;
+    const hash = mixed(first, high);
+    const parts = this.#parts;
+    const slot = this.#emptyFrom(parts === null ? hash >>> this.#shift : parts.slotOf(hash, high, part), first, high);
+    return slot !== -1 && this.#addTo(slot, hash, first, high, part);
   }
 
   has(low: number, high: number, part = 0): boolean {
     const first = low === 0 && high === 0 ? 1 : low;
     const hash = mixed(first, high);
-    return this.#hasFrom(this.#parts?.slotOf(hash, high, part) ?? hash >>> this.#shift, first, high);
+    const slot = this.#parts?.slotOf(hash, high, part) ?? hash >>> this.#shift;
+    return this.#emptyFrom(slot, first, high) === -1 || (this.#spilt?.has(first, high) ?? false);
   }
 
-  /** Whether a state is there, whose first slot is known. */
-  #hasFrom(slot: number, low: number, high: number): boolean {
+  /** The slot from `slot` on that is empty, where a state would be that is not there; -1 when it is there. */
+  #emptyFrom(slot: number, low: number, high: number): number {
     const slots = this.#slots;
     const mask = this.#mask;
     for (let at = slot; ; at = (at & ~mask) | ((at + 1) & mask)) {
       const foundLow = slots[at * 2] as number;
       const foundHigh = slots[at * 2 + 1] as number;
-      if (foundLow === low && foundHigh === high) return true;
-      if (foundLow === 0 && foundHigh === 0) return this.#spilt?.has(low, high) ?? false;
+      if (foundLow === low && foundHigh === high) return -1;
+      if (foundLow === 0 && foundHigh === 0) return at;
     }
   }
 
-  /** Puts a state into the first slot from `slot` on that is empty; false when it is there already. */
-  #insert(slot: number, low: number, high: number): boolean {
-    const slots = this.#slots;
-    const mask = this.#mask;
-    for (let at = slot; ; at = (at & ~mask) | ((at + 1) & mask)) {
-      const foundLow = slots[at * 2] as number;
-      const foundHigh = slots[at * 2 + 1] as number;
-      if (foundLow === 0 && foundHigh === 0) {
-        slots[at * 2] = low;
-        slots[at * 2 + 1] = high;
-        return true;
-      }
-      if (foundLow === low && foundHigh === high) return false;
+  /** Adds a state that is not there but may be spilt, to the empty slot where it belongs. */
+  #addTo(slot: number, hash: number, low: number, high: number, part: number): boolean {
+    const parts = this.#parts;
+    if (parts === null) {
+      this.#put(slot, low, high);
+      if (this.size * 4 > this.#mask * 3) this.#grow();
+      return true;
     }
-  }
-
-  #addToPart(parts: PagedParts, low: number, high: number, part: number): boolean {
-    const hash = mixed(low, high);
-    let slot = parts.slotOf(hash, high, part);
-    if (this.#spilt !== null || !parts.hasRoom(slot)) {
-      if (this.#hasFrom(slot, low, high)) return false;
-      if (!parts.makeRoom(hash, part)) return this.#spill(low, high);
-      this.#slots = parts.slots;
-      slot = parts.slotOf(hash, high, part);
+    if (this.#spilt?.has(low, high) === true) return false;
+    if (parts.hasRoom(slot)) {
+      parts.count(slot);
+      this.#put(slot, low, high);
+      return true;
     }
-    if (!this.#insert(slot, low, high)) return false;
-    parts.count(slot);
-    this.size++;
+    if (!parts.makeRoom(hash, part)) return this.#spill(low, high);
+    this.#slots = parts.slots;
+    const made = this.#emptyFrom(parts.slotOf(hash, high, part), low, high);
+    parts.count(made);
+    this.#put(made, low, high);
     return true;
+  }
+
+  #put(slot: number, low: number, high: number): void {
+    this.#slots[slot * 2] = low;
+    this.#slots[slot * 2 + 1] = high;
+    this.size++;
   }
 
   #spill(low: number, high: number): boolean {
@@ -114,10 +111,12 @@ export class VisitedTable {
     this.#slots = new Int32Array(this.#allocate(old.byteLength * 2));
     this.#mask = old.length - 1;
     this.#shift--;
+    this.size = 0;
     for (let i = 0; i < old.length; i += 2) {
       const low = old[i] as number;
       const high = old[i + 1] as number;
-      if (low !== 0 || high !== 0) this.#insert(mixed(low, high) >>> this.#shift, low, high);
+      if (low === 0 && high === 0) continue;
+      this.#put(this.#emptyFrom(mixed(low, high) >>> this.#shift, low, high), low, high);
     }
   }
 }

@@ -1,0 +1,68 @@
+/**
+ * An array of words that grows where it lies, so that nothing is copied: a memory of WebAssembly, which has its addresses
+ * reserved from the beginning (WebAssembly Core Specification, memory.grow). It is a shared one, as those who hold an array of
+ * a memory that is not would lose it.
+ *
+ * Where there is none, or no more of it, the words are copied to an array twice as long.
+ */
+import { type Allocate, allocatePlain } from './allocate.js';
+
+/** A page of WebAssembly. */
+const PAGE_BYTES = 65_536;
+/** 4 GiB, the most that a memory has whose addresses are 32 bits. */
+const PAGES_MAX = 65_536;
+
+/** What is used of it: TypeScript declares it for pages only. */
+interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+  grow(pages: number): number;
+}
+declare const WebAssembly: {
+  readonly Memory: new (of: { initial: number; maximum: number; shared: true }) => SharedMemory;
+};
+
+export class GrowingWords {
+  words: Int32Array;
+  readonly #allocate: Allocate;
+  #memory: SharedMemory | null;
+
+  /** At least `length` words, which are 0. Throws RangeError where there is no memory for them. */
+  constructor(length: number, allocate: Allocate = allocatePlain) {
+    this.#allocate = allocate;
+    this.#memory = reserve(Math.ceil((length * 4) / PAGE_BYTES));
+    this.words = new Int32Array(this.#memory?.buffer ?? allocate(length * 4));
+  }
+
+  /** There are at least `length` words from now on, what is new is 0. Throws RangeError where there is no memory for them. */
+  grow(length: number): void {
+    const more = length * 4 - this.words.byteLength;
+    if (more <= 0) return;
+    if (this.#memory !== null && extended(this.#memory, Math.ceil(more / PAGE_BYTES))) {
+      this.words = new Int32Array(this.#memory.buffer);
+      this.#allocate.advise?.(this.words);
+      return;
+    }
+    const words = new Int32Array(this.#allocate(length * 4));
+    words.set(this.words);
+    this.words = words;
+    this.#memory = null;
+  }
+}
+
+/** Null where WebAssembly has no shared memory, or there are no addresses to reserve. */
+function reserve(pages: number): SharedMemory | null {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: PAGES_MAX, shared: true });
+  } catch {
+    return null;
+  }
+}
+
+function extended(memory: SharedMemory, pages: number): boolean {
+  try {
+    memory.grow(pages);
+    return true;
+  } catch {
+    return false;
+  }
+}
