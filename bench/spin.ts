@@ -3,21 +3,14 @@
  * said in bench/spin/README.md.
  */
 
-import { loadSession } from '../library/sessions.js';
-import { SCENARIOS } from '../scenarios/scenarios.js';
-import { find, findTpmback, findTpmfront } from '../simulator/drivers.js';
 import { explore, type Reduction } from '../simulator/explore/explore.js';
-import { worldOptions } from '../simulator/pairing.js';
-import { World } from '../simulator/world.js';
 import { median, print, spread, thousands } from './figures.js';
+import { type Situation, sequencedPair } from './sequenced-pair.js';
 import { missingSpin, Pan, type PanRun } from './spin/pan.js';
 
 const ROUNDS = 5;
 /** The program learns what is hot: explorations do not count for so long, as it goes on learning for a hundred short ones. */
 const WARM_UP_SECONDS = 8;
-/** Each command of the one is another extend of a PCR; the other has more of them than a byte of the model can count. */
-const SESSIONS = { 'clean-migration': 'ima_extends', 'cancelled-suspend': 'context_juggling' } as const;
-
 const WHOLE = ['-DSAFETY', '-DNOREDUCE'];
 
 export function benchSpin(): void {
@@ -38,8 +31,6 @@ interface Row {
   readonly run: () => PanRun;
   readonly runs: PanRun[];
 }
-
-type Situation = keyof typeof SESSIONS;
 
 interface Case {
   readonly scenario: Situation;
@@ -79,16 +70,8 @@ function situation({ scenario, commands, bits, defines, repeats }: Case): void {
 }
 
 function ourRun(scenario: Situation, commands: number, reduction?: Reduction): PanRun {
-  const session = loadSession(SESSIONS[scenario]);
-  const front = findTpmfront('sequenced');
-  const pairing = {
-    scenario: find('scenario', SCENARIOS, scenario),
-    tpmfront: front,
-    tpmback: findTpmback(front.tpmback),
-    session,
-  };
   const start = process.cpuUsage();
-  const world = new World(worldOptions(pairing, { commands }));
+  const world = sequencedPair(scenario, commands);
   const { states, transitions, holds } = explore(world, { order: 'dfs', reduction });
   const { user, system } = process.cpuUsage(start);
   return { states, transitions, holds, seconds: (user + system) / 1e6 };

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { koffi } from '../../platform/koffi.js';
 import { allocateLarge, LARGE_BYTES } from '../../platform/large-pages.js';
+import { GrowingWords } from '../../protocol/growing-words.js';
 
 const calls = koffi();
 
@@ -47,6 +48,17 @@ else {
     const plain = new ArrayBuffer(16 * LARGE_BYTES);
     t.ok(asked(middle(large)));
     t.notOk(asked(middle(plain)));
+  });
+
+  t.test('words that have grown are in large pages', async (t) => {
+    const words = new GrowingWords(1, allocateLarge);
+    words.grow(48 * LARGE_BYTES);
+    // A shared memory has no address here: there is none that is advised so and as long.
+    const maps = readFileSync('/proc/self/smaps', 'utf8').split(/\n(?=[0-9a-f]+-[0-9a-f]+ )/);
+    const long = maps.filter((map) => Number(/^Size: +(\d+) kB/m.exec(map)?.[1]) * 1024 >= words.words.byteLength);
+    t.ok(long.some((map) => /^VmFlags:.* hg\b/m.test(map)));
+    words.words.fill(1);
+    t.equal(words.words.at(-1), 1);
   });
 
   t.test('in a thread too', async (t) => {
