@@ -97,8 +97,9 @@ function rowOf(make: () => Explorable, allocate: Allocate, beside: typeof fill |
 }
 
 function explorerOf({ states, perState, explorer }: Row, first: Row): string {
-  const a = `${(explorer * perState).toFixed(0).padStart(4)} ns a state`;
-  return `${String(states).padStart(9)} states, ${perState.toFixed(1)} transitions each: ${a}, ${against(explorer, first.explorer)} a transition`;
+  const graph = `${String(states).padStart(9)} states, ${perState.toFixed(1)} transitions each`;
+  const state = `${(explorer * perState).toFixed(0).padStart(4)} ns a state`;
+  return `${graph}: ${state}, ${against(explorer, first.explorer)} a transition`;
 }
 
 function against(nanoseconds: number, first: number): string {
