@@ -3,7 +3,7 @@
  * reserved from the beginning (WebAssembly Core Specification, memory.grow). It is a shared one, as those who hold an array of
  * a memory that is not would lose it.
  *
- * Where there is none, or no more of it, the words are copied to an array twice as long.
+ * Where there is none, or no more of it, the words are copied to a longer array.
  */
 import { type Allocate, allocatePlain } from './allocate.js';
 
